@@ -1,0 +1,192 @@
+package policy
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// A Kind is what a person (or machine) is to Lockbox. The zero Kind may nothing.
+type Kind string
+
+// Kinds of principal.
+const (
+	Staff     Kind = "staff"
+	Executive Kind = "executive"
+	Reviewer  Kind = "customer" // speaks for one customer
+	Auditor   Kind = "auditor"
+	Machine   Kind = "machine"
+)
+
+// A Principal is one person or machine, known by a proven key.
+type Principal struct {
+	ID       string   `json:"id"` // unique and for ever: "eng@example.eu"
+	Name     string   `json:"name"`
+	Kind     Kind     `json:"kind"`
+	Groups   []string `json:"groups,omitempty"`   // as the identity provider says; the policy's own groups are added by Decide
+	Customer string   `json:"customer,omitempty"` // whom a Reviewer speaks for
+	Vouched  string   `json:"vouched,omitempty"`  // who confirmed this person's first key; "" when founded
+}
+
+// A ProofKind is a way in which somebody showed who they are.
+type ProofKind string
+
+// Kinds of proof.
+const (
+	Passkey ProofKind = "passkey" // a WebAuthn assertion with user verification
+	SSHKey  ProofKind = "ssh-key"
+	Cookie  ProofKind = "session" // a signed-in portal session
+)
+
+// A Proof counts for one person and for the one thing it was given for.
+type Proof struct {
+	Kind ProofKind `json:"kind"`
+	Of   string    `json:"of"`  // Principal.ID
+	At   time.Time `json:"at"`  // when it was given
+	For  string    `json:"for"` // the Question.Binding it was given for; "" for a sign-in
+}
+
+// An Action is something a person asks to do.
+type Action string
+
+// Actions on a target need a grant; the others are about requests, sessions and people.
+const (
+	Shell   Action = "shell"
+	Exec    Action = "exec"
+	SFTPGet Action = "sftp-get"
+	SFTPPut Action = "sftp-put"
+	Forward Action = "forward"
+
+	Approve  Action = "approve"
+	Reject   Action = "reject"
+	See      Action = "see"      // look at a request
+	Withdraw Action = "withdraw" // take one's own request back
+	GiveBack Action = "give-back"
+	Revoke   Action = "revoke"
+	Touch    Action = "touch" // start one's own session with a passkey
+	Watch    Action = "watch"
+	Replay   Action = "replay"
+	Vouch    Action = "vouch" // confirm the first key of another person
+)
+
+// OnTarget lists the actions that a rule can permit and a grant can hold.
+func OnTarget() []Action { return []Action{Shell, Exec, SFTPGet, SFTPPut, Forward} }
+
+// Customer is one whose data some targets hold. Who speaks for it is not here:
+// its reviewers are pinned in the ledger and change by its own vote.
+type Customer struct {
+	ID        string
+	Name      string
+	FoundedBy []string // fingerprints of the first reviewers' passkeys
+}
+
+// A Login is an account on a target and the customers whose data it reaches.
+type Login struct {
+	Name     string // "support_{{customer}}" stands for one login per customer
+	One      bool   // reaches the one customer named in it; else all customers of the target
+	ReadOnly bool
+}
+
+// A Target is one machine or application behind a door.
+type Target struct {
+	Name      string
+	Kind      string // "ssh" or "http"
+	Address   string // host:port
+	HostKey   string // SHA256:… of the pinned host key
+	Logins    []Login
+	Class     string // "" is production
+	Owner     string
+	Location  string
+	Customers []string // ids of those whose data it holds
+	Labels    map[string]string
+}
+
+// Production says whether an executive must approve access. No class is production.
+func (t *Target) Production() bool { return t.Class == "" || t.Class == "production" }
+
+// A Reason is why somebody needs access.
+type Reason string
+
+// Reasons returns the reason codes there are.
+func Reasons() []Reason {
+	return []Reason{"customer-case", "outage", "planned", "security-review", "legal-order"}
+}
+
+// A StageKind is whose yes a stage waits for.
+type StageKind string
+
+// Kinds of stage.
+const (
+	ByExecutive StageKind = "executive"
+	ByCustomer  StageKind = "customer"
+)
+
+// A Stage is a part of an approval: so many votes from such people.
+type Stage struct {
+	Kind     StageKind     `json:"kind"`
+	Group    string        `json:"group,omitempty"`    // voters must be members; "" for all of that kind
+	Customer string        `json:"customer,omitempty"` // whose reviewers vote, for ByCustomer
+	Count    int           `json:"count"`              // votes to approve; at least 1
+	Of       int           `json:"of"`                 // people who could vote when the request was made
+	Expires  time.Duration `json:"expires"`            // from when the request was made
+	Step     int           `json:"step"`               // stages of one step are open together, once all earlier ones passed
+}
+
+// Limits bound what a rule gives.
+type Limits struct {
+	Default        time.Duration
+	Max            time.Duration
+	Idle           time.Duration // 0: none
+	ActivateWithin time.Duration
+}
+
+// Hours are the days and times of day in which a rule permits.
+type Hours struct {
+	Days     []time.Weekday
+	From, To time.Duration // since midnight; half-open; To > From
+	Zone     *time.Location
+}
+
+// Recording says what is written down. A session is always recorded.
+type Recording struct {
+	Input bool          // what is typed, never while the terminal does not echo
+	Keep  time.Duration // 0: for ever
+}
+
+// A Rule permits or forbids. The zero Rule matches nothing.
+type Rule struct {
+	Name     string
+	Position string // "policy/rules.yaml:12:5"
+	Forbid   bool
+	Actions  []Action
+
+	Groups  []string // who: members of any of these …
+	People  []string // … or any of these
+	Targets []string // on: any of these names …
+	Kinds   []string // … or of any of these kinds …
+	Labels  map[string]string
+
+	Reasons []Reason // none: any
+	Hours   *Hours
+	From    []netip.Prefix // none: anywhere
+	Ticket  string         // pattern that a ticket must match; "" when none is needed
+	Stages  []Stage
+	Limits  Limits
+	Fresh   time.Duration // how long one touch counts
+	Record  Recording
+}
+
+// A Policy is what the files under review say. The zero Policy denies everything.
+type Policy struct {
+	Digest     string // sha256 of the files
+	Groups     map[string][]string
+	Customers  map[string]Customer
+	Executives []string // fingerprints of the first executives' passkeys
+	Targets    map[string]*Target
+	Rules      []Rule
+}
+
+// Member says whether who is in the group, by the policy or by the identity provider.
+func (p *Policy) Member(who Principal, group string) bool {
+	return slices.Contains(p.Groups[group], who.ID) || slices.Contains(who.Groups, group)
+}
