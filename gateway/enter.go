@@ -1,0 +1,174 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"lockbox/approvals"
+	"lockbox/policy"
+	"lockbox/recorder"
+	"lockbox/recorder/ledger"
+)
+
+// A Gateway lets people in. Its fields are set before the first use.
+type Gateway struct {
+	Desk   *approvals.Desk
+	Ledger *ledger.Ledger
+	Shelf  *recorder.Shelf
+	Report func(error) // hears of failures that no person is told
+
+	mu     sync.Mutex // guards visits and closed
+	visits map[*Visit]struct{}
+	closed bool
+}
+
+// A Knock is somebody at a door, known by a proven key.
+type Knock struct {
+	Who      policy.Principal
+	Key      string     // fingerprint of the SSH key they proved
+	From     netip.Addr // where they are
+	Do       policy.Action
+	On       string // target
+	Login    string // "" for the target's first
+	Customer string // where the login reaches one
+}
+
+// An Answer tells the door what to do next.
+type Answer struct {
+	policy.Decision
+	Request  *policy.Request    // the open one, or the newest that ended; nil when there is none
+	Status   policy.Status      // of Request
+	Grant    *policy.Grant      // that holds, or would after a touch
+	Terminal approvals.Terminal // what to ask a touch for, of a Prove
+}
+
+// Enter answers a knock. An Allow means: a grant is in force, every vote and
+// the touch it rests on were verified from signed bytes just now, and all of
+// it is in the log under a signed checkpoint.
+func (g *Gateway) Enter(ctx context.Context, k Knock) (a Answer, err error) {
+	err = g.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		a, err = g.enter(tx, k)
+		return err
+	})
+	if err != nil {
+		return Answer{}, err
+	}
+	return a, nil
+}
+
+// enter decides, and proves what the decision rests on.
+func (g *Gateway) enter(tx *ledger.Tx, k Knock) (Answer, error) {
+	a, err := g.decide(tx, k)
+	if err != nil || a.Verdict != policy.Allow && a.Verdict != policy.Prove {
+		return a, err
+	}
+	standing, err := g.Desk.Standing(tx, a.Grant.ID)
+	if err == nil && standing.Over(tx.Now()) != "" {
+		err = errors.New(standing.Over(tx.Now()))
+	}
+	if err != nil {
+		return Answer{}, &Unproven{a.Grant.ID, err}
+	}
+	return a, nil
+}
+
+// decide finds what the person holds and asks policy.
+func (g *Gateway) decide(tx *ledger.Tx, k Knock) (Answer, error) {
+	q := policy.Question{Now: tx.Now(), Who: k.Who, Do: k.Do, On: k.On, Login: k.Login, Customer: k.Customer, From: k.From}
+	a := Answer{Decision: g.Desk.Policy().Decide(q)}
+	if a.Verdict != policy.Ask {
+		return a, nil // nothing permits it, with or without a grant
+	}
+	if err := g.held(tx, k, &a); err != nil || a.Grant == nil {
+		return a, err
+	}
+	a.Terminal = approvals.Terminal{
+		Person: k.Who, Key: k.Key, Source: k.From.String(), Target: k.On, Login: a.Login, Grant: a.Grant.ID,
+	}
+	proofs, err := g.Desk.Proofs(tx, a.Terminal)
+	if err != nil {
+		return Answer{}, fmt.Errorf("verify the touch for grant %s: %w", a.Grant.ID, err)
+	}
+	q.Grant, q.Proofs, q.Binding, q.Customer = a.Grant, proofs, a.Terminal.Binding(), first(a.Customers)
+	q.Login = a.Login
+	a.Decision = g.Desk.Policy().Decide(q)
+	return a, nil
+}
+
+func first(customers []string) string {
+	if len(customers) == 1 {
+		return customers[0]
+	}
+	return ""
+}
+
+// Unproven means that a grant stands in the ledger without valid votes behind
+// it: somebody changed the ledger. Nobody enters under it.
+type Unproven struct {
+	Grant string
+	Err   error
+}
+
+func (u *Unproven) Error() string {
+	return fmt.Sprintf("grant %s is not proven: %v", u.Grant, u.Err)
+}
+
+// Unwrap gives what was wrong.
+func (u *Unproven) Unwrap() error { return u.Err }
+
+// held finds what the person holds for the login: a grant, else the newest open request.
+func (g *Gateway) held(tx *ledger.Tx, k Knock, a *Answer) error {
+	mine, err := g.Desk.MineIn(tx, k.Who.ID)
+	if err != nil {
+		return err
+	}
+	for _, v := range mine {
+		if v.Request.Target != k.On || v.Request.Login != a.Login {
+			continue
+		}
+		switch {
+		case v.Grant != nil && v.Grant.Over(tx.Now()) == "":
+			a.Grant, a.Request, a.Status = v.Grant, v.Request, v.Status
+			return nil
+		case a.Request == nil || v.Status.Phase == policy.Pending || v.Request.At.After(a.Request.At) && a.Status.Phase != policy.Pending:
+			a.Request, a.Status = v.Request, v.Status
+		}
+	}
+	return nil
+}
+
+// Close ends every visit and lets nobody in any more.
+func (g *Gateway) Close(cause string) {
+	g.mu.Lock()
+	g.closed = true
+	var all []*Visit
+	for v := range g.visits {
+		all = append(all, v)
+	}
+	g.mu.Unlock()
+	for _, v := range all {
+		v.End(&Ending{policy.ByPolicy, cause})
+	}
+	for _, v := range all {
+		<-v.gone
+	}
+}
+
+// Visits lists the sessions that are open now.
+func (g *Gateway) Visits() []recorder.Session {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var all []recorder.Session
+	for v := range g.visits {
+		all = append(all, v.Session)
+	}
+	return all
+}
+
+// again is how often an open visit is asked about, besides every event: it
+// catches a clock that jumped and rules with hours.
+const again = 5 * time.Second

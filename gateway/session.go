@@ -1,0 +1,199 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"lockbox/approvals"
+	"lockbox/policy"
+	"lockbox/recorder"
+	"lockbox/recorder/ledger"
+)
+
+func sessionKey(id string) string          { return "session/" + id }
+func openKey(id string) string             { return "open/" + id } // sessions that have not ended
+func ofKey(request, session string) string { return "of/" + request + "/" + session }
+
+// A stay is a session and the events that carry its begin and end.
+type stay struct {
+	recorder.Session
+	Opened int64 `json:"opened"`
+	Closed int64 `json:"closed,omitempty"` // 0 while it lasts
+}
+
+// open stores a session that begins with event seq.
+func open(tx *ledger.Tx, s recorder.Session, seq int64) error {
+	if err := tx.Put(openKey(s.ID), s.ID); err != nil {
+		return err
+	}
+	if err := tx.Put(ofKey(s.Request, s.ID), s.ID); err != nil {
+		return err
+	}
+	return tx.Put(sessionKey(s.ID), stay{Session: s, Opened: seq})
+}
+
+// shut stores a session that has ended, with its event.
+func shut(tx *ledger.Tx, s recorder.Session, detail map[string]string) error {
+	var was stay
+	if _, err := tx.Get(sessionKey(s.ID), &was); err != nil {
+		return err
+	}
+	if err := tx.Delete(openKey(s.ID)); err != nil {
+		return err
+	}
+	seq, err := tx.Append(ledger.Event{
+		Kind: "session.close", Actor: s.Who.ID, Detail: detail,
+		Subjects: slices.Concat([]string{s.ID, s.Request, s.Target}, s.Customers),
+	})
+	if err != nil {
+		return err
+	}
+	return tx.Put(sessionKey(s.ID), stay{s, was.Opened, seq})
+}
+
+// Recover closes what a crash left open: it repairs the recordings and writes
+// down the end of every session that has none. It runs before any door opens.
+func (g *Gateway) Recover(ctx context.Context) error {
+	found, err := g.Shelf.Recover()
+	if err != nil {
+		return fmt.Errorf("recover recordings: %w", err)
+	}
+	roots := map[string]recorder.Recovered{}
+	for _, r := range found {
+		roots[r.Session.ID] = r
+		if r.Err != nil {
+			g.Report(fmt.Errorf("recover recording %s: %w", r.Session.ID, r.Err))
+		}
+	}
+	return g.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		left, err := scan(tx, openKey(""))
+		if err != nil {
+			return err
+		}
+		for _, id := range left {
+			var s recorder.Session
+			if _, err := tx.Get(sessionKey(id), &s); err != nil {
+				return err
+			}
+			r := roots[id]
+			s.Ended, s.Cause, s.Root = tx.Now(), "the gateway stopped; the recording was recovered", r.Root
+			if r.Lost || r.Root == "" {
+				s.Cause = "the gateway stopped; the recording could not be recovered"
+			}
+			if err := shut(tx, s, map[string]string{"cause": s.Cause, "root": s.Root, "recovered": "true"}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func scan(tx *ledger.Tx, prefix string) (ids []string, err error) {
+	err = tx.Scan(prefix, func(_ string, raw json.RawMessage) (bool, error) {
+		var id string
+		err := json.Unmarshal(raw, &id)
+		ids = append(ids, id)
+		return true, err
+	})
+	return ids, err
+}
+
+// SessionsOf lists the sessions under a request for those who may see it, oldest first.
+func (g *Gateway) SessionsOf(ctx context.Context, who policy.Principal, code string) (all []recorder.Session, err error) {
+	if _, err := g.Desk.See(ctx, who, code); err != nil {
+		return nil, err
+	}
+	err = g.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		ids, err := scan(tx, ofKey(code, ""))
+		for _, id := range ids {
+			var s recorder.Session
+			if _, err := tx.Get(sessionKey(id), &s); err != nil {
+				return err
+			}
+			if who.Kind == policy.Reviewer {
+				s.Customers = []string{who.Customer}
+			}
+			all = append(all, s)
+		}
+		return err
+	})
+	slices.SortFunc(all, func(a, b recorder.Session) int { return a.Began.Compare(b.Began) })
+	return all, err
+}
+
+// Look decides whether who may see the recording of a session, and writes the
+// look down before it gives the session out. Who may not gets
+// approvals.ErrUnknown, as for a session that is not there.
+func (g *Gateway) Look(ctx context.Context, who policy.Principal, session, purpose string) (s recorder.Session, err error) {
+	if !ValidSession(session) {
+		return s, approvals.ErrUnknown
+	}
+	err = g.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		if ok, err := tx.Get(sessionKey(session), &s); err != nil {
+			return err
+		} else if !ok {
+			return approvals.ErrUnknown
+		}
+		v, err := g.Desk.SeeIn(tx, who, s.Request)
+		if err != nil {
+			return err
+		}
+		do := policy.Replay
+		if s.Ended.IsZero() {
+			do = policy.Watch
+		}
+		q := policy.Question{Now: tx.Now(), Who: who, Do: do, Request: v.Request}
+		if g.Desk.Policy().Decide(q).Verdict != policy.Allow {
+			return approvals.ErrUnknown
+		}
+		_, err = tx.Append(ledger.Event{
+			Kind: "session.looked-at", Actor: who.ID, Subjects: slices.Concat([]string{s.ID, s.Request}, s.Customers),
+			Private: map[string]string{"purpose": purpose},
+		})
+		return err
+	})
+	if err != nil {
+		return recorder.Session{}, err
+	}
+	return s, nil
+}
+
+// ValidSession says whether id is written as a session id is.
+func ValidSession(id string) bool {
+	return len(id) == 26 && strings.Trim(id, "0123456789ABCDEFGHJKMNPQRSTVWXYZ") == ""
+}
+
+// Receipt makes the receipt of a request, with its sessions, for those who may see it.
+func (g *Gateway) Receipt(ctx context.Context, who policy.Principal, code string) (approvals.Receipt, error) {
+	r, err := g.Desk.Receipt(ctx, who, code)
+	if err != nil {
+		return approvals.Receipt{}, err
+	}
+	var stays []stay
+	err = g.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		ids, err := scan(tx, ofKey(code, ""))
+		for _, id := range ids {
+			var s stay
+			if _, err := tx.Get(sessionKey(id), &s); err != nil {
+				return err
+			}
+			stays = append(stays, s)
+		}
+		return err
+	})
+	for _, s := range stays {
+		if err != nil {
+			break
+		}
+		out := approvals.Stay{Session: s.Session}
+		if out.Open, err = g.Ledger.Proof(ctx, s.Opened); err == nil && s.Closed != 0 {
+			out.Close = new(ledger.Inclusion)
+			*out.Close, err = g.Ledger.Proof(ctx, s.Closed)
+		}
+		r.Stays = append(r.Stays, out)
+	}
+	return r, err
+}
