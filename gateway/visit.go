@@ -157,6 +157,8 @@ func (v *Visit) may(ctx context.Context, do policy.Action, ask func(*ledger.Tx, 
 	switch {
 	case err != nil:
 		return policy.Decision{}, err
+	case a.Verdict == policy.Deny:
+		return a.Decision, nil
 	case a.Grant == nil || a.Grant.ID != v.Grant.ID:
 		return policy.Decision{Code: policy.HasExpired, Why: "this session's grant is over; connect again"}, nil
 	case a.Verdict == policy.Prove: // the touch opened this visit; it need not be fresh for its next channel
