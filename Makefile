@@ -1,0 +1,65 @@
+# Lockbox. `make run` to try it, `make test` to test it, `make help` for the rest.
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test check format vet staticcheck layers vuln web bench fuzz shots clean
+
+ARGS     ?=      # for lockbox dev: make run ARGS="--http 127.0.0.1:9000"
+PKG      ?= ./... # for test and bench: make test PKG=./policy/...
+FUZZTIME ?= 20s
+SHOTS    ?= .pictures
+
+staticcheck := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+player      := gateway/portal/static/player/asciinema-player.min.js
+code        := cmd gateway approvals recorder policy tests
+
+help: ## list the targets
+	@sed -nE 's/^([a-z]+):.*## (.*)/  \1\t\2/p' Makefile | expand -t 14
+
+build: ## the program, as bin/lockbox
+	CGO_ENABLED=0 go build -trimpath -o bin/lockbox ./cmd/lockbox
+
+run: ## everything on this machine: gateway, throw-away target, people, and what to try
+	@.ci/deps run
+	@$(MAKE) --no-print-directory web || echo "Without the player recordings do not play in the browser; 'lockbox play' works."
+	@$(MAKE) --no-print-directory build
+	@exec bin/lockbox dev $(ARGS)
+
+test: ## all tests, with the race detector; installs what they need
+	@.ci/deps test
+	@$(MAKE) --no-print-directory web
+	go test -race -timeout 14m $(PKG)
+
+check: format vet staticcheck layers vuln ## what a machine can judge without running the program
+
+format:
+	@unformatted=$$(gofmt -l $(code)); \
+	[ -z "$$unformatted" ] || { echo "gofmt -w these:"; echo "$$unformatted"; exit 1; }
+
+vet:
+	go vet ./...
+
+staticcheck:
+	go run $(staticcheck) ./...
+
+layers: ## the laws of the house: imports, fences, sizes, versions
+	go test -count=1 ./tests
+
+vuln: ## known vulnerabilities in what we call
+	@.ci/vuln
+
+web: $(player) ## the player of recordings, from npm
+
+$(player): gateway/portal/web/package-lock.json .ci/web
+	@.ci/web
+
+bench: ## all benchmarks
+	go test -run '^$$' -bench . -benchmem $(PKG)
+
+fuzz: ## every fuzz test for FUZZTIME
+	@.ci/fuzz $(FUZZTIME)
+
+shots: web ## the pictures of README, into SHOTS
+	LOCKBOX_SHOTS=$(CURDIR)/$(SHOTS) go test -count=1 -run '^TestShots$$' ./tests/e2e
+
+clean: ## remove what make built or fetched; what lockbox dev keeps stays
+	rm -rf bin gateway/portal/static/player gateway/portal/web/node_modules

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Config is lockbox.yaml. The comments are its manual; paths are relative to
+// the file. Secrets are files, never values.
+type Config struct {
+	// Log is the name of the ledger, as every statement and checkpoint carries it: "lockbox.example".
+	Log string `yaml:"log"`
+	// URL is where people find the portal: "https://lock.example.eu". Its host is the passkeys' relying party.
+	URL string `yaml:"url"`
+	// SSH is the SSH door.
+	SSH struct {
+		Listen string `yaml:"listen"` // "127.0.0.1:2222"
+	} `yaml:"ssh"`
+	// HTTP is the portal. Without TLS it listens on loopback only.
+	HTTP struct {
+		Listen string `yaml:"listen"` // "127.0.0.1:8080"
+		TLS    struct {
+			Cert string `yaml:"cert"` // PEM file, the chain
+			Key  string `yaml:"key"`  // PEM file
+		} `yaml:"tls"`
+	} `yaml:"http"`
+	// Ops serves /healthz and /readyz; "" for not at all.
+	Ops struct {
+		Listen string `yaml:"listen"`
+	} `yaml:"ops"`
+	// Store is the ledger.
+	Store struct {
+		Bbolt string `yaml:"bbolt"` // file
+	} `yaml:"store"`
+	// Recordings are kept here.
+	Recordings struct {
+		Dir string `yaml:"dir"`
+	} `yaml:"recordings"`
+	// Keys is the folder of the gateway's own keys, mode 0700.
+	Keys struct {
+		Dir string `yaml:"dir"`
+	} `yaml:"keys"`
+	// Policy is the folder of the policy files.
+	Policy struct {
+		Dir string `yaml:"dir"`
+	} `yaml:"policy"`
+	// Control is the socket for the commands on this machine, mode 0600.
+	Control string `yaml:"control"`
+}
+
+const maxConfig = 1 << 20 // bytes
+
+// readConfig reads lockbox.yaml. Its error names the line and what is wrong.
+func readConfig(path string) (Config, error) {
+	var c Config
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return c, usage("read the configuration: %w; `lockbox init DIR` writes one", err)
+	}
+	if len(data) > maxConfig {
+		return c, usage("%s: longer than %d bytes", path, maxConfig)
+	}
+	d := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict(), yaml.DisallowUnknownField())
+	if err := d.Decode(&c); err != nil {
+		var at yaml.Error
+		if errors.As(err, &at) && at.GetToken() != nil {
+			p := at.GetToken().Position
+			return c, usage("%s:%d:%d: %s", path, p.Line, p.Column, at.GetMessage())
+		}
+		return c, usage("%s: %w", path, err)
+	}
+	if err := c.check(); err != nil {
+		return c, usage("%s: %w", path, err)
+	}
+	c.absolute(filepath.Dir(path))
+	return c, nil
+}
+
+// check says what is missing or cannot be.
+func (c Config) check() error {
+	for _, f := range []struct{ name, value string }{
+		{"log", c.Log}, {"url", c.URL}, {"ssh.listen", c.SSH.Listen}, {"http.listen", c.HTTP.Listen}, {"store.bbolt", c.Store.Bbolt},
+		{"recordings.dir", c.Recordings.Dir}, {"keys.dir", c.Keys.Dir}, {"policy.dir", c.Policy.Dir}, {"control", c.Control},
+	} {
+		if f.value == "" {
+			return fmt.Errorf("%s is missing", f.name)
+		}
+	}
+	if strings.ContainsAny(c.Log, " +\n") {
+		return fmt.Errorf("log: %q holds a space or a +; write a name such as lockbox.example", c.Log)
+	}
+	u, err := url.Parse(c.URL)
+	if err != nil || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
+		return fmt.Errorf("url: %q is not an origin; write https://lock.example.eu", c.URL)
+	}
+	if net.ParseIP(u.Hostname()) != nil {
+		return fmt.Errorf("url: passkeys need a name, not the address %s", u.Hostname())
+	}
+	if u.Scheme == "http" && u.Hostname() != "localhost" {
+		return fmt.Errorf("url: %q is not https; passkeys work over plain http on localhost only", c.URL)
+	}
+	if (c.HTTP.TLS.Cert == "") != (c.HTTP.TLS.Key == "") {
+		return errors.New("http.tls: cert and key belong together")
+	}
+	if c.HTTP.TLS.Cert == "" && !loopback(c.HTTP.Listen) {
+		return fmt.Errorf("http.listen: without tls the portal listens on loopback only, not on %s", c.HTTP.Listen)
+	}
+	if c.Ops.Listen != "" && !loopback(c.Ops.Listen) {
+		return fmt.Errorf("ops.listen: %s is not on loopback", c.Ops.Listen)
+	}
+	return nil
+}
+
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// absolute makes every path independent of where the program runs.
+func (c *Config) absolute(dir string) {
+	for _, p := range []*string{&c.HTTP.TLS.Cert, &c.HTTP.TLS.Key, &c.Store.Bbolt, &c.Recordings.Dir, &c.Keys.Dir, &c.Policy.Dir, &c.Control} {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(dir, *p)
+		}
+	}
+}
+
+// host is the relying party of the passkeys.
+func (c Config) host() string {
+	u, err := url.Parse(c.URL)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}

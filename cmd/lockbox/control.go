@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os/user"
+	"time"
+
+	"lockbox/approvals"
+	"lockbox/gateway/identity"
+	"lockbox/policy"
+	"lockbox/recorder/ledger"
+)
+
+// The control socket is for whoever may open a file of the gateway's own user:
+// the commands of this machine. It can invite, show what is pinned, and write
+// a look down. It can approve nothing, and whom it invites has no vote.
+
+const maxControl = 64 << 10 // bytes of one question or answer
+
+// looked says that somebody on this machine is about to open a recording.
+type looked struct {
+	Session string `json:"session"`
+	Purpose string `json:"purpose"`
+}
+
+func (s *Server) controlServer() *http.Server {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /invite", func(w http.ResponseWriter, r *http.Request) {
+		var v identity.Invite
+		answer(w, r, &v, func() (any, error) {
+			v.Founds = false
+			token, err := s.People.NewLink(r.Context(), localUser(), v)
+			return s.Config.URL + "/enroll/" + token, err
+		})
+	})
+	mux.HandleFunc("POST /look", func(w http.ResponseWriter, r *http.Request) {
+		var v looked
+		answer(w, r, &v, func() (any, error) { return "written", s.noteLook(r.Context(), v) })
+	})
+	mux.HandleFunc("POST /pins", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, r, &struct{}{}, func() (any, error) { return s.pinned(r.Context()) })
+	})
+	return &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
+}
+
+// answer reads the question into v, and writes what fn gives.
+func answer(w http.ResponseWriter, r *http.Request, v any, fn func() (any, error)) {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxControl))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	out, err := fn()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	}
+	if err := json.NewEncoder(w).Encode(out); err != nil {
+		return // whoever asked is gone
+	}
+}
+
+// ask asks the running gateway.
+func ask(ctx context.Context, socket, path string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", socket)
+		},
+	}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://lockbox"+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return unavailable("no gateway answers on %s; start it with `lockbox serve` (%w)", socket, err)
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxControl))
+	if err != nil {
+		return fmt.Errorf("read the gateway's answer: %w", err)
+	}
+	if res.StatusCode != http.StatusOK {
+		return errors.New(string(bytes.TrimSpace(data)))
+	}
+	return json.Unmarshal(data, out)
+}
+
+func localUser() string {
+	u, err := user.Current()
+	if err != nil {
+		return "operator@localhost"
+	}
+	return u.Username + "@localhost"
+}
+
+// noteLook writes down that a recording is opened on this machine.
+func (s *Server) noteLook(ctx context.Context, v looked) error {
+	return s.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		_, err := tx.Append(ledger.Event{
+			Kind: "session.looked-at", Actor: localUser(), Subjects: []string{v.Session},
+			Detail: map[string]string{"where": "the gateway's own machine"}, Private: map[string]string{"purpose": v.Purpose},
+		})
+		return err
+	})
+}
+
+// pinned is what a verifier should pin, after comparing it with a second person.
+func (s *Server) pinned(ctx context.Context) (p approvals.Pinned, err error) {
+	err = s.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		pins, err := s.People.Pins(tx)
+		p = approvals.Pinned{
+			Log: s.Config.Log, LogKey: s.Keys.LogKey, Party: s.Desk.Party, Executives: pins.Executives, Customers: pins.Customers,
+		}
+		return err
+	})
+	if len(p.Executives) > 0 || err != nil {
+		return p, err
+	}
+	return s.toPin(ctx, p)
+}
+
+// toPin lists, before anybody was founded, the passkeys of those who enrolled.
+func (s *Server) toPin(ctx context.Context, p approvals.Pinned) (approvals.Pinned, error) {
+	all, err := s.People.People(ctx)
+	p.Customers = map[string][]string{}
+	for _, who := range all {
+		switch who.Kind {
+		case policy.Executive:
+			p.Executives = append(p.Executives, who.Passkeys...)
+		case policy.Reviewer:
+			p.Customers[who.Customer] = append(p.Customers[who.Customer], who.Passkeys...)
+		}
+	}
+	return p, err
+}

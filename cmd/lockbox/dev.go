@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/crypto/ssh"
+
+	"lockbox/cmd/devtarget"
+	"lockbox/gateway/identity"
+	"lockbox/policy"
+)
+
+func devCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "dev", Short: "Run everything on this machine, with a throw-away target, to try it", Args: cobra.NoArgs,
+		Long: "Run the gateway and a throw-away SSH target on loopback, with three people to enrol. State is kept in DIR.\nNothing of it is for real work: use `lockbox init` for that.",
+	}
+	dir := c.Flags().String("dir", ".lockbox-dev", "where state is kept")
+	sshAddr := c.Flags().String("ssh", "127.0.0.1:2222", "loopback address of the SSH door")
+	httpAddr := c.Flags().String("http", "127.0.0.1:8080", "loopback address of the portal")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		abs, err := filepath.Abs(*dir)
+		if err != nil {
+			return usage("--dir: %w", err)
+		}
+		return dev(c.Context(), devFolder{abs, *dir, *sshAddr, *httpAddr}, c.OutOrStdout(), c.ErrOrStderr())
+	}
+	return c
+}
+
+// dev runs the gateway and its target until ctx ends.
+func dev(ctx context.Context, f devFolder, out, errs io.Writer) (err error) {
+	began := time.Now()
+	log := slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	conf, err := f.prepare()
+	if err != nil {
+		return err
+	}
+	s, err := Open(ctx, conf, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	target, err := f.target(s)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, target.Close()) }()
+	links, err := f.links(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := s.Listen(); err != nil {
+		return err
+	}
+	s.Ready = func(*Server) { f.greet(out, links, time.Since(began)) }
+	return s.Run(ctx)
+}
+
+// target starts the throw-away target that the policy names.
+func (f devFolder) target(s *Server) (*devtarget.Server, error) {
+	t := s.Policy.Targets[devTarget]
+	if t == nil {
+		return nil, usage("%s has no target %s any more; delete the folder to start anew", f.path("policy"), devTarget)
+	}
+	host, err := readSigner(f.path("target_host_key"))
+	if err != nil {
+		return nil, err
+	}
+	var logins []string
+	for _, l := range t.Logins {
+		if !strings.Contains(l.Name, "{{customer}}") {
+			logins = append(logins, l.Name)
+			continue
+		}
+		for _, c := range t.Customers {
+			logins = append(logins, strings.ReplaceAll(l.Name, "{{customer}}", c))
+		}
+	}
+	srv, err := devtarget.Start(devtarget.Config{
+		Addr: t.Address, Host: host, CA: s.Keys.TargetCA.PublicKey(), Logins: logins, Home: f.path("target_home"), Name: devTarget,
+	})
+	if err != nil {
+		return nil, unavailable("start the throw-away target: %w", err)
+	}
+	return srv, nil
+}
+
+// A guest is somebody who can be enrolled to try Lockbox.
+type guest struct {
+	identity.Invite
+	role, does string
+}
+
+func (f devFolder) guests() ([]guest, error) {
+	key, err := os.ReadFile(f.path("engineer_key.pub"))
+	if err != nil {
+		return nil, err
+	}
+	return []guest{
+		{identity.Invite{ID: "eva@example.eu", Name: "Eva", Kind: policy.Staff, SSHKey: string(key), Founds: true}, "engineer", "asks, and touches to start"},
+		{identity.Invite{ID: "max@example.eu", Name: "Max", Kind: policy.Executive, Founds: true}, "board member", "approves"},
+		{identity.Invite{ID: "nora@nord.example", Name: "Nora", Kind: policy.Reviewer, Customer: "nord", Founds: true}, "customer Nord", "approves"},
+	}, nil
+}
+
+// An invitation is a line of the greeting; no link for who has enrolled.
+type invitation struct{ name, role, does, link string }
+
+// links invites whoever has not enrolled yet.
+func (f devFolder) links(ctx context.Context, s *Server) (all []invitation, err error) {
+	guests, err := f.guests()
+	if err != nil {
+		return nil, err
+	}
+	people, err := s.People.People(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, p := range people {
+		known[p.ID] = true
+	}
+	for _, g := range guests {
+		line := invitation{name: g.Name, role: g.role, does: g.does}
+		if !known[g.ID] {
+			token, err := s.People.NewLink(ctx, "lockbox-dev", g.Invite)
+			if err != nil {
+				return nil, err
+			}
+			line.link = s.Config.URL + "/enroll/" + token
+		}
+		all = append(all, line)
+	}
+	return all, nil
+}
+
+// greet prints what to try.
+func (f devFolder) greet(w io.Writer, links []invitation, took time.Duration) {
+	url := f.url()
+	fmt.Fprintf(w, "\nLockbox is ready after %.1f s. It listens on this machine only; nothing here is for real work.\n", took.Seconds())
+	fmt.Fprintf(w, "State is kept in %s. Ctrl-C stops everything.\n\n1  Enrol three people, each with a passkey. One browser will do; it asks which passkey when you sign in.\n\n", f.shown)
+	for _, l := range links {
+		link := l.link
+		if link == "" {
+			link = "enrolled"
+		}
+		fmt.Fprintf(w, "   %-5s %-14s %-27s %s\n", l.name, l.role, l.does, link)
+	}
+	fmt.Fprintf(w, "\n   Max and Nora found the executives and Nord's reviewers automatically, because this is `lockbox dev`;\n")
+	fmt.Fprintf(w, "   for real, two people compare fingerprints first (`lockbox init`, `lockbox found`).\n")
+	fmt.Fprintf(w, "\n2  In another terminal, be Eva and go to production:\n\n   ssh -F %s %s@lockbox\n", filepath.Join(f.shown, "ssh_config"), devTarget)
+	fmt.Fprintf(w, "\n3  Be Max, then Nora: sign in at %s and approve. The terminal goes on by itself.\n", url)
+	fmt.Fprintf(w, "   Be Eva, follow the link in the terminal, type its number, touch. You are in, and recorded.\n")
+	fmt.Fprintf(w, "\n4  Look around:\n\n   ssh -F %s lockbox help\n", filepath.Join(f.shown, "ssh_config"))
+	fmt.Fprintf(w, "   lockbox found --json --config %s > pins.json     (what a verifier pins)\n", filepath.Join(f.shown, "lockbox.yaml"))
+	fmt.Fprintf(w, "   lockbox verify evidence.json --pins pins.json%s(evidence: from the request's page)\n\n", "              ")
+}
+
+func readSigner(path string) (ssh.Signer, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, usage("read a key: %w; delete the folder to start anew", err)
+	}
+	return ssh.ParsePrivateKey(data)
+}

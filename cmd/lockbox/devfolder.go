@@ -1,0 +1,228 @@
+package main
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+
+	"lockbox/gateway/keys"
+)
+
+const (
+	devTarget = "db1.prod"
+	devLog    = "dev.lockbox.example"
+)
+
+// A devFolder is where `lockbox dev` keeps its state.
+type devFolder struct {
+	dir   string // absolute
+	shown string // as the person wrote it
+	ssh   string // listen addresses
+	http  string
+}
+
+func (f devFolder) path(name string) string { return filepath.Join(f.dir, name) }
+
+// url is the portal's origin: passkeys need the name localhost.
+func (f devFolder) url() string {
+	_, port, err := net.SplitHostPort(f.http)
+	if err != nil {
+		return ""
+	}
+	return "http://localhost:" + port
+}
+
+// prepare makes what is missing and keeps what is there.
+func (f devFolder) prepare() (Config, error) {
+	var c Config
+	for name, addr := range map[string]string{"--ssh": f.ssh, "--http": f.http} {
+		if _, port, err := net.SplitHostPort(addr); err != nil || !loopback(addr) || port == "0" {
+			return c, usage("%s: %q is not a loopback address with a port, such as 127.0.0.1:2222", name, addr)
+		}
+	}
+	if err := os.MkdirAll(f.dir, 0o700); err != nil {
+		return c, usage("make the state folder: %w", err)
+	}
+	if _, err := os.Stat(f.path("keys")); errors.Is(err, fs.ErrNotExist) {
+		if _, err := keys.Create(f.path("keys"), devLog); err != nil {
+			return c, err
+		}
+	}
+	for _, name := range []string{"engineer_key", "target_host_key"} {
+		if err := f.sshKey(name); err != nil {
+			return c, err
+		}
+	}
+	if err := f.writePolicy(); err != nil {
+		return c, err
+	}
+	if err := f.writeClient(); err != nil {
+		return c, err
+	}
+	return f.writeConfig()
+}
+
+// sshKey makes an ed25519 key pair, once.
+func (f devFolder) sshKey(name string) error {
+	if _, err := os.Stat(f.path(name)); err == nil {
+		return nil
+	}
+	pub, priv, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	block, err := ssh.MarshalPrivateKey(priv, "lockbox dev "+name)
+	if err != nil {
+		return err
+	}
+	public, err := ssh.NewPublicKey(pub)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(f.path(name+".pub"), ssh.MarshalAuthorizedKey(public), 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(f.path(name), pem.EncodeToMemory(block), 0o600)
+}
+
+// writePolicy writes the policy once: it may be edited afterwards.
+func (f devFolder) writePolicy() error {
+	file := f.path("policy/dev.yaml")
+	if _, err := os.Stat(file); err == nil {
+		return nil
+	}
+	host, err := readSigner(f.path("target_host_key"))
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free now; it is kept from here on
+	if err != nil {
+		return err
+	}
+	addr := l.Addr().String()
+	if err := l.Close(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(f.path("policy"), 0o700); err != nil {
+		return err
+	}
+	text := strings.NewReplacer("ADDRESS", addr, "HOSTKEY", ssh.FingerprintSHA256(host.PublicKey())).Replace(devPolicy)
+	return os.WriteFile(file, []byte(text), 0o600)
+}
+
+const devPolicy = `# The policy of "lockbox dev". Edit it and start again.
+version: 1
+groups:
+  engineers:       { members: [eva@example.eu] }
+  executive-board: { members: [max@example.eu] }
+customers:
+  nord: { name: Nord Legal }
+targets:
+  db1.prod:
+    kind: ssh
+    address: ADDRESS
+    host_key: HOSTKEY
+    logins:
+      deploy: { reaches: all }
+      "support_{{customer}}": { reaches: one }
+    class: production
+    owner: eva@example.eu
+    location: this machine
+    customers: [nord]
+    labels: { env: prod }
+rules:
+  - name: production shell
+    permit: [shell, exec]
+    who: { groups: [engineers] }
+    on: { labels: { env: prod } }
+    reasons: [customer-case, outage, planned]
+    stages:
+      - { executive: { group: executive-board, count: 1, expires: 12h } }
+      - { customer: { count: 1, expires: 96h } }
+    limits: { default: 30m, max: 4h, activate_within: 60m }
+    touch: { within: 15m }
+tests:
+  - { as: eva@example.eu, do: shell, on: db1.prod, expect: ask, stages: [executive, customer] }
+  - { as: max@example.eu, do: shell, on: db1.prod, expect: deny }
+`
+
+// writeClient writes what OpenSSH's client needs to find the door and know it.
+func (f devFolder) writeClient() error {
+	ring, err := keys.Load(f.path("keys"))
+	if err != nil {
+		return err
+	}
+	host, port, err := net.SplitHostPort(f.ssh)
+	if err != nil {
+		return err
+	}
+	known := fmt.Sprintf("[%s]:%s %s", host, port, ssh.MarshalAuthorizedKey(ring.Host.PublicKey()))
+	if err := os.WriteFile(f.path("known_hosts"), []byte(known), 0o644); err != nil {
+		return err
+	}
+	block, err := hostBlock(Config{SSH: struct {
+		Listen string `yaml:"listen"`
+	}{f.ssh}}, "lockbox", f.path("engineer_key"), f.path("known_hosts"))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(f.path("ssh_config"), []byte(block), 0o644)
+}
+
+// hostBlock is a Host block for ssh_config(5). What could end a line is refused.
+func hostBlock(c Config, name, identity, known string) (string, error) {
+	host, port, err := net.SplitHostPort(c.SSH.Listen)
+	if err != nil {
+		return "", usage("ssh.listen: %w", err)
+	}
+	if host == "" {
+		host = c.host()
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "", usage("ssh.listen: %q is no port", port)
+	}
+	if strings.ContainsAny(host+identity+known, "\n\"") {
+		return "", usage("a path or host holds a quote or a new line; choose another folder")
+	}
+	block := fmt.Sprintf("Host %s\n  HostName %s\n  Port %s\n  ServerAliveInterval 30\n", name, host, port)
+	if identity != "" {
+		block += fmt.Sprintf("  IdentityFile \"%s\"\n  IdentitiesOnly yes\n", identity)
+	}
+	if known != "" {
+		block += fmt.Sprintf("  UserKnownHostsFile \"%s\"\n  StrictHostKeyChecking yes\n", known)
+	}
+	return block, nil
+}
+
+// writeConfig writes lockbox.yaml at every start, for the addresses may have changed.
+func (f devFolder) writeConfig() (Config, error) {
+	text := fmt.Sprintf(`# Written by "lockbox dev" at every start.
+log: %s
+url: %s
+ssh: { listen: "%s" }
+http: { listen: "%s" }
+store: { bbolt: ledger.db }
+recordings: { dir: recordings }
+keys: { dir: keys }
+policy: { dir: policy }
+control: control.sock
+`, devLog, f.url(), f.ssh, f.http)
+	file := f.path("lockbox.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return Config{}, err
+	}
+	if err := os.MkdirAll(f.path("recordings"), 0o700); err != nil {
+		return Config{}, err
+	}
+	return readConfig(file)
+}

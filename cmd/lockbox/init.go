@@ -1,0 +1,86 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/crypto/ssh"
+
+	"lockbox/gateway/keys"
+)
+
+func initCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "init DIR", Short: "Write configuration, policy and keys for real use", Args: cobra.ExactArgs(1),
+		Long: "Write a commented lockbox.yaml, a policy to start from and new keys into DIR, which must be empty or missing.",
+	}
+	log := c.Flags().String("log", "lockbox.example", "name of the ledger, for ever; a host name of yours is best")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		dir := args[0]
+		if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+			return usage("%s is not empty; give a new folder", dir)
+		}
+		for _, d := range []string{"policy", "recordings"} {
+			if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
+				return usage("make the folder: %w", err)
+			}
+		}
+		ring, err := keys.Create(filepath.Join(dir, "keys"), *log)
+		if err != nil {
+			return err
+		}
+		err = errors.Join(
+			os.WriteFile(filepath.Join(dir, "target_ca.pub"), ssh.MarshalAuthorizedKey(ring.TargetCA.PublicKey()), 0o644),
+			os.WriteFile(filepath.Join(dir, "lockbox.yaml"), fmt.Appendf(nil, realConfig, *log), 0o600),
+			os.WriteFile(filepath.Join(dir, "policy", "policy.yaml"), []byte(realPolicy), 0o600),
+		)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(c.OutOrStdout(), realNext, dir)
+		return nil
+	}
+	return c
+}
+
+const realConfig = `# lockbox.yaml: the gateway. Paths are relative to this file. Check with "lockbox serve --check".
+
+log: %s                     # name of the ledger; it stands in every signature, so it never changes
+url: http://localhost:8080             # where people find the portal; https://… once tls is set below
+ssh: { listen: "127.0.0.1:2222" }
+http:
+  listen: "127.0.0.1:8080"
+# tls: { cert: tls/chain.pem, key: tls/key.pem }   # TLS 1.3; without it, loopback only
+ops: { listen: "127.0.0.1:9090" }      # /healthz, /readyz
+store: { bbolt: ledger.db }
+recordings: { dir: recordings }
+keys: { dir: keys }                    # mode 0700: who reads it can open recordings and sign certificates
+policy: { dir: policy }
+control: control.sock                  # for the commands on this machine
+`
+
+const realPolicy = `# Who may ask for what, and whose yes it takes. Check with "lockbox policy check".
+version: 1
+groups:
+  engineers:       { members: [] }     # [eng@example.eu]
+  executive-board: { members: [] }     # [ceo@example.eu, cto@example.eu]
+  operators:       { members: [] }     # may confirm first keys
+# executives: { founded_by: [ "SHA256:…" ] }                              # from "lockbox found"
+# customers: { nord: { name: Nord Legal, founded_by: [ "SHA256:…" ] } }
+targets: {}
+rules: []
+`
+
+const realNext = `Written to %[1]s. Next:
+
+1  Edit %[1]s/lockbox.yaml and start:      lockbox serve --config %[1]s/lockbox.yaml
+2  Invite the first executives:            lockbox invite --config %[1]s/lockbox.yaml --kind executive --name NAME ceo@example.eu
+   and customers' reviewers:               … --kind customer --customer nord …
+3  They enrol. Then print fingerprints:    lockbox found --config %[1]s/lockbox.yaml
+   Two people compare each with its owner, over another channel, and write them into founded_by in policy/.
+4  Start again. What is pinned then cannot be changed by an operator.
+5  Let targets trust the target CA only:   TrustedUserCAKeys with %[1]s/target_ca.pub
+`

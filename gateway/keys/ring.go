@@ -1,0 +1,137 @@
+package keys
+
+import (
+	"crypto/subtle"
+	"fmt"
+
+	"filippo.io/age"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/mod/sumdb/note"
+)
+
+// A Ring is every key of one gateway. Nothing in it prints.
+type Ring struct {
+	Host     ssh.Signer // what clients know the gateway by
+	PeopleCA ssh.Signer // trusted by the gateway only
+	TargetCA ssh.Signer // trusted by targets only
+
+	Log         note.Signer // signs checkpoints and manifests; its name is the origin of the log
+	LogVerifier note.Verifier
+	LogKey      string // LogVerifier as text, for people to pin
+
+	Vault  *Vault // opens recordings
+	AtRest Secret // of the journals of recordings under way
+}
+
+// Names of the files in the directory of a Ring.
+const (
+	hostFile     = "host"
+	peopleCAFile = "people_ca"
+	targetCAFile = "target_ca"
+	logFile      = "log"
+	vaultFile    = "vault"
+	atRestFile   = "at_rest"
+)
+
+// Load reads the ring in dir. It makes nothing: a key that is missing, that others
+// may read, that is cut off or that does two jobs is an error that says what to do.
+func Load(dir string) (*Ring, error) {
+	b, err := openBox(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = b.root.Close() }() // read only
+	r, err := b.ring()
+	if err != nil {
+		return nil, err
+	}
+	if err := r.distinct(); err != nil {
+		return nil, fmt.Errorf("keys in %s: %w", dir, err)
+	}
+	return r, nil
+}
+
+// ring reads and parses every file of the box.
+func (b box) ring() (*Ring, error) {
+	r := &Ring{}
+	for _, step := range []struct {
+		file  string
+		parse func(text []byte) error
+	}{
+		{hostFile, into(&r.Host, parseSSH)},
+		{peopleCAFile, into(&r.PeopleCA, parseSSH)},
+		{targetCAFile, into(&r.TargetCA, parseSSH)},
+		{logFile, r.parseLog},
+		{vaultFile, into(&r.Vault, parseVault)},
+		{atRestFile, into(&r.AtRest, parseSecret)},
+	} {
+		text, err := b.read(step.file)
+		if err != nil {
+			return nil, err
+		}
+		if err := step.parse(text); err != nil {
+			return nil, fmt.Errorf("%s: %w: restore it from a backup, or move the directory away and run `lockbox init` for new keys", b.path(step.file), err)
+		}
+	}
+	return r, nil
+}
+
+// into makes a step of ring out of a parser and the place for what it finds.
+func into[T any](to *T, parse func([]byte) (T, error)) func([]byte) error {
+	return func(text []byte) (err error) {
+		*to, err = parse(text)
+		return err
+	}
+}
+
+// distinct refuses one key in two roles: a people certificate must never open a target.
+func (r *Ring) distinct() error {
+	type named struct {
+		name string
+		key  []byte
+	}
+	keys := []named{
+		{hostFile, rawKey(r.Host)}, {peopleCAFile, rawKey(r.PeopleCA)}, {targetCAFile, rawKey(r.TargetCA)},
+		{logFile, logKey(r.LogKey)},
+	}
+	for i, a := range keys {
+		for _, b := range keys[:i] {
+			if len(a.key) == 0 || subtle.ConstantTimeCompare(a.key, b.key) == 1 {
+				return fmt.Errorf("%s and %s are the same key: each needs its own: move one away and restore the right one from a backup", b.name, a.name)
+			}
+		}
+	}
+	return nil
+}
+
+// A Vault is the age identity that opens recordings. It prints as "secret".
+type Vault struct{ id *age.HybridIdentity }
+
+// Unwrap is that of age.Identity.
+func (v *Vault) Unwrap(s []*age.Stanza) ([]byte, error) { return v.id.Unwrap(s) }
+
+// Recipient is whom recordings are sealed to.
+func (v *Vault) Recipient() *age.HybridRecipient { return v.id.Recipient() }
+
+// Format prints "secret" for every verb.
+func (v *Vault) Format(f fmt.State, _ rune) { hide(f) }
+
+// A Secret is a key of 32 bytes. It prints as "secret".
+type Secret [32]byte
+
+// Format prints "secret" for every verb.
+func (Secret) Format(f fmt.State, _ rune) { hide(f) }
+
+// MarshalText keeps it out of JSON as well.
+func (Secret) MarshalText() ([]byte, error) { return []byte("secret"), nil }
+
+// A signer is an ssh.Signer that prints as "secret".
+type signer struct{ ssh.AlgorithmSigner }
+
+// Format prints "secret" for every verb.
+func (signer) Format(f fmt.State, _ rune) { hide(f) }
+
+// Format prints "secret" for every verb.
+func (r *Ring) Format(f fmt.State, _ rune) { hide(f) }
+
+func hide(f fmt.State) { _, _ = f.Write([]byte("secret")) } // fmt has nowhere to report to

@@ -1,0 +1,191 @@
+package portal
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"lockbox/approvals"
+	"lockbox/policy"
+)
+
+// An askPage is the form to ask for access, or the list of what to ask for.
+type askPage struct {
+	Targets []askTarget // that may be asked for; when none is chosen
+	Target  string
+	Logins  []choice
+	Of      []choice // customers, where a login reaches one
+	Reasons []policy.Reason
+	Ticket  string // pattern; "" where none is needed
+	Times   []time.Duration
+	Stages  []string
+	Typed   typed
+	Wrong   string // the sentence …
+	Field   string // … and the field that it is about
+}
+
+type askTarget struct{ Name, Class, Location string }
+
+type choice struct{ ID, Name string }
+
+// typed is what the person has typed; it is kept when something is wrong.
+type typed struct {
+	Login, Customer, Reason, Text, Ticket string
+	Minutes                               int
+}
+
+// asking shows /r/new.
+func (p *Portal) asking(x *exchange) error {
+	t := x.r.URL.Query().Get("t")
+	if t == "" {
+		return p.showTargets(x)
+	}
+	a, err := p.askPage(x, t, typed{Login: x.r.URL.Query().Get("login")})
+	if err != nil {
+		return err
+	}
+	return x.show(ok, "ask", "Ask for access", a)
+}
+
+func (p *Portal) showTargets(x *exchange) error {
+	pol := p.Desk.Policy()
+	var a askPage
+	for _, name := range slices.Sorted(maps.Keys(pol.Targets)) {
+		if _, d := p.entry(x, name, typed{}); d.Verdict == policy.Ask {
+			t := pol.Targets[name]
+			a.Targets = append(a.Targets, askTarget{name, t.Class, t.Location})
+		}
+	}
+	return x.show(ok, "ask", "Ask for access", a)
+}
+
+// entry is the first way in that policy has for the person: a shell, else a single command.
+func (p *Portal) entry(x *exchange, target string, w typed) (do policy.Action, d policy.Decision) {
+	q := policy.Question{Now: p.now(), Who: x.who.Principal, On: target, Login: w.Login, Customer: w.Customer, From: x.source()}
+	t := p.Desk.Policy().Targets[target]
+	if t != nil && w.Customer == "" && len(t.Customers) > 0 && perCustomer(t, w.Login) {
+		q.Customer = t.Customers[0] // the form asks which
+	}
+	for _, do := range policy.OnTarget() {
+		q.Do = do
+		if d = p.Desk.Policy().Decide(q); d.Verdict == policy.Ask {
+			return do, d
+		}
+	}
+	return policy.Shell, d
+}
+
+func perCustomer(t *policy.Target, login string) bool {
+	i := slices.IndexFunc(t.Logins, func(l policy.Login) bool { return l.Name == login || login == "" })
+	return i >= 0 && t.Logins[i].One
+}
+
+func (p *Portal) askPage(x *exchange, target string, w typed) (askPage, error) {
+	t := p.Desk.Policy().Targets[target]
+	if t == nil {
+		return askPage{}, errNoPage
+	}
+	_, d := p.entry(x, target, w)
+	if d.Verdict != policy.Ask {
+		return askPage{}, &approvals.Refusal{Code: d.Code, Why: d.Why}
+	}
+	a := askPage{Target: target, Reasons: d.Reasons, Ticket: d.Ticket, Times: times(d.Limits), Typed: w}
+	if a.Typed.Minutes == 0 {
+		a.Typed.Minutes = int(d.Limits.Default.Minutes())
+	}
+	x.choices(&a, t)
+	for _, g := range d.Stages {
+		whose := x.whose(g)
+		if g.Kind == policy.ByCustomer && (a.Of != nil || len(a.Logins) > 1) {
+			whose = x.say.text("every customer whose data the login reaches")
+		}
+		a.Stages = append(a.Stages, whose)
+	}
+	a.Stages = slices.Compact(a.Stages)
+	return a, nil
+}
+
+// choices lists the logins of a target, and its customers where a login reaches one.
+func (x *exchange) choices(a *askPage, t *policy.Target) {
+	for _, l := range t.Logins {
+		parts := []string{strings.ReplaceAll(l.Name, "{{customer}}", "…")}
+		switch {
+		case l.One:
+			parts = append(parts, x.say.text("reaches one customer"))
+		case len(t.Customers) > 0:
+			parts = append(parts, x.say.text("reaches all customers"))
+		}
+		if l.ReadOnly {
+			parts = append(parts, x.say.text("read only"))
+		}
+		a.Logins = append(a.Logins, choice{l.Name, strings.Join(parts, " · ")})
+		if !l.One || a.Of != nil {
+			continue
+		}
+		for _, c := range t.Customers {
+			a.Of = append(a.Of, choice{c, customerName(x.p.Desk.Policy(), c)})
+		}
+	}
+}
+
+// times are the durations to choose from.
+func times(l policy.Limits) (all []time.Duration) {
+	for _, d := range []time.Duration{15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour, l.Default, l.Max} {
+		if d >= time.Minute && d <= l.Max {
+			all = append(all, d)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// ask sends a request, or shows the form again with what is wrong beside its field.
+func (p *Portal) ask(x *exchange) error {
+	if err := x.form(); err != nil {
+		return err
+	}
+	w := typed{
+		Login: x.value("login"), Customer: x.value("customer"), Reason: x.value("reason"),
+		Text: strings.Join(strings.Fields(x.value("text")), " "), Ticket: x.value("ticket"),
+	}
+	w.Minutes, _ = strconv.Atoi(x.value("for")) // 0: the desk takes the rule's default
+	target := x.value("target")
+	if t := p.Desk.Policy().Targets[target]; t != nil && !perCustomer(t, w.Login) {
+		w.Customer = ""
+	}
+	do, _ := p.entry(x, target, w)
+	v, err := p.Desk.Submit(x.r.Context(), x.who.Principal, approvals.Application{
+		Target: target, Login: w.Login, Customer: w.Customer, Do: do, From: x.source(), For: time.Duration(w.Minutes) * time.Minute,
+		Need: policy.Need{Reason: policy.Reason(w.Reason), Text: w.Text, Ticket: w.Ticket},
+	})
+	if err == nil {
+		return x.see("/r/" + v.Request.ID)
+	}
+	why := refusal(err)
+	if why == "" {
+		return err
+	}
+	a, perr := p.askPage(x, target, w)
+	if perr != nil {
+		return err // there is no form for this target
+	}
+	a.Wrong, a.Field = why, fieldOf(why)
+	return x.show(http.StatusUnprocessableEntity, "ask", "Ask for access", a)
+}
+
+// fieldOf finds the field that a refusal of the desk is about; "" for none of them.
+func fieldOf(why string) string {
+	for _, f := range []struct{ word, field string }{
+		{"ticket is", "ticket"}, {"ticket pattern", "ticket"}, {"reason code", "reason"}, {"for the reason", "reason"}, {"permits it only for", "reason"},
+		{"say why", "text"}, {"the reason must", "text"}, {"the reason seems", "text"},
+		{"ask for at least", "for"}, {"gives at most", "for"}, {"say which", "customer"}, {"has no login", "login"},
+	} {
+		if strings.Contains(why, f.word) {
+			return f.field
+		}
+	}
+	return ""
+}

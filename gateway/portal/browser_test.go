@@ -1,0 +1,199 @@
+package portal
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+	"golang.org/x/crypto/ssh"
+
+	"lockbox/approvals"
+	"lockbox/gateway"
+	"lockbox/gateway/identity"
+	"lockbox/gateway/keys"
+	"lockbox/policy"
+	"lockbox/policy/statement"
+	"lockbox/recorder"
+	"lockbox/recorder/ledger"
+	"lockbox/recorder/ledger/boltengine"
+	"lockbox/tests/e2e/harness"
+	"lockbox/tests/world"
+)
+
+// A site is a portal that a real browser can open, and nobody enrolled yet.
+type site struct {
+	*Portal
+	t   testing.TB
+	url string
+}
+
+func newSite(t testing.TB, pol *policy.Policy) *site {
+	t.Helper()
+	in, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	_, port, err := net.SplitHostPort(in.Addr().String())
+	must(t, err)
+	dir, url := t.TempDir(), "http://localhost:"+port
+	ring, err := keys.Create(filepath.Join(dir, "keys"), world.Log)
+	must(t, err)
+	engine, err := boltengine.Open(filepath.Join(dir, "ledger.db"))
+	must(t, err)
+	log, err := ledger.Open(t.Context(), engine, ledger.Options{Origin: world.Log, Signer: ring.Log, Verifier: ring.LogVerifier})
+	must(t, err)
+	party := statement.Party{ID: "localhost", Origins: []string{url}}
+	now := func() *policy.Policy { return pol }
+	people := &identity.Directory{Ledger: log, Log: world.Log, Party: party, Policy: now, Now: time.Now}
+	desk := &approvals.Desk{Ledger: log, People: people, Policy: now, Log: world.Log, Party: party}
+	shelf := &recorder.Shelf{
+		Dir: filepath.Join(dir, "recordings"), Recipients: []age.Recipient{ring.Vault.Recipient()}, AtRest: ring.AtRest,
+		Signer: ring.Log, Verifier: ring.LogVerifier, MinFree: -1, MinFreePercent: -1,
+	}
+	report := func(err error) { t.Errorf("reported: %v", err) }
+	s := &site{&Portal{
+		Gateway: &gateway.Gateway{Desk: desk, Ledger: log, Shelf: shelf, Report: report},
+		Desk:    desk, People: people, Ledger: log, Shelf: shelf, Vault: []age.Identity{ring.Vault}, URL: url, Report: report,
+	}, t, url}
+	server := s.Server()
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(in) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := server.Shutdown(ctx); err != nil {
+			t.Errorf("shut down: %v", err)
+		}
+		if err := <-served; err != http.ErrServerClosed {
+			t.Errorf("serve: %v", err)
+		}
+		s.Gateway.Close("the test is over")
+		must(t, log.Close())
+	})
+	return s
+}
+
+// invite makes the path of an enrolment link.
+func (s *site) invite(v identity.Invite) string {
+	s.t.Helper()
+	token, err := s.People.NewLink(s.t.Context(), "operator@localhost", v)
+	must(s.t, err)
+	return s.url + "/enroll/" + token
+}
+
+func (s *site) principal(id string) policy.Principal {
+	s.t.Helper()
+	p, err := s.People.Person(s.t.Context(), id)
+	must(s.t, err)
+	return p.Principal
+}
+
+// session records a short session of who under a grant, as a door would.
+func (s *site) session(who, code string, fn func(*recorder.Recording)) string {
+	s.t.Helper()
+	words := recorder.Session{
+		ID: recorder.NewID(time.Now()), Request: code, Target: "db1.prod", Login: "support_nord", Remote: "192.0.2.7",
+		Who: s.principal(who), Customers: []string{"nord"}, Began: time.Now().UTC(),
+	}
+	r, err := s.Shelf.Open(words)
+	must(s.t, err)
+	fn(r)
+	seal, err := r.Close("closed by the person")
+	must(s.t, err)
+	words.Ended, words.Cause, words.Root = time.Now().UTC(), "closed by the person", seal.Root
+	must(s.t, s.Ledger.Update(s.t.Context(), func(tx *ledger.Tx) error {
+		for key, v := range map[string]any{"session/" + words.ID: words, "of/" + code + "/" + words.ID: words.ID} {
+			if err := tx.Put(key, v); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Append(ledger.Event{Kind: "session.close", Actor: who, Subjects: []string{words.ID, code, "nord"}})
+		return err
+	}))
+	return words.ID
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func sshKey(t testing.TB) string {
+	t.Helper()
+	pub, _, err := ed25519.GenerateKey(rand.Reader)
+	must(t, err)
+	k, err := ssh.NewPublicKey(pub)
+	must(t, err)
+	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(k))) + " eng@laptop"
+}
+
+func TestABrowserEnrolsSignsInAndApproves(t *testing.T) {
+	s := newSite(t, world.Policy("127.0.0.1:1", ""))
+	b := harness.StartBrowser(t)
+	eng, ceo, ann := b.Person("eng"), b.Person("ceo"), b.Person("ann")
+
+	enrol := func(p *harness.Person, v identity.Invite) {
+		v.Founds = true
+		p.Goto(s.invite(v))
+		p.Press("Make the passkey")
+		p.WaitText("Your passkey is made")
+	}
+	enrol(ceo, identity.Invite{ID: "ceo@x.eu", Name: "Clara Eskildsen", Kind: policy.Executive})
+	enrol(ann, identity.Invite{ID: "ann@nord.x", Name: "Ann Nordby", Kind: policy.Reviewer, Customer: "nord"})
+	enrol(eng, identity.Invite{ID: "eng@x.eu", Name: "Mads Holm", Kind: policy.Staff, SSHKey: sshKey(t)})
+	eng.Press("Sign with your passkey")
+	eng.WaitText("The SSH key is yours.")
+
+	eng.Goto(s.url + "/r/new?t=db1.prod")
+	eng.Press("Sign in with a passkey")
+	eng.WaitText("Ask for access to db1.prod")
+	eng.Choose("#customer", "nord")
+	eng.Choose("#reason", "outage")
+	eng.Eval(`document.querySelector("#text").value = "contract stuck in state 7, check two rows"`)
+	eng.Press("Send the request")
+	eng.WaitText("Waiting for an answer.")
+	code := eng.URL()[strings.LastIndex(eng.URL(), "/")+1:]
+
+	ceo.Goto(s.url + "/a/" + code)
+	ceo.Press("Sign in with a passkey")
+	ceo.WaitText("Mads Holm asks for 1 hour on db1.prod")
+	ceo.Press("30 min")
+	ceo.WaitText("lockbox-approval/v1")
+	ceo.Press("Sign with your passkey")
+	ceo.WaitText("You approved this for 30 minutes.")
+
+	ann.Goto(s.url + "/c/" + code)
+	ann.Press("Sign in with a passkey")
+	ann.WaitText("for 30 minutes")
+	ann.Press("Approve 30 min")
+	ann.Press("Sign with your passkey")
+	ann.WaitText("All have approved.")
+
+	eng.WaitText("Approved for 30 minutes.") // by itself
+	touch, err := s.Desk.AskTouch(t.Context(), approvals.Terminal{
+		Person: s.principal("eng@x.eu"), Key: "SHA256:k", Source: "192.0.2.7", Target: "db1.prod", Login: "support_nord", Grant: code,
+	})
+	must(t, err)
+	eng.Goto(s.url + "/t/" + code)
+	eng.Type("input.number", touch.Number)
+	eng.Press("Go on")
+	eng.Press("Sign with your passkey")
+	eng.WaitText("Touched.")
+
+	for _, p := range []*harness.Person{eng, ceo, ann} {
+		if got := p.Complaints(); len(slices.DeleteFunc(got, harmless)) > 0 {
+			t.Errorf("%s: the browser complains: %q", p.Name, got)
+		}
+	}
+}
+
+// harmless is what Chromium says of a page that answers 401.
+func harmless(complaint string) bool { return strings.Contains(complaint, "status of 401") }

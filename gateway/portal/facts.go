@@ -1,0 +1,232 @@
+package portal
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"lockbox/approvals"
+	"lockbox/policy"
+)
+
+// facts is what pages tell of a request, in the words and within the rights of
+// one reader. A reviewer reads nothing of another customer.
+type facts struct {
+	Code     string
+	Who      string
+	Role     string
+	Target   string
+	About    []string // of the target: class, place, owner
+	Login    string
+	ReadOnly bool
+	Shared   bool     // the login reaches every customer of the target
+	For      []string // names of the customers concerned that the reader may know
+
+	Reason policy.Reason
+	Text   string
+	Ticket string
+	Long   time.Duration // as asked
+	Most   time.Duration // as far as votes have left it
+	Within time.Duration
+	Can    []string
+	Cannot []string
+
+	Made    time.Time
+	Now     time.Time
+	Answer  time.Time // when the reader's stage, or else the first open one, expires
+	Phase   policy.Phase
+	Settled time.Time
+	Stages  []stageFacts
+	Grant   *policy.Grant
+	Over    string // why the grant gives nothing
+	Mine    bool   // the reader asked
+	Digest  string
+}
+
+// A stageFacts is whose yes is needed, and what they said.
+type stageFacts struct {
+	Whose  string
+	Count  int
+	Of     int
+	Phase  policy.Phase
+	Open   bool
+	Answer time.Time
+	Votes  []voteFacts
+}
+
+type voteFacts struct {
+	Name    string // "" where the reader may know only the role
+	Yes     bool
+	At      time.Time
+	For     time.Duration
+	Comment string
+	Key     string
+	Mine    bool
+}
+
+func (x *exchange) facts(v approvals.View) facts {
+	q, pol := v.Request, x.p.Desk.Policy()
+	f := facts{
+		Code: q.ID, Who: q.Who.Name, Role: x.role(q.Who), Target: q.Target, Login: q.Login,
+		Reason: q.Need.Reason, Text: q.Need.Text, Ticket: q.Need.Ticket, Long: q.For, Most: v.Status.For, Within: q.ActivateWithin,
+		Made: q.At, Now: v.Now, Phase: v.Status.Phase, Settled: v.Status.At, Grant: v.Grant,
+		Mine: q.Who.ID == x.who.ID, Digest: v.Digest,
+	}
+	if v.Grant != nil {
+		f.Over = v.Grant.Over(v.Now)
+	}
+	for _, c := range q.Customers {
+		if x.who.Kind != policy.Reviewer || c == x.who.Customer {
+			f.For = append(f.For, customerName(pol, c))
+		}
+	}
+	x.place(&f, pol.Targets[q.Target], len(q.Customers))
+	f.Can, f.Cannot = x.effect(q, f)
+	for _, s := range v.Status.Stages {
+		f.Stages = append(f.Stages, x.stage(s))
+		if s.Open && (f.Answer.IsZero() || pol.Decides(x.who.Principal, s.Stage)) {
+			f.Answer = s.Answer
+		}
+	}
+	return f
+}
+
+// place tells of the target as the policy describes it now.
+func (x *exchange) place(f *facts, t *policy.Target, customers int) {
+	f.Shared = customers > 1
+	if t == nil {
+		return
+	}
+	switch {
+	case t.Production():
+		f.About = append(f.About, x.say.text("production"))
+	default:
+		f.About = append(f.About, t.Class)
+	}
+	if t.Location != "" {
+		f.About = append(f.About, t.Location)
+	}
+	for _, l := range t.Logins {
+		if names(l, f.Login, t.Customers) {
+			f.ReadOnly, f.Shared = l.ReadOnly, !l.One && len(t.Customers) > 0
+		}
+	}
+}
+
+// names says whether the login of a target, perhaps one for each customer, is the account.
+func names(l policy.Login, account string, customers []string) bool {
+	return l.Name == account || slices.ContainsFunc(customers, func(c string) bool {
+		return strings.ReplaceAll(l.Name, "{{customer}}", c) == account
+	})
+}
+
+// effect says in words of effect what the grant would let somebody do, and what
+// not. It promises nothing that a shell could get round.
+func (x *exchange) effect(q *policy.Request, f facts) (can, cannot []string) {
+	say := x.say.text
+	has := func(a policy.Action) bool { return slices.Contains(q.Actions, a) }
+	switch {
+	case has(policy.Shell) && f.ReadOnly:
+		can = append(can, say("look around in a terminal as {login}, a login declared read-only", "login", f.Login))
+	case has(policy.Shell):
+		can = append(can, say("work in a terminal as {login}: read and change whatever that login can", "login", f.Login))
+	case has(policy.Exec):
+		can = append(can, say("run single commands as {login}", "login", f.Login))
+	}
+	cannot = []string{say("stay longer than {long}", "long", x.say.long(f.Most)), say("use another login or machine")}
+	list := func(yes bool, what string) {
+		if yes {
+			can = append(can, what)
+		} else {
+			cannot = append(cannot, what)
+		}
+	}
+	if get, put := has(policy.SFTPGet), has(policy.SFTPPut); get == put {
+		list(get, say("transfer files by SFTP"))
+	} else {
+		list(get, say("fetch files by SFTP"))
+		list(put, say("put files there by SFTP"))
+	}
+	list(has(policy.Forward), say("open network tunnels"))
+	return can, cannot
+}
+
+// stage tells of one stage what the reader may know.
+func (x *exchange) stage(s policy.StageStatus) stageFacts {
+	f := stageFacts{Whose: x.whose(s.Stage), Count: s.Count, Of: s.Of, Phase: s.Phase, Open: s.Open, Answer: s.Answer}
+	inside := x.who.Kind != policy.Reviewer // a reviewer learns of others that they voted, not who or why
+	own := x.who.Kind == policy.Reviewer && s.Customer == x.who.Customer && s.Kind == policy.ByCustomer
+	for _, v := range slices.Concat(s.Yes, s.No) {
+		w := voteFacts{Yes: v.Verdict == policy.Yes, At: v.At, For: v.For, Mine: v.By.ID == x.who.ID}
+		if inside || own || w.Mine {
+			w.Name, w.Comment, w.Key = v.By.Name, v.Comment, v.Key
+		}
+		f.Votes = append(f.Votes, w)
+	}
+	return f
+}
+
+// whose names those whom a stage asks.
+func (x *exchange) whose(s policy.Stage) string {
+	switch {
+	case s.Kind == policy.ByExecutive:
+		return x.say.text("Executive board")
+	case s.Kind == policy.ByCustomer:
+		return customerName(x.p.Desk.Policy(), s.Customer)
+	}
+	return string(s.Kind)
+}
+
+func customerName(p *policy.Policy, id string) string {
+	if c, ok := p.Customers[id]; ok && c.Name != "" {
+		return c.Name
+	}
+	return id
+}
+
+// role says what somebody is, for a reader who does not know them.
+func (x *exchange) role(who policy.Principal) string {
+	switch who.Kind {
+	case policy.Staff:
+		return x.say.text("engineer")
+	case policy.Executive:
+		return x.say.text("member of the executive board")
+	case policy.Reviewer:
+		return x.say.text("reviewer for {customer}", "customer", customerName(x.p.Desk.Policy(), who.Customer))
+	case policy.Auditor:
+		return x.say.text("auditor")
+	}
+	return string(who.Kind)
+}
+
+// reason says a reason code in words.
+func (l *language) reason(r policy.Reason) string {
+	switch r {
+	case "customer-case":
+		return l.text("Customer case")
+	case "outage":
+		return l.text("Outage")
+	case "planned":
+		return l.text("Planned work")
+	case "security-review":
+		return l.text("Security review")
+	case "legal-order":
+		return l.text("Legal order")
+	}
+	return string(r)
+}
+
+// State is one word for where the request stands, as pages colour it.
+func (f facts) State() string {
+	switch {
+	case f.Phase != policy.Approved || f.Grant == nil:
+		return string(f.Phase)
+	case !f.Grant.Revoked.IsZero():
+		return "revoked"
+	case f.Over != "":
+		return "ended"
+	case f.Grant.Activated.IsZero():
+		return "approved"
+	}
+	return "active"
+}

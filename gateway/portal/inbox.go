@@ -1,0 +1,128 @@
+package portal
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"lockbox/approvals"
+	"lockbox/policy"
+)
+
+// An inboxPage is what concerns one person now.
+type inboxPage struct {
+	Needs  []inboxRow // wait for the reader
+	Active []inboxRow // somebody has access
+	Waits  []inboxRow // for somebody else
+	Recent []inboxRow // over
+	Asks   bool       // the reader is one who asks for access
+	Votes  bool       // … or decides
+}
+
+type inboxRow struct {
+	facts
+	To   string
+	Todo string // what the reader has to do
+}
+
+const recentRows = 10
+
+// inbox shows /.
+func (p *Portal) inbox(x *exchange) error {
+	views, err := p.Desk.Inbox(x.r.Context(), x.who.Principal)
+	if err != nil {
+		return err
+	}
+	page := inboxPage{
+		Asks:  x.who.Kind == policy.Staff,
+		Votes: x.who.Kind == policy.Executive || x.who.Kind == policy.Reviewer,
+	}
+	slices.SortFunc(views, func(a, b approvals.View) int { return b.Request.At.Compare(a.Request.At) })
+	for _, v := range views {
+		if err := p.sort(x, &page, v); err != nil {
+			return err
+		}
+	}
+	ended, err := p.recent(x, views)
+	if err != nil {
+		return err
+	}
+	for _, v := range ended {
+		page.Recent = append(page.Recent, inboxRow{facts: x.facts(v), To: "/r/" + v.Request.ID})
+	}
+	return x.show(ok, "inbox", "Inbox", page)
+}
+
+// sort puts one open request where it belongs for the reader.
+func (p *Portal) sort(x *exchange, page *inboxPage, v approvals.View) error {
+	row := inboxRow{facts: x.facts(v), To: "/r/" + v.Request.ID}
+	_, turn := x.turn(v)
+	switch state := row.State(); {
+	case turn:
+		row.To, row.Todo = x.pageOf(v.Request), x.say.text("Decide")
+		page.Needs = append(page.Needs, row)
+	case state == "active" || state == "approved":
+		return p.sortGrant(x, page, row)
+	case state == "pending":
+		page.Waits = append(page.Waits, row)
+	default: // it is over and not swept up yet
+		page.Recent = append(page.Recent, row)
+	}
+	return nil
+}
+
+// sortGrant asks whether a terminal of the reader waits.
+func (p *Portal) sortGrant(x *exchange, page *inboxPage, row inboxRow) error {
+	if row.Mine {
+		open, err := p.Desk.Touches(x.r.Context(), x.who.Principal, row.Code)
+		if err != nil {
+			return err
+		}
+		if len(open) > 0 {
+			row.To, row.Todo = "/t/"+row.Code, x.say.text("Touch to start")
+			page.Needs = append(page.Needs, row)
+			return nil
+		}
+	}
+	page.Active = append(page.Active, row)
+	return nil
+}
+
+// recent gives the newest requests that are over and that the reader may see.
+func (p *Portal) recent(x *exchange, open []approvals.View) (all []approvals.View, err error) {
+	events, _, err := p.newest(x.r.Context(), lookEvents)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	for _, v := range open {
+		seen[v.Request.ID] = true
+	}
+	for _, e := range slices.Backward(events) {
+		if len(all) == recentRows || len(seen) > 200 {
+			break
+		}
+		if len(e.Subjects) == 0 || !strings.HasPrefix(e.Kind, "request.") && !strings.HasPrefix(e.Kind, "grant.") || seen[e.Subjects[0]] {
+			continue
+		}
+		seen[e.Subjects[0]] = true
+		v, err := p.seen(x.r.Context(), x.who.Principal, e.Subjects[0])
+		if err != nil {
+			return nil, err
+		}
+		if v.Request != nil {
+			all = append(all, v)
+		}
+	}
+	return all, nil
+}
+
+// seen is Desk.See, with an empty View for what is not the reader's.
+func (p *Portal) seen(ctx context.Context, who policy.Principal, code string) (approvals.View, error) {
+	v, err := p.Desk.See(ctx, who, code)
+	if errors.Is(err, approvals.ErrUnknown) {
+		return approvals.View{}, nil
+	}
+	return v, err
+}

@@ -1,0 +1,97 @@
+package portal
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"lockbox/gateway/identity"
+	"lockbox/policy/statement"
+)
+
+// A peoplePage lists the passkeys that wait to be compared.
+type peoplePage struct {
+	Waiting []waitingPerson
+	Others  int // people whose passkeys are confirmed
+	Wrong   string
+}
+
+type waitingPerson struct {
+	identity.Person
+	keyFacts
+	Role    string
+	Added   time.Time
+	Invited bool // by the reader, who therefore cannot confirm
+	Self    bool
+}
+
+// people shows /people to those who may confirm keys.
+func (p *Portal) people(x *exchange) error { return p.showPeople(x, "") }
+
+func (p *Portal) showPeople(x *exchange, wrong string) error {
+	if !x.keeps() {
+		return errNoPage
+	}
+	all, err := p.People.People(x.r.Context())
+	if err != nil {
+		return err
+	}
+	page := peoplePage{Wrong: wrong}
+	for _, person := range all {
+		keys, err := p.People.Passkeys(x.r.Context(), person.ID)
+		if err != nil {
+			return err
+		}
+		before := len(page.Waiting)
+		for _, c := range keys {
+			if c.Confirmed.IsZero() && c.Locked.IsZero() {
+				page.Waiting = append(page.Waiting, waitingPerson{
+					Person: person, keyFacts: fingerprint(c.Fingerprint), Role: x.role(person.Principal), Added: c.Added,
+					Invited: person.InvitedBy == x.who.ID, Self: person.ID == x.who.ID,
+				})
+			}
+		}
+		if len(page.Waiting) == before {
+			page.Others++
+		}
+	}
+	slices.SortFunc(page.Waiting, func(a, b waitingPerson) int { return cmp.Compare(a.Added.Unix(), b.Added.Unix()) })
+	return x.show(status(wrong), "people", "People", page)
+}
+
+// compare shows the sheet that confirms a passkey, once the reader says that they have compared it.
+func (p *Portal) compare(x *exchange) error {
+	if err := x.form(); err != nil {
+		return err
+	}
+	switch {
+	case !x.keeps():
+		return errNoPage
+	case x.value("compared") != "yes":
+		return p.showPeople(x, x.say.text("Compare the fingerprint first: ask the person to read theirs out, by phone or face to face, and tick the box."))
+	}
+	ask, err := p.People.BeginVouch(x.r.Context(), x.who.ID, x.value("person"), x.value("fingerprint"))
+	if err != nil {
+		return err
+	}
+	return x.sign(sheet{
+		Head:      x.say.text("Confirm a passkey"),
+		Lead:      x.say.text("You confirm that this passkey belongs to {who}: they read its fingerprint out to you.", "who", x.value("person")),
+		Statement: ask.Text, domain: statement.ForVouch, Options: string(ask.Options), ID: ask.ID,
+		To: "/people/vouch", Back: "/people",
+	})
+}
+
+func (p *Portal) vouch(x *exchange) error {
+	var body signedAnswer
+	if err := x.json(&body); err != nil {
+		return err
+	}
+	if !x.keeps() {
+		return errNoPage
+	}
+	if err := p.People.Vouch(x.r.Context(), body.ID, body.Credential); err != nil {
+		return err
+	}
+	return x.next("/people")
+}

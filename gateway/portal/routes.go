@@ -1,0 +1,157 @@
+package portal
+
+import (
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"lockbox/gateway/identity"
+)
+
+// An audience is to whom a route answers at all; what they see is asked again inside.
+type audience int
+
+const (
+	members  audience = iota // signed in with a confirmed passkey
+	signedIn                 // signed in, perhaps not confirmed
+	anybody
+)
+
+// A route is one method on one pattern of addresses.
+type route struct {
+	method  string
+	pattern string
+	to      audience
+	codes   bool // the address holds a short code or an id: guesses are counted
+	handle  func(*exchange) error
+}
+
+// routes is every route there is. A GET changes nothing.
+func (p *Portal) routes() []route {
+	return []route{
+		{"GET", "/{$}", members, false, p.inbox},
+		{"POST", "/sign-in/begin", anybody, false, p.beginSignIn},
+		{"POST", "/sign-in", anybody, false, p.signIn},
+		{"POST", "/sign-out", signedIn, false, p.signOut},
+
+		{"GET", "/a/{code}", members, true, p.decision},
+		{"POST", "/a/{code}", members, true, p.decide},
+		{"POST", "/a/{code}/vote", members, true, p.vote},
+		{"GET", "/c/{code}", members, true, p.decision},
+		{"POST", "/c/{code}", members, true, p.decide},
+		{"POST", "/c/{code}/vote", members, true, p.vote},
+
+		{"GET", "/t/{code}", members, true, p.touches},
+		{"POST", "/t/{code}", members, true, p.number},
+		{"POST", "/t/{code}/sign", members, true, p.touch},
+
+		{"GET", "/r/new", members, false, p.asking},
+		{"POST", "/r/new", members, false, p.ask},
+		{"GET", "/r/{code}", members, true, p.request},
+		{"POST", "/r/{code}", members, true, p.change},
+		{"GET", "/r/{code}/live", members, true, p.live},
+		{"GET", "/r/{code}/evidence.json", members, true, p.evidence},
+
+		{"GET", "/s/{id}", members, true, p.session},
+		{"POST", "/s/{id}", members, true, p.look},
+		{"GET", "/s/{id}/cast/{track}", members, true, p.cast},
+		{"GET", "/s/{id}/text/{track}", members, true, p.transcript},
+
+		{"GET", "/enroll/{token}", anybody, true, p.invitation},
+		{"POST", "/enroll/{token}/begin", anybody, true, p.beginEnroll},
+		{"POST", "/enroll/{token}", anybody, true, p.enroll},
+		{"POST", "/enroll/{token}/ssh", anybody, true, p.enrollSSHKey},
+
+		{"GET", "/people", members, false, p.people},
+		{"POST", "/people", members, false, p.compare},
+		{"POST", "/people/vouch", members, false, p.vouch},
+		{"GET", "/me/keys", members, false, p.keys},
+		{"POST", "/me/keys", members, false, p.changeKeys},
+		{"POST", "/me/keys/sign", members, false, p.addKey},
+
+		{"GET", "/status", members, false, p.status},
+		{"GET", "/legal/recording-notice", anybody, false, p.notice},
+		{"GET", "/static/{name...}", anybody, false, p.static},
+		{"GET", "/", anybody, false, func(*exchange) error { return errNoPage }},
+		{"POST", "/", anybody, false, func(*exchange) error { return errNoPage }},
+	}
+}
+
+// table groups the routes by pattern.
+func (p *Portal) table() map[string]map[string]route {
+	t := map[string]map[string]route{}
+	for _, r := range p.routes() {
+		if t[r.pattern] == nil {
+			t[r.pattern] = map[string]route{}
+		}
+		t[r.pattern][r.method] = r
+	}
+	return t
+}
+
+// serve answers one pattern.
+func (p *Portal) serve(methods map[string]route) http.Handler {
+	allow := strings.Join(slices.Sorted(maps.Keys(methods)), ", ")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x, ok := r.Context().Value(exchangeKey{}).(*exchange)
+		if !ok {
+			http.Error(w, "", http.StatusInternalServerError) // guard is always before
+			return
+		}
+		x.r, x.w = r, w
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet
+		}
+		found, ok := methods[method]
+		if !ok {
+			w.Header().Set("Allow", allow)
+			x.fail(errMethod)
+			return
+		}
+		if err := p.enter(x, found); err != nil {
+			x.fail(err)
+		}
+	})
+}
+
+// enter lets a route answer to its audience only; everybody else gets the sign-in page.
+func (p *Portal) enter(x *exchange, to route) error {
+	if err := x.identify(); err != nil {
+		return err
+	}
+	if to.codes && p.limits.guessing(x.guesser(), p.now()) {
+		return errSlow
+	}
+	switch {
+	case to.to == anybody:
+	case x.who.ID == "":
+		return x.askSignIn()
+	case to.to == members && !x.who.Confirmed:
+		return x.askPatience()
+	}
+	err := to.handle(x)
+	if to.codes && err != nil && unknown(err) {
+		p.limits.guessed(x.guesser(), p.now())
+	}
+	return err
+}
+
+// identify finds out who is signed in.
+func (x *exchange) identify() error {
+	cookie := x.cookie()
+	if cookie == "" {
+		return nil
+	}
+	who, err := x.p.People.Session(x.r.Context(), cookie)
+	switch r := new(identity.Refusal); {
+	case err == nil:
+		x.who = who
+	case errors.Is(err, identity.ErrSignedOut) || errors.As(err, &r):
+	default:
+		return err
+	}
+	return nil
+}

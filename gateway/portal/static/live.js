@@ -1,0 +1,31 @@
+// Loads a page's changing part again when the request stands differently.
+"use strict";
+(() => {
+  const part = () => document.getElementById("live");
+  const note = document.getElementById("live-note");
+  if (!part() || !window.EventSource) return;
+  const source = new EventSource(part().dataset.live);
+  const stop = () => {
+    source.close();
+    note.textContent = part().dataset.ended;
+  };
+  const typing = () => part().contains(document.activeElement) && /^(INPUT|TEXTAREA)$/.test(document.activeElement.tagName);
+  const load = () => {
+    const x = new XMLHttpRequest();
+    x.open("GET", location.pathname + location.search);
+    x.responseType = "document";
+    x.onload = () => {
+      const fresh = x.status === 200 && x.response && x.response.getElementById("live");
+      if (!fresh) return stop();
+      if (typing()) return;
+      const now = document.importNode(fresh, true);
+      part().replaceWith(now);
+      now.dispatchEvent(new Event("lockbox:new", { bubbles: true }));
+    };
+    x.onerror = stop;
+    x.send();
+  };
+  source.addEventListener("version", (e) => { if (e.data !== part().dataset.version) load(); });
+  source.addEventListener("end", stop);
+  source.onerror = () => { if (source.readyState === EventSource.CLOSED) stop(); };
+})();

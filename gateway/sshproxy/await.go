@@ -1,0 +1,169 @@
+package sshproxy
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"lockbox/approvals"
+	"lockbox/gateway"
+	"lockbox/policy"
+)
+
+// sent says that a request is on its way, and to whom.
+func (w *way) sent(v approvals.View) {
+	var to []string
+	for _, g := range v.Request.Stages {
+		whose := w.say.board
+		if g.Kind == policy.ByCustomer {
+			whose = w.names([]string{g.Customer})[0]
+		}
+		to = append(to, fmt.Sprintf(w.say.people, whose, g.Of))
+	}
+	w.line("● "+w.say.sent, clock(v.Request.At), v.Request.ID, strings.Join(to, " · "))
+}
+
+// await waits until the request is decided. Nil means that it was approved.
+func (w *way) await(code string) *refusal {
+	if !w.patient {
+		return &refusal{
+			code: gateway.StillAsked, exit: exitPending, target: w.knock.On, request: code, page: "/r/" + code, retry: true,
+			why: fmt.Sprintf(w.say.pending, code, w.knock.On), next: w.say.laterOrWait,
+		}
+	}
+	ctx, stop := context.WithCancel(w.ctx)
+	defer stop()
+	sights := w.follow(ctx, code)
+	if w.tty {
+		w.s.typing.listen(w.s.c.spawn)
+	} else {
+		w.line(w.say.waiting, code, w.s.c.door.Portal+"/r/"+code)
+	}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	votes := -1 // shown
+	var last approvals.View
+	for {
+		select {
+		case now, ok := <-sights:
+			if !ok {
+				return w.broken(w.ctx.Err(), code)
+			}
+			if now.err != nil {
+				return w.broken(now.err, code)
+			}
+			last = now.View
+			votes = w.news(last, votes)
+			if r := w.outcome(last); r != nil || last.Status.Phase == policy.Approved {
+				w.clear()
+				return r
+			}
+			w.waits(last, false)
+		case <-tick.C:
+			w.waits(last, true)
+		case typed, ok := <-w.typed():
+			if !w.interrupts(typed, ok) {
+				continue
+			}
+			w.clear()
+			r := w.s.left(code)
+			r.target = w.knock.On
+			return r
+		}
+	}
+}
+
+const (
+	ctrlC = 0x03
+	enter = '\r'
+)
+
+// typed is what the person types while they wait; nobody, without a terminal or at the end of input.
+func (w *way) typed() <-chan []byte {
+	if !w.tty || w.s.typing.ended {
+		return nil
+	}
+	return w.s.typing.got
+}
+
+// interrupts says whether the person wants to leave. ok is false at the end of input.
+func (w *way) interrupts(typed []byte, ok bool) bool {
+	w.s.typing.ended = !ok
+	return slices.Contains(typed, ctrlC)
+}
+
+// news tells the votes that are not told yet, and counts them.
+func (w *way) news(v approvals.View, told int) int {
+	if told < 0 && w.tty && !w.headed {
+		w.head(v.Request.Login, v.Request.Customers, v.Request.Stages, v.Request.ID)
+		w.sent(v)
+	}
+	for _, vote := range v.Request.Votes[max(told, 0):] {
+		if !w.tty || vote.Stage < 0 || vote.Stage >= len(v.Request.Stages) {
+			continue
+		}
+		by := clean(vote.By.Name)
+		if g := v.Request.Stages[vote.Stage]; g.Kind == policy.ByCustomer {
+			by += " (" + w.names([]string{g.Customer})[0] + ")"
+		}
+		if vote.Verdict == policy.Yes {
+			w.line("✔ %s  "+w.say.approved, clock(vote.At), by, long(vote.For))
+		} else {
+			w.line("✘ %s  "+w.say.declined, clock(vote.At), by)
+		}
+	}
+	return len(v.Request.Votes)
+}
+
+// waits shows for whom and since when; once a second, or when it is for somebody else.
+func (w *way) waits(v approvals.View, second bool) {
+	if v.Request == nil {
+		return
+	}
+	var open []string
+	for _, g := range v.Status.Stages {
+		if g.Open {
+			open = append(open, w.stage(g.Stage))
+		}
+	}
+	text := fmt.Sprintf(w.say.waitingFor, strings.Join(open, w.say.and))
+	if second || text != w.shown {
+		w.progress("◐ "+left(w.s.c.door.now().Sub(v.Request.At)), text)
+	}
+}
+
+// outcome is what the person is told about a request that ended without a yes; nil for any other.
+func (w *way) outcome(v approvals.View) *refusal {
+	if v.Request == nil {
+		return nil
+	}
+	r := &refusal{exit: exitDenied, target: w.knock.On, request: v.Request.ID, page: "/r/" + v.Request.ID, next: w.say.askAgain}
+	switch v.Status.Phase {
+	case policy.Rejected:
+		r.code, r.why = gateway.WasRejected, fmt.Sprintf(w.say.rejected, v.Request.ID, noes(v.Status))
+	case policy.Expired:
+		r.code, r.why = policy.HasExpired, fmt.Sprintf(w.say.expired, v.Request.ID)
+	case policy.Withdrawn:
+		r.code, r.why = policy.WasRevoked, fmt.Sprintf(w.say.withdrawn, v.Request.ID)
+	default:
+		return nil
+	}
+	return r
+}
+
+// noes are those who said no, and why.
+func noes(s policy.Status) string {
+	var all []string
+	for _, g := range s.Stages {
+		for _, v := range g.No {
+			text := v.By.Name
+			if v.Comment != "" {
+				text += ": " + v.Comment
+			}
+			all = append(all, clean(text))
+		}
+	}
+	return strings.Join(all, "; ")
+}

@@ -1,0 +1,262 @@
+package sshproxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"lockbox/policy"
+)
+
+// A client is one authenticated connection of one person.
+type client struct {
+	door   *Door
+	limits Limits
+	conn   *ssh.ServerConn
+	socket *guest
+	id     identity
+	from   netip.Addr
+
+	ctx  context.Context // ends with the connection
+	end  context.CancelCauseFunc
+	wg   sync.WaitGroup
+	gate chan struct{} // held by who opens a stay, so that there is one for a login
+
+	mu        sync.Mutex // guards the rest
+	departing bool
+	refused   int // channels
+	slots     int // sessions, with those whose close the client has not answered yet
+	sessions  map[*session]struct{}
+	stays     map[string]*stay // by login
+	quiet     *time.Timer      // runs while there is no channel
+}
+
+// refusals is how many channels one connection may have refused before it is cut.
+const refusals = 1000
+
+var errGone = errors.New("the connection is gone")
+
+// newClient knows somebody by what the connection proved, never by the user name.
+func newClient(ctx context.Context, d *Door, conn *ssh.ServerConn, g *guest, limits Limits) (*client, error) {
+	var id identity
+	if conn.Permissions != nil {
+		id, _ = conn.Permissions.ExtraData[proven{}].(identity)
+	}
+	if id.who.ID == "" || id.key == nil {
+		return nil, errors.New("ssh door: a connection without a proven key was let in")
+	}
+	c := &client{
+		door: d, limits: limits, conn: conn, socket: g, id: id, from: address(conn.RemoteAddr()), gate: make(chan struct{}, 1),
+		sessions: map[*session]struct{}{}, stays: map[string]*stay{},
+	}
+	c.ctx, c.end = context.WithCancelCause(context.WithoutCancel(ctx))
+	c.quiet = time.AfterFunc(limits.Idle, c.hangUp)
+	c.spawn("door", func() {
+		select {
+		case <-ctx.Done():
+			c.depart(refusal{code: policy.ByPolicy, exit: exitUnavailable, why: speak("").closing, retry: true})
+		case <-c.ctx.Done():
+		}
+	})
+	return c, nil
+}
+
+// spawn runs fn beside the others of this connection. A panic ends this connection, and nothing else.
+func (c *client) spawn(what string, fn func()) {
+	c.wg.Go(func() {
+		defer func() {
+			if p := recover(); p != nil {
+				c.door.Report(fmt.Errorf("ssh %s of %s: panic: %v\n%s", what, c.id.who.ID, p, debug.Stack()))
+				c.hangUp()
+			}
+		}()
+		fn()
+	})
+}
+
+// serve answers the client until the connection is gone, and returns when nothing is left of it.
+func (c *client) serve(channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
+	c.spawn("requests", func() { global(requests) })
+	c.spawn("keep-alive", func() { keepAlive(c.ctx, c.conn, c.limits.KeepAlive, c.hangUp) })
+	for offered := range channels {
+		c.offer(offered)
+	}
+	c.end(errGone)
+	c.quiet.Stop()
+	c.wg.Wait()
+	c.conn.Wait()
+}
+
+// global answers requests about the whole connection: nothing is forwarded, nothing is changed.
+func global(requests <-chan *ssh.Request) {
+	for r := range requests {
+		if err := r.Reply(r.Type == keepAliveRequest, nil); err != nil {
+			ssh.DiscardRequests(requests)
+			return
+		}
+	}
+}
+
+// offer opens a session or says why not, at once.
+func (c *client) offer(offered ssh.NewChannel) {
+	if reason, why := c.may(offered.ChannelType()); reason != 0 {
+		_ = offered.Reject(reason, why) // fails only when the connection is gone
+		return
+	}
+	ch, requests, err := offered.Accept()
+	if err != nil {
+		return // the connection is gone
+	}
+	s := newSession(c, ch)
+	if !c.add(s) {
+		_ = ch.Close() // the connection is ending
+		return
+	}
+	c.spawn("session", func() {
+		defer c.free(s)
+		s.serve(requests)
+	})
+}
+
+// may says whether a channel of this type may be opened now. The zero reason means yes.
+func (c *client) may(kind string) (ssh.RejectionReason, string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	reason, why := ssh.UnknownChannelType, "lockbox: this kind of channel is not known here"
+	switch {
+	case kind == "session" && (len(c.sessions) >= c.limits.Channels || c.slots >= 2*c.limits.Channels):
+		reason, why = ssh.ResourceShortage, fmt.Sprintf("lockbox: at most %d sessions on one connection", c.limits.Channels)
+	case kind == "session":
+		return 0, ""
+	case kind == "direct-tcpip", kind == "direct-streamlocal@openssh.com", kind == "tun@openssh.com":
+		reason, why = ssh.Prohibited, "lockbox: forwarding is not open; run the program on the target instead"
+	}
+	if c.refused++; c.refused > refusals {
+		c.hangUp()
+	}
+	return reason, why
+}
+
+func (c *client) add(s *session) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.departing {
+		return false
+	}
+	c.sessions[s] = struct{}{}
+	c.slots++
+	c.quiet.Stop()
+	return true
+}
+
+// done takes a session off the list of those that do something.
+func (c *client) done(s *session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.sessions, s)
+	if len(c.sessions) == 0 && c.ctx.Err() == nil {
+		c.quiet.Reset(c.limits.Idle)
+	}
+}
+
+// free gives the place of a session to another.
+func (c *client) free(s *session) {
+	c.done(s)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.slots--
+}
+
+// hangUp closes the socket; all else follows.
+func (c *client) hangUp() { _ = c.socket.Close() }
+
+// How long a client has to read why it ends, and then to hang up itself.
+const (
+	lastWords = 400 * time.Millisecond
+	lastWait  = 300 * time.Millisecond
+)
+
+// depart ends everything on this connection for one reason: no byte passes any
+// more, every session is told, then the sockets are closed whatever the peers do.
+func (c *client) depart(r refusal) {
+	c.mu.Lock()
+	first := !c.departing
+	c.departing = true
+	var told []*session
+	for s := range c.sessions {
+		if s.claim() {
+			told = append(told, s)
+		}
+	}
+	for _, st := range c.stays {
+		st.up.hangUp()
+	}
+	c.mu.Unlock()
+	if !first {
+		return
+	}
+	defer c.hangUp()
+	var talks sync.WaitGroup
+	for _, s := range told {
+		talks.Add(1)
+		c.spawn("last words", func() {
+			defer talks.Done()
+			s.finish(r)
+		})
+	}
+	heard := make(chan struct{})
+	c.spawn("last words", func() {
+		talks.Wait()
+		close(heard)
+	})
+	within(heard, lastWords)
+	within(c.ctx.Done(), lastWait)
+}
+
+func within(done <-chan struct{}, d time.Duration) {
+	late := time.NewTimer(d)
+	defer late.Stop()
+	select {
+	case <-done:
+	case <-late.C:
+	}
+}
+
+const keepAliveRequest = "keepalive@openssh.com"
+
+// keepAlive asks the peer now and then, and calls lost after three questions without an answer.
+func keepAlive(ctx context.Context, conn ssh.Conn, every time.Duration, lost func()) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	answered := make(chan struct{}, 1)
+	var asking sync.WaitGroup
+	defer asking.Wait() // the connection is gone by then
+	waiting, missed := false, 0
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-answered:
+			waiting, missed = false, 0
+		case <-tick.C:
+			if waiting {
+				if missed++; missed >= 3 {
+					lost()
+					return
+				}
+				continue
+			}
+			waiting = true
+			asking.Go(func() {
+				_, _, _ = conn.SendRequest(keepAliveRequest, true, nil) // any answer will do; none ends the connection
+				answered <- struct{}{}
+			})
+		}
+	}
+}

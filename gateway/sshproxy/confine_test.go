@@ -1,0 +1,404 @@
+package sshproxy
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"lockbox/approvals"
+	"lockbox/policy"
+	"lockbox/tests/world"
+)
+
+// pending is a terminal that waits for an approval.
+func pending(t *testing.T, h *house) (*ssh.Client, *screenful, string) {
+	t.Helper()
+	code := h.Ask(t, h.Eng, "nord", time.Hour)
+	c := h.dial(t, login, h.Eng)
+	f := onScreen(t, c, "")
+	f.expect(`waiting for a board member`)
+	return c, f, code
+}
+
+func kinds() []string {
+	return []string{
+		"direct-tcpip", "forwarded-tcpip", "x11", "direct-streamlocal@openssh.com", "forwarded-streamlocal@openssh.com",
+		"tun@openssh.com", "auth-agent@openssh.com", "session@example.com",
+	}
+}
+
+// wantRefused opens every kind of channel and asks every kind of global request.
+func wantRefused(t *testing.T, c *ssh.Client) {
+	t.Helper()
+	where := ssh.Marshal(struct {
+		Host string
+		Port uint32
+		From string
+		At   uint32
+	}{"127.0.0.1", 22, "127.0.0.1", 1})
+	for _, kind := range kinds() {
+		if ch, _, err := c.OpenChannel(kind, where); err == nil {
+			_ = ch.Close()
+			t.Errorf("a channel of type %s was opened", kind)
+		} else if !strings.Contains(err.Error(), "lockbox: ") {
+			t.Errorf("%s: got %v", kind, err)
+		}
+	}
+	for _, kind := range []string{"tcpip-forward", "streamlocal-forward@openssh.com", "hostkeys-prove-00@openssh.com", "no-more-sessions@openssh.com", "x"} {
+		if ok, _, err := c.SendRequest(kind, true, where[:13]); ok || err != nil {
+			t.Errorf("%s: got %v, %v", kind, ok, err)
+		}
+	}
+}
+
+func TestB01B12NothingButSessionsEvenWhilePending(t *testing.T) {
+	h, target := stubHouse(t, echo)
+	c, f, code := pending(t, h)
+	wantRefused(t, c)
+	if got := run(t, c, "true"); got.Status != 255 || got.Stdout != "" || !strings.Contains(got.Stderr, `"code":"LBX-PENDING"`) {
+		t.Errorf("exec while pending: got %+v", got)
+	}
+	s, err := c.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr strings.Builder
+	s.Stderr = &stderr
+	if err := s.RequestSubsystem("sftp"); err != nil {
+		t.Fatal(err)
+	}
+	if got := exitOf(t, s.Wait()); got != 255 || !strings.Contains(stderr.String(), "LBX-POLICY") {
+		t.Errorf("sftp: exit %d, %q", got, stderr.String())
+	}
+	if conns, _, _ := target.counts(); conns != 0 {
+		t.Errorf("%d connections to the target while pending", conns)
+	}
+	for _, who := range []*world.Human{h.Ceo, h.Ann} {
+		if err := h.Approve(t, who, code); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.touchShown(t, f, h.Eng)
+	f.expect(`recorded`)
+	wantRefused(t, c)
+	if conns, auths, channels := target.counts(); conns != 1 || auths == 0 || channels != 1 {
+		t.Errorf("the target saw %d connections, %d logins, %d channels", conns, auths, channels)
+	}
+}
+
+func TestB02AStormOfResizesBlocksNothing(t *testing.T) {
+	h, _ := stubHouse(t, echo)
+	c, f, _ := pending(t, h)
+	storm := func() {
+		t.Helper()
+		for i := range 500 {
+			if err := f.s.WindowChange(10+i%50, 80); err != nil {
+				t.Fatal(err)
+			}
+			if err := f.s.Signal(ssh.SIGUSR1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		from := time.Now()
+		if ok, _, err := c.SendRequest(keepAliveRequest, true, nil); !ok || err != nil || time.Since(from) > time.Second {
+			t.Errorf("keep-alive: %v, %v after %s", ok, err, time.Since(from))
+		}
+	}
+	storm()
+	f.send("\x03")
+	f.expect(`stays open`)
+	if got := f.wait(time.Second); got != 75 {
+		t.Errorf("exit %d, want 75", got)
+	}
+	code := h.granted(t, h.Eng, 30*time.Minute)
+	c = h.dial(t, login, h.Eng)
+	f = onScreen(t, c, "")
+	f.expect(`recorded`)
+	storm()
+	from := time.Now()
+	if err := h.Desk.Revoke(t.Context(), h.Ann.Principal, code, ""); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Wait()
+	if took := time.Since(from); took > time.Second {
+		t.Errorf("the connection ended %s after the revocation", took)
+	}
+}
+
+func TestB03EveryChannelEndsWithTheGrant(t *testing.T) {
+	h := newHouse(t)
+	code := h.granted(t, h.Eng, time.Hour)
+	c := h.dial(t, login, h.Eng)
+	f := onScreen(t, c, "")
+	f.expect(`recorded`)
+	g := onScreen(t, c, "")
+	g.expect(`recorded`)
+	s, err := c.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr strings.Builder
+	s.Stderr = &stderr
+	if err := s.Start("sleep 60"); err != nil {
+		t.Fatal(err)
+	}
+	from := time.Now()
+	if err := h.Desk.Revoke(t.Context(), h.Ann.Principal, code, "seen enough"); err != nil {
+		t.Fatal(err)
+	}
+	if got := f.wait(time.Second); got != 77 {
+		t.Errorf("first shell: exit %d, want 77", got)
+	}
+	if got := g.wait(time.Second); got != 77 {
+		t.Errorf("second shell: exit %d, want 77", got)
+	}
+	f.expect(`revoked by ann@nord\.x: seen enough`)
+	if got := exitOf(t, s.Wait()); got != 255 || !strings.Contains(stderr.String(), `"code":"LBX-REVOKED"`) {
+		t.Errorf("exec: exit %d, %q", got, stderr.String())
+	}
+	_ = c.Wait()
+	if took := time.Since(from); took > time.Second {
+		t.Errorf("the connection ended %s after the revocation", took)
+	}
+	if got := run(t, h.dial(t, login, h.Eng), "true"); got.Status != 255 || !strings.Contains(got.Stderr, `"code":"LBX-NOGRANT"`) {
+		t.Errorf("afterwards: got %+v", got)
+	}
+}
+
+func TestAClientThatReadsNothingIsCutInTime(t *testing.T) {
+	h := newHouse(t)
+	code := h.granted(t, h.Eng, time.Hour)
+	c := h.dial(t, login, h.Eng)
+	ch, requests, err := c.OpenChannel("session", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go ssh.DiscardRequests(requests)
+	if _, err := ch.SendRequest("exec", true, ssh.Marshal(struct{ C string }{"yes"})); err != nil {
+		t.Fatal(err)
+	}
+	for until := time.Now().Add(2 * time.Second); len(h.Gateway.Visits()) == 0 && time.Now().Before(until); {
+		_, _ = ch.SendRequest("window-change", true, nil) // answered: the window fills meanwhile
+	}
+	from := time.Now()
+	if err := h.Desk.Revoke(t.Context(), h.Ceo.Principal, code, ""); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Wait()
+	if took := time.Since(from); took > time.Second {
+		t.Errorf("the connection ended %s after the revocation", took)
+	}
+}
+
+func TestB11AConnectionWithoutAChannelEnds(t *testing.T) {
+	h, _ := stubHouse(t, echo, func(d *Door) { d.Limits.Idle = 300 * time.Millisecond })
+	c := h.dial(t, "db1.prod", h.Eng)
+	from := time.Now()
+	_ = c.Wait()
+	if took := time.Since(from); took > 2*time.Second {
+		t.Errorf("it lasted %s", took)
+	}
+}
+
+func TestAChannelOnWhichNothingRunsIsClosed(t *testing.T) {
+	h, _ := stubHouse(t, echo, func(d *Door) { d.Limits.Grace, d.Limits.Idle = 300*time.Millisecond, 300*time.Millisecond })
+	c := h.dial(t, "db1.prod", h.Eng)
+	ch, _, err := c.OpenChannel("session", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ch.Read(make([]byte, 1)); err == nil {
+		t.Error("it says something")
+	}
+	_ = c.Wait()
+}
+
+func TestB13NoAgentIsForwarded(t *testing.T) {
+	h, target := stubHouse(t, func(ch ssh.Channel, _ *ssh.Request) { ends(ch, 0) })
+	h.granted(t, h.Eng, time.Hour)
+	c := h.dial(t, login, h.Eng)
+	s, err := c.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{"auth-agent-req@openssh.com", "x11-req", "x@example.com"} {
+		if ok, err := s.SendRequest(kind, true, nil); ok || err != nil {
+			t.Errorf("%s: got %v, %v", kind, ok, err)
+		}
+	}
+	if err := s.Run("true"); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range target.seen() {
+		if strings.HasPrefix(r, "auth-agent") || strings.HasPrefix(r, "x11") {
+			t.Errorf("the target was asked for %s", r)
+		}
+	}
+}
+
+func TestB16OneProgramOnOneChannel(t *testing.T) {
+	h, target := stubHouse(t, echo)
+	h.granted(t, h.Eng, time.Hour)
+	s, err := h.dial(t, login, h.Eng).NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := s.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start("first"); err != nil {
+		t.Fatal(err)
+	}
+	for kind, payload := range map[string]any{
+		"exec": struct{ C string }{"second"}, "shell": struct{}{}, "subsystem": struct{ N string }{"sftp"},
+		"env": struct{ N, V string }{"LANG", "C"}, "pty-req": terminal{Term: "xterm", Cols: 80, Rows: 24},
+	} {
+		if ok, err := s.SendRequest(kind, true, ssh.Marshal(payload)); ok || err != nil {
+			t.Errorf("%s after exec: got %v, %v", kind, ok, err)
+		}
+	}
+	_ = in.Close()
+	if err := s.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if got := target.seen(); len(got) != 1 || !strings.HasSuffix(got[0], "first") {
+		t.Errorf("the target was asked for %q", got)
+	}
+}
+
+func TestB17ElevenSessionsAreOneTooMany(t *testing.T) {
+	h, target := stubHouse(t, echo)
+	h.granted(t, h.Eng, time.Hour)
+	c := h.dial(t, login, h.Eng)
+	for i := range 3 { // again and again
+		var open []*ssh.Session
+		for j := range 10 {
+			s, err := c.NewSession()
+			if err != nil {
+				t.Fatalf("round %d, session %d: %v", i, j, err)
+			}
+			if err := s.Start("x"); err != nil {
+				t.Fatal(err)
+			}
+			open = append(open, s)
+		}
+		if _, err := c.NewSession(); err == nil || !strings.Contains(err.Error(), "at most 10 sessions") {
+			t.Errorf("the eleventh: got %v", err)
+		}
+		for _, s := range open {
+			if err := s.Signal(ssh.SIGHUP); err != nil {
+				t.Fatal(err)
+			}
+			_ = s.Close()
+			_ = s.Wait()
+		}
+	}
+	if conns, auths, channels := target.counts(); conns != 1 || auths > 2 || channels != 30 {
+		t.Errorf("the target saw %d connections, %d logins, %d channels", conns, auths, channels)
+	}
+}
+
+func TestB20AnEmptyExecIsNoShell(t *testing.T) {
+	h, target := stubHouse(t, func(ch ssh.Channel, _ *ssh.Request) { ends(ch, 0) })
+	p := *h.Policy()
+	p.Rules[0].Actions = []policy.Action{policy.Exec}
+	h.SetPolicy(&p)
+	h.grantedExec(t)
+	c := h.dial(t, login, h.Eng)
+	if got := run(t, c, ""); got.Status != 0 {
+		t.Errorf("got %+v", got)
+	}
+	if got := target.seen(); len(got) != 1 || got[0] != "exec \x00\x00\x00\x00" {
+		t.Errorf("the target was asked for %q", got)
+	}
+	s, err := c.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Shell(); err != nil {
+		t.Fatal(err)
+	}
+	if got := exitOf(t, s.Wait()); got != 255 {
+		t.Errorf("a shell under a grant for exec: exit %d", got)
+	}
+}
+
+// grantedExec is granted where there are only commands.
+func (h *house) grantedExec(t *testing.T) {
+	t.Helper()
+	v, err := h.Desk.Submit(t.Context(), h.Eng.Principal, approvals.Application{
+		Target: "db1.prod", Login: "support_nord", Do: policy.Exec, Need: policy.Need{Reason: "outage", Text: "one command is enough"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, who := range []*world.Human{h.Ceo, h.Ann} {
+		if err := h.Approve(t, who, v.Request.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k := h.knock(h.Eng, "support_nord")
+	k.Do = policy.Exec
+	a, err := h.Gateway.Enter(t.Context(), k)
+	if err != nil || a.Verdict != policy.Prove {
+		t.Fatalf("got %v %q, %v", a.Verdict, a.Why, err)
+	}
+	h.Touch(t, h.Eng, a.Terminal)
+}
+
+func TestB22OnlyHarmlessVariablesPass(t *testing.T) {
+	h, target := stubHouse(t, func(ch ssh.Channel, _ *ssh.Request) { ends(ch, 0) })
+	h.granted(t, h.Eng, time.Hour)
+	s, err := h.dial(t, login, h.Eng).NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := func(name, value string, want bool) {
+		t.Helper()
+		ok, err := s.SendRequest("env", true, ssh.Marshal(struct{ N, V string }{name, value}))
+		if err != nil || ok != want {
+			t.Errorf("%.30q=%.30q: got %v, %v", name, value, ok, err)
+		}
+	}
+	for _, name := range []string{"LD_PRELOAD", "BASH_ENV", "GLIBC_TUNABLES", "PATH", "ENV", "IFS", "PROMPT_COMMAND", "GOTRACEBACK", "DYLD_INSERT_LIBRARIES", "A=B", "A\x00B", "LANG\n", "lang", ""} {
+		set(name, "x", false)
+	}
+	for _, value := range []string{"() { :; }", "a;b", "a\nb", "a\x00b", "$(x)", strings.Repeat("a", 257)} {
+		set("LC_ALL", value, false)
+	}
+	set("LANG", "da_DK.UTF-8", true)
+	set("LANG", "en_US.UTF-8", true) // the last one counts
+	for i := range 40 {
+		set("LC_"+strings.Repeat("X", 1+i/26)+string(rune('A'+i%26)), "C", i < 31)
+	}
+	if err := s.Run("true"); err != nil {
+		t.Fatal(err)
+	}
+	var env []string
+	for _, r := range target.seen() {
+		if strings.HasPrefix(r, "env ") {
+			env = append(env, r)
+		}
+	}
+	if len(env) != 32 || !strings.Contains(env[0], "en_US.UTF-8") {
+		t.Errorf("%d variables reached the target: %q", len(env), env)
+	}
+}
+
+func TestChannelsRefusedWithoutEndEndTheConnection(t *testing.T) {
+	h, _ := stubHouse(t, echo)
+	c := h.dial(t, "cli", h.Eng)
+	n := 0
+	for ; n < 3*refusals; n++ {
+		if _, _, err := c.OpenChannel(fmt.Sprint("x", n), nil); err != nil && !strings.Contains(err.Error(), "lockbox") {
+			break
+		}
+	}
+	if n > refusals+1 {
+		t.Errorf("%d channels were refused, and the connection lives", n)
+	}
+}

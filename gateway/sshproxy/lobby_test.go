@@ -1,0 +1,174 @@
+package sshproxy
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+func TestA38SilentConnectionsDieAndShutOutNobody(t *testing.T) {
+	const grace = 2 * time.Second
+	h, _ := stubHouse(t, echo, func(d *Door) { d.Limits.Grace = grace })
+	began := time.Now()
+	var silent []net.Conn
+	for i := range 500 {
+		c, err := net.Dial("tcp", h.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		silent = append(silent, c)
+		if i%10 != 0 {
+			continue
+		}
+		go func() { // one byte at a time
+			tick := time.NewTicker(grace / 20)
+			defer tick.Stop()
+			for _, b := range []byte("SSH-2.0-trickle" + strings.Repeat(".", 200)) {
+				if _, err := c.Write([]byte{b}); err != nil {
+					return
+				}
+				<-tick.C
+			}
+		}()
+	}
+	from := time.Now()
+	if got := run(t, h.dial(t, "cli", h.Eng), "help"); got.Status != 0 {
+		t.Errorf("among silent connections: got %+v", got)
+	}
+	if took := time.Since(from); took > time.Second {
+		t.Errorf("a login took %s among silent connections", took)
+	}
+	for _, c := range silent {
+		if err := c.SetReadDeadline(began.Add(grace + 3*time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, c); err != nil && strings.Contains(err.Error(), "timeout") {
+			t.Fatalf("a connection still lives %s after it was accepted", time.Since(began))
+		}
+	}
+}
+
+func TestAnOldGuestLeavesForANewOne(t *testing.T) {
+	l := &lobby{limits: Limits{Startups: 3, PerSource: 2}.orDefault()}
+	guest := func(from string) (*guest, net.Conn) {
+		a, b := net.Pipe()
+		t.Cleanup(func() { _, _ = a.Close(), b.Close() })
+		return l.admit(addressed{a, net.TCPAddrFromAddrPort(netip.MustParseAddrPort(from))}), b
+	}
+	gone := func(c net.Conn) bool {
+		_ = c.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+		_, err := c.Read(make([]byte, 1))
+		return err == io.EOF
+	}
+	first, a := guest("[2001:db8::1]:1")
+	_, b := guest("[2001:db8::2]:1") // of the same network
+	if _, c := guest("[2001:db8::3]:1"); !gone(a) || gone(b) || gone(c) {
+		t.Error("the oldest of a source has to leave")
+	}
+	if first.authenticated() {
+		t.Error("who had to leave is let in")
+	}
+	_, d := guest("192.0.2.1:1")
+	if _, e := guest("192.0.2.2:1"); !gone(b) || gone(d) || gone(e) {
+		t.Error("the oldest of all has to leave")
+	}
+	l.close()
+	if last, f := guest("192.0.2.3:1"); !gone(d) || !gone(f) || last.authenticated() {
+		t.Error("a closed lobby admits nobody")
+	}
+}
+
+type addressed struct {
+	net.Conn
+	from net.Addr
+}
+
+func (a addressed) RemoteAddr() net.Addr { return a.from }
+
+func TestA39APanicEndsOneConnection(t *testing.T) {
+	var when string
+	bad := newSigner(t)
+	h, _ := stubHouse(t, echo, func(d *Door) {
+		known := d.People
+		calls := 0
+		d.People = people{known, func(k ssh.PublicKey) {
+			if string(k.Marshal()) == string(bad.PublicKey().Marshal()) {
+				panic("during authentication")
+			}
+			if calls++; when == "session" && calls > 2 {
+				panic("in a session")
+			}
+		}}
+	})
+	var reported []string
+	h.Door.Report = func(err error) { reported = append(reported, err.Error()) }
+	if _, err := ssh.Dial("tcp", h.Addr, h.clientConfig("cli", bad)); err == nil {
+		t.Error("a panic let somebody in")
+	}
+	other := h.dial(t, "cli", h.Mate)
+	when = "session"
+	c := h.dial(t, "cli", h.Eng)
+	s, err := c.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Run("help"); err == nil {
+		t.Error("the session that panicked ended well")
+	}
+	if err := c.Wait(); err == nil {
+		t.Error("its connection lives")
+	}
+	when = ""
+	if got := run(t, other, "help"); got.Status != 0 {
+		t.Errorf("another connection: got %+v", got)
+	}
+	if len(reported) != 2 || !strings.Contains(reported[1], "in a session") {
+		t.Errorf("reported %q", reported)
+	}
+}
+
+func TestTheDoorClosesWithNothingLeft(t *testing.T) {
+	h := newHouse(t)
+	h.granted(t, h.Eng, time.Hour)
+	run(t, h.dial(t, login, h.Eng), "true") // whatever starts once has started
+	before := runtime.NumGoroutine()
+	for range 100 {
+		c := h.dial(t, login, h.Eng)
+		if got := run(t, c, "echo hi"); got.Stdout != "hi\n" || got.Status != 0 {
+			t.Fatalf("got %+v", got)
+		}
+		if got := run(t, c, "exit 3"); got.Status != 3 {
+			t.Fatalf("got %+v", got)
+		}
+		_ = c.Close()
+	}
+	left := 0
+	for until := time.Now().Add(10 * time.Second); time.Now().Before(until); {
+		if left = runtime.NumGoroutine(); left <= before+2 {
+			break
+		}
+		runtime.Gosched()
+	}
+	if left > before+2 {
+		buf := make([]byte, 1<<20)
+		t.Errorf("%d goroutines before, %d after 200 sessions\n%s", before, left, buf[:runtime.Stack(buf, true)])
+	}
+	c := h.dial(t, login, h.Eng)
+	f := onScreen(t, c, "")
+	f.expect(`recorded`)
+	h.close(t)
+	f.expect(`the gateway is closing`)
+	if got := f.wait(time.Second); got != 69 {
+		t.Errorf("exit %d, want 69", got)
+	}
+	if n := len(h.Gateway.Visits()); n != 0 {
+		t.Errorf("%d visits are left", n)
+	}
+}

@@ -1,0 +1,157 @@
+package sshproxy
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// out is what a client is shown: output of the program, and words of ours
+// between. x/crypto's channels take one writer at a time.
+type out struct {
+	ch     ssh.Channel
+	frozen atomic.Bool // nothing but the end is written any more
+
+	mu     sync.Mutex // guards the rest, and writing
+	eof    bool
+	screen *screen // of a program with a terminal; nil without
+	notice func()  // waits for a moment in which it tears nothing apart
+}
+
+var errFrozen = errors.New("the session is ending")
+
+// piece is how much is written under one hold of the lock.
+const piece = 32 << 10
+
+func (o *out) freeze() { o.frozen.Store(true) }
+
+// program passes on what the program wrote, unchanged.
+func (o *out) program(p []byte, stderr bool) error {
+	for len(p) > 0 {
+		n := min(len(p), piece)
+		if err := o.pass(p[:n], stderr); err != nil {
+			return err
+		}
+		p = p[n:]
+	}
+	return nil
+}
+
+func (o *out) pass(p []byte, stderr bool) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.frozen.Load() {
+		return errFrozen
+	}
+	if err := o.write(p, stderr); err != nil || o.screen == nil || stderr {
+		return err
+	}
+	o.screen.write(p)
+	o.tell()
+	return nil
+}
+
+// write is for who holds mu.
+func (o *out) write(p []byte, stderr bool) (err error) {
+	switch {
+	case o.eof:
+		return errFrozen
+	case stderr:
+		_, err = o.ch.Stderr().Write(p)
+	default:
+		_, err = o.ch.Write(p)
+	}
+	return err
+}
+
+// tell gives the notice that waits, if this is the moment. mu is held.
+func (o *out) tell() {
+	if o.notice != nil && o.screen.between() {
+		say := o.notice
+		o.notice = nil
+		say()
+	}
+}
+
+// between calls say, which writes under mu, as soon as nothing of the program's is half written.
+func (o *out) between(say func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.frozen.Load() || o.screen == nil {
+		return
+	}
+	o.notice = say
+	o.tell()
+}
+
+// own writes words of ours, before there is a program.
+func (o *out) own(p []byte, stderr bool) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.frozen.Load() {
+		return errFrozen
+	}
+	return o.write(p, stderr)
+}
+
+// Write writes words of ours to standard output.
+func (o *out) Write(p []byte) (int, error) {
+	if err := o.own(p, false); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// watch follows what the program does to the terminal from now on.
+func (o *out) watch() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.screen = new(screen)
+}
+
+// drained tells the client that no more output comes.
+func (o *out) drained() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.eof && !o.frozen.Load() {
+		o.eof = true
+		_ = o.ch.CloseWrite() // fails only when the channel is gone
+	}
+}
+
+// request passes on what the program's side asks for, without waiting for an answer.
+func (o *out) request(r *ssh.Request) {
+	if !o.frozen.Load() {
+		_, _ = o.ch.SendRequest(r.Type, false, r.Payload) // who is gone hears nothing
+	}
+}
+
+// words writes an answer of ours, after freeze.
+func (o *out) words(text string, tty, stderr bool) {
+	if tty {
+		text = strings.ReplaceAll(text, "\n", "\r\n")
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_ = o.write([]byte(text), stderr) // who is gone reads nothing
+}
+
+// exit passes on how the program ended, after freeze.
+func (o *out) exit(r *ssh.Request) { _, _ = o.ch.SendRequest(r.Type, false, r.Payload) } // who is gone hears nothing
+
+// last writes our last words, after freeze. text gets what the program left of the screen.
+func (o *out) last(text func(*screen) []byte, stderr bool, status int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_ = o.write(text(o.screen), stderr) // who is gone hears nothing
+	_, _ = o.ch.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(status)}))
+}
+
+// close ends the channel.
+func (o *out) close() {
+	o.freeze()
+	_ = o.ch.Close() // fails only when it is closed
+}

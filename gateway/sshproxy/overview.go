@@ -1,0 +1,103 @@
+package sshproxy
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"lockbox/policy"
+)
+
+// A place is a target as programs read it.
+type place struct {
+	Target    string         `json:"target"`
+	Class     string         `json:"class"`
+	Customers []string       `json:"customers"`
+	Logins    []placeLogin   `json:"logins"`
+	Needs     []policy.Stage `json:"needs"`
+}
+
+type placeLogin struct {
+	Name     string `json:"name"`
+	One      bool   `json:"one_customer"`
+	ReadOnly bool   `json:"read_only"`
+}
+
+// targets lists where the person may ask to go.
+func (c *console) targets() (int, error) {
+	places := []place{}
+	p := c.s.c.door.Desk.Policy()
+	for _, name := range slices.Sorted(maps.Keys(p.Targets)) {
+		if at, ok := c.place(p, p.Targets[name]); ok {
+			places = append(places, at)
+		}
+	}
+	if c.json {
+		return exitDone, c.object(places)
+	}
+	w := &way{s: c.s, say: c.say}
+	for _, at := range places {
+		var logins []string
+		for _, l := range at.Logins {
+			logins = append(logins, l.Name)
+		}
+		c.print("%s  %s", at.Target, strings.Join(logins, ", "))
+		data := c.say.noCustomers
+		if len(at.Customers) > 0 {
+			data = fmt.Sprintf(c.say.customers, strings.Join(w.names(at.Customers), ", "))
+		}
+		c.print("      %s %s", data, fmt.Sprintf(c.say.approval, w.chain(at.Needs)))
+	}
+	if len(places) == 0 {
+		c.print("%s", c.say.noTargets)
+	}
+	return exitDone, nil
+}
+
+// place describes a target, if the person may ask for it.
+func (c *console) place(p *policy.Policy, t *policy.Target) (place, bool) {
+	at := place{Target: t.Name, Class: t.Class, Customers: slices.Concat([]string{}, t.Customers), Logins: []placeLogin{}}
+	if at.Class == "" {
+		at.Class = "production"
+	}
+	for _, l := range t.Logins {
+		q := policy.Question{Now: c.s.c.door.now(), Who: c.who, On: t.Name, Login: l.Name, From: c.s.c.from}
+		if (l.One || strings.Contains(l.Name, "{{customer}}")) && len(t.Customers) > 0 {
+			q.Customer = t.Customers[0]
+		}
+		for _, do := range []policy.Action{policy.Shell, policy.Exec} {
+			q.Do = do
+			d := p.Decide(q)
+			if d.Verdict != policy.Ask {
+				continue
+			}
+			at.Logins = append(at.Logins, placeLogin{l.Name, l.One, l.ReadOnly})
+			if at.Needs == nil {
+				at.Needs = d.Stages
+			}
+			break
+		}
+	}
+	return at, len(at.Logins) > 0
+}
+
+// help lists the commands.
+func (c *console) help() (int, error) {
+	if c.json {
+		return exitDone, c.object(map[string][]string{"commands": {"request", "status", "cancel", "give-back", "targets", "grants", "help"}})
+	}
+	c.print("%s", c.say.help)
+	return exitDone, nil
+}
+
+// overview is what somebody sees who comes with nothing to do.
+func (c *console) overview() (int, error) {
+	c.print("lockbox · "+c.say.youAre, c.who.Name, c.s.c.id.fingerprint)
+	c.print("")
+	if _, err := c.status(args{}); err != nil {
+		return 0, err
+	}
+	c.print("")
+	return c.help()
+}

@@ -1,0 +1,119 @@
+package sshproxy
+
+import (
+	"io"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// A buffer begins small, for most sessions wait for somebody to type, and grows with what comes.
+const (
+	firstBuffer = 4 << 10
+	mostBuffer  = 256 << 10
+)
+
+// pump passes on one stream of output until its end: first into the record,
+// which may make it wait, then to the client.
+func (r *relay) pump(stderr bool) {
+	src, keep := io.Reader(r.ch), r.track.Output
+	if stderr {
+		src, keep = r.ch.Stderr(), r.track.Stderr
+	}
+	buf := make([]byte, firstBuffer)
+	for {
+		n, err := src.Read(buf)
+		if r.over.Err() != nil {
+			return
+		}
+		if n > 0 {
+			r.st.used()
+			if err := keep(buf[:n]); err != nil {
+				r.failed(err)
+				return
+			}
+			if err := r.s.out.program(buf[:n], stderr); err != nil {
+				r.done() // nobody is there to read it
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+		buf = grown(buf, n)
+	}
+}
+
+func grown(buf []byte, n int) []byte {
+	if n == len(buf) && n < mostBuffer {
+		return make([]byte, 2*n)
+	}
+	return buf
+}
+
+// input passes on what the client writes. The end of it is told to the
+// program, which may go on writing.
+func (r *relay) input() {
+	defer close(r.fed)
+	src := r.s.typing.forTarget()
+	buf := make([]byte, firstBuffer)
+	for {
+		n, err := src.Read(buf)
+		if r.over.Err() != nil {
+			return
+		}
+		if n > 0 {
+			r.st.used()
+			if err := r.track.Input(buf[:n], r.echoes()); err != nil {
+				r.failed(err)
+				return
+			}
+			if _, err := r.ch.Write(buf[:n]); err != nil {
+				return // the program reads no more
+			}
+		}
+		if err != nil {
+			break
+		}
+		buf = grown(buf, n)
+	}
+	_ = r.ch.CloseWrite() // fails only when the channel is gone
+}
+
+// echoes says whether what is typed is shown, so that it may be kept where the
+// rule keeps input. Of a terminal we do not know it: its input is only counted.
+func (r *relay) echoes() bool { return r.size == nil }
+
+// requests passes on what the client asks for, in order.
+func (r *relay) requests() {
+	for {
+		if t := r.s.terminal(); t != nil && *t != *r.size && len(r.s.later) == 0 {
+			r.resize(t) // the last size, whatever was dropped
+		}
+		select {
+		case <-r.over.Done():
+			return
+		case q := <-r.s.later:
+			if q.Type == "window-change" {
+				r.resize(r.s.terminal())
+				_ = q.Reply(true, nil) // fails only when the client is gone
+				continue
+			}
+			ok, err := r.ch.SendRequest(q.Type, q.WantReply, q.Payload)
+			_ = q.Reply(ok && err == nil, nil) // as above
+		}
+	}
+}
+
+func (r *relay) resize(t *terminal) {
+	if *t == *r.size {
+		return
+	}
+	r.size = t
+	if err := r.track.Resize(int(t.Cols), int(t.Rows)); err != nil {
+		if r.over.Err() == nil {
+			r.failed(err)
+		}
+		return
+	}
+	_, _ = r.ch.SendRequest("window-change", false, ssh.Marshal(window{t.Cols, t.Rows, t.Width, t.Height})) // a lost channel shows elsewhere
+}

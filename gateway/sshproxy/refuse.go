@@ -1,0 +1,185 @@
+package sshproxy
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"unicode"
+
+	"lockbox/approvals"
+	"lockbox/gateway"
+	"lockbox/policy"
+)
+
+// Exit statuses, as interfaces promise them (sysexits).
+const (
+	exitDone        = 0
+	exitUsage       = 2
+	exitUnavailable = 69
+	exitPending     = 75
+	exitDenied      = 77
+	exitUnknown     = 78
+	exitSSH         = 255 // without a terminal, nothing was run: what every ssh tool understands
+)
+
+// A refusal is why a session does not begin, or ends. People read why and next,
+// programs the rest.
+type refusal struct {
+	code    policy.Code
+	exit    int // on a terminal, and where sysexits are asked for
+	why     string
+	next    string // what to do; "" when there is nothing
+	target  string
+	request string
+	page    string // path at the portal
+	retry   bool   // the same command may do later
+}
+
+// status is the exit status that goes with a code.
+func status(c policy.Code) int {
+	switch c {
+	case gateway.NoRecorder:
+		return exitUnavailable
+	case gateway.StillAsked, policy.NeedTouch:
+		return exitPending
+	case policy.NoTarget:
+		return exitUnknown
+	}
+	return exitDenied
+}
+
+// finish tells the person, and ends the program. The caller has claimed the end.
+func (s *session) finish(r refusal) {
+	if s.terminal() != nil {
+		s.out.last(func(left *screen) []byte { return s.farewell(left, r) }, false, r.exit)
+	} else {
+		exit := exitSSH
+		if s.option("EXIT") == "sysexits" {
+			exit = r.exit
+		}
+		s.out.last(func(*screen) []byte { return []byte(s.lines(r)) }, true, exit)
+	}
+	s.out.close()
+}
+
+// lines is a refusal for who has no terminal: at most three lines in all.
+func (s *session) lines(r refusal) string {
+	var b strings.Builder
+	for _, text := range []string{r.why, r.next} {
+		if text != "" && s.tell() {
+			b.WriteString("lockbox: " + clean(text) + "\n")
+		}
+	}
+	b.WriteString("lockbox-json: " + s.c.door.json(r) + "\n")
+	return b.String()
+}
+
+// tell counts a line for who has no terminal, and says whether it may be written:
+// two at most, for the third is JSON.
+func (s *session) tell() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.told++
+	return s.told <= 2
+}
+
+func (d *Door) json(r refusal) string {
+	var request *string
+	if r.request != "" {
+		request = &r.request
+	}
+	text, err := json.Marshal(struct {
+		Lockbox   int         `json:"lockbox"`
+		Code      policy.Code `json:"code"`
+		Target    string      `json:"target"`
+		Request   *string     `json:"request"`
+		Retryable bool        `json:"retryable"`
+		URL       string      `json:"url"`
+	}{1, r.code, clean(r.target), request, r.retry, d.Portal + r.page})
+	if err != nil {
+		return "{}" // strings and booleans can be written
+	}
+	return string(text)
+}
+
+// farewell is a refusal for a terminal, which the program may have left in any state.
+func (s *session) farewell(left *screen, r refusal) []byte {
+	var b strings.Builder
+	if left != nil {
+		if left.alt {
+			b.WriteString("\x1b[r\x1b[?1049l") // all of the screen scrolls again; then the one from before
+		}
+		// Attributes, mouse, bracketed paste and application keys off; the cursor shown.
+		b.WriteString("\x1b[0m\x1b[?1000;1002;1003;1006;2004l\x1b[?1l\x1b>\x1b[?25h")
+		b.WriteString("\r\n")
+	}
+	b.WriteString("  " + mark(r) + " " + clean(r.why) + "\r\n")
+	if r.next != "" {
+		b.WriteString("    " + clean(r.next) + "\r\n")
+	}
+	return []byte(b.String())
+}
+
+// mark goes before a sentence that says the same.
+func mark(r refusal) string {
+	if r.exit == exitPending || r.exit == exitDone {
+		return "○"
+	}
+	return "✘"
+}
+
+// clean makes text one line that does nothing to a terminal.
+func clean(text string) string {
+	const most = 500
+	text = strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
+			return ' '
+		}
+		if r != ' ' && !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, text)
+	if r := []rune(text); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return text
+}
+
+// failed is what the person is told about an error: why, when it is theirs to
+// know; else a reference that the report has too.
+func (s *session) failed(err error, target string) *refusal {
+	var end *gateway.Ending
+	var no *approvals.Refusal
+	switch {
+	case s.ctx.Err() != nil:
+		return &refusal{code: policy.ByPolicy, exit: exitUnavailable, target: target} // nobody is there to read it
+	case errors.As(err, &end):
+		r := &refusal{code: end.Code, exit: status(end.Code), why: end.Why, target: target, retry: true}
+		if end.Code == gateway.Unreachable {
+			r.exit = exitUnavailable
+		}
+		return r
+	case errors.As(err, &no):
+		return &refusal{code: no.Code, exit: status(no.Code), why: no.Why, target: target}
+	case errors.Is(err, approvals.ErrUnknown):
+		return &refusal{code: policy.ByPolicy, exit: exitUnknown, why: s.say().noRequest, target: target}
+	}
+	ref := reference()
+	s.c.door.Report(fmt.Errorf("%s: ssh session of %s on %q: %w", ref, s.c.id.who.ID, target, err))
+	return &refusal{code: policy.ByPolicy, exit: exitUnavailable, why: fmt.Sprintf(s.say().internal, ref), target: target, retry: true}
+}
+
+// reference is a name for one error: "e-7f3a21".
+func reference() string {
+	var b [3]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return "e-" + hex.EncodeToString(b[:])
+}
+
+// askPage is where the person asks for a target.
+func askPage(target string) string { return "/r/new?t=" + url.QueryEscape(target) }

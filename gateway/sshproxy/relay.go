@@ -1,0 +1,242 @@
+package sshproxy
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"lockbox/gateway"
+	"lockbox/recorder"
+)
+
+// A relay passes bytes and requests between a session and its program on the
+// target: unchanged, in order, and what the program says not before it is
+// recorded.
+type relay struct {
+	s     *session
+	st    *stay
+	ch    ssh.Channel
+	track *recorder.Track
+	size  *terminal // as the target has it; nil without one
+
+	over context.Context // ends when nothing is passed to the program any more
+	done context.CancelFunc
+	fed  chan struct{} // closed at the end of input
+	told chan struct{} // closed when it is known how the program ended, or that nobody says
+	gone chan struct{} // closed when the target has closed the channel
+	exit *ssh.Request  // how it ended; read it after told
+}
+
+// How long a program has, after its client has closed the channel.
+const (
+	lastInput  = time.Second     // to read what was written before
+	lastOutput = 5 * time.Second // to be gone
+)
+
+// relay runs the program on the target. Nil means that its end was passed on.
+func (s *session) relay(st *stay, p program) *refusal {
+	if !st.join() {
+		r := ended(st.visit)
+		return &r
+	}
+	defer st.sessions.Done()
+	ch, requests, err := st.up.OpenChannel("session", nil)
+	if err != nil {
+		s.c.door.Report(fmt.Errorf("session %s: open channel: %w", st.visit.Session.ID, err))
+		return s.lost(st)
+	}
+	r := &relay{s: s, st: st, ch: ch, fed: make(chan struct{}), told: make(chan struct{}), gone: make(chan struct{})}
+	r.over, r.done = context.WithCancel(context.WithoutCancel(s.ctx))
+	defer r.close()
+	if r.track, err = st.visit.Recording.Track(s.header(st, p)); err != nil {
+		return r.failed(err)
+	}
+	s.c.spawn("target", func() { r.hear(requests) })
+	if no := r.start(p); no != nil {
+		return no
+	}
+	return r.run()
+}
+
+func (s *session) lost(st *stay) *refusal {
+	return &refusal{
+		code: gateway.Unreachable, exit: exitUnavailable, retry: true,
+		why: fmt.Sprintf(s.say().lost, st.visit.Session.Target), target: st.visit.Session.Target, request: st.visit.Grant.ID,
+	}
+}
+
+func (s *session) header(st *stay, p program) recorder.Header {
+	h := recorder.Header{Kind: "exec", Command: p.command, Env: map[string]string{}, Input: st.visit.Decision.Recording.Input}
+	for _, v := range s.env.target {
+		h.Env[v.Name] = v.Value
+	}
+	if t := s.terminal(); t != nil {
+		h.Kind, h.Term, h.Cols, h.Rows = "pty", t.Term, int(t.Cols), int(t.Rows)
+	}
+	return h
+}
+
+// start asks the target for what the client asked us.
+func (r *relay) start(p program) *refusal {
+	s := r.s
+	for _, v := range s.env.target {
+		_, _ = r.ch.SendRequest("env", false, ssh.Marshal(v)) // a lost channel shows below
+	}
+	s.mu.Lock()
+	s.later = make(chan *ssh.Request, 64) // from now on the client's requests go to the program
+	s.mu.Unlock()
+	if r.size = s.terminal(); r.size != nil {
+		if ok, err := r.ch.SendRequest("pty-req", true, ssh.Marshal(r.size)); err != nil {
+			return s.lost(r.st)
+		} else if !ok {
+			return r.refused(s.say().noTerminal)
+		}
+		s.typing.heed()
+		s.banner(r.st)
+		s.out.watch()
+	}
+	asked, payload := "shell", []byte(nil)
+	if p.kind != "shell" {
+		asked, payload = "exec", ssh.Marshal(struct{ Command string }{p.command})
+	}
+	if ok, err := r.ch.SendRequest(asked, true, payload); err != nil {
+		return s.lost(r.st)
+	} else if !ok {
+		return r.refused(s.say().noProgram)
+	}
+	return nil
+}
+
+func (r *relay) refused(why string) *refusal {
+	no := r.s.lost(r.st)
+	no.why, no.retry = fmt.Sprintf(why, r.st.visit.Session.Target), false
+	return no
+}
+
+// run passes everything on until the target has closed the channel.
+func (r *relay) run() *refusal {
+	s := r.s
+	s.c.spawn("input", r.input)
+	s.c.spawn("requests", r.requests)
+	s.c.spawn("hang-up", r.hangUp)
+	if r.size != nil {
+		s.c.spawn("warnings", r.warn)
+	}
+	var streams sync.WaitGroup
+	for _, stderr := range []bool{false, true} {
+		streams.Add(1)
+		s.c.spawn("output", func() {
+			defer streams.Done()
+			r.pump(stderr)
+		})
+	}
+	streams.Wait()
+	s.out.drained()
+	r.await(r.told)
+	if !closed(r.told) {
+		return nil // the client is gone, and the target does not answer
+	}
+	if r.exit == nil && closed(r.st.up.gone) && s.ctx.Err() == nil {
+		return s.lost(r.st)
+	}
+	if r.exit != nil && s.claim() {
+		s.out.exit(r.exit)
+		r.await(r.gone)
+		s.out.close()
+	}
+	return nil
+}
+
+// await waits for the target: as long as it takes while the client is there.
+func (r *relay) await(what <-chan struct{}) {
+	select {
+	case <-what:
+	case <-r.over.Done():
+		within(what, lastOutput)
+	}
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// hangUp ends the program of a client that has closed the channel or vanished.
+func (r *relay) hangUp() {
+	select {
+	case <-r.over.Done():
+	case <-r.s.ctx.Done():
+		within(r.fed, lastInput)
+	}
+	r.done()
+	_ = r.ch.Close() // it may be closed already
+}
+
+// close ends what is left of the program, and its record.
+func (r *relay) close() {
+	r.done()
+	_ = r.ch.Close() // it may be closed already
+	if r.track == nil {
+		return
+	}
+	if err := r.track.Close(); err != nil {
+		r.failed(err)
+	}
+}
+
+// failed ends the visit: what cannot be recorded does not happen.
+func (r *relay) failed(err error) *refusal {
+	r.s.c.door.Report(fmt.Errorf("session %s: record: %w", r.st.visit.Session.ID, err))
+	r.st.visit.End(&gateway.Ending{Code: gateway.NoRecorder, Why: r.s.say().recorder})
+	no := r.s.lost(r.st)
+	no.code, no.why = gateway.NoRecorder, r.s.say().recorder
+	return no
+}
+
+// hear takes what the program's side asks for: how it ended is passed on after
+// all of its output, the rest at once.
+func (r *relay) hear(requests <-chan *ssh.Request) {
+	defer close(r.gone)
+	told := sync.OnceFunc(func() { close(r.told) })
+	defer told()
+	for q := range requests {
+		switch q.Type {
+		case "exit-status", "exit-signal":
+			if r.exit == nil {
+				r.note(q)
+				r.exit = q
+				told()
+			}
+		case "eow@openssh.com", "xon-xoff":
+			r.s.out.request(q)
+		}
+		_ = q.Reply(q.Type == keepAliveRequest, nil) // fails only when the target is gone
+	}
+}
+
+// note records how the program ended.
+func (r *relay) note(q *ssh.Request) {
+	var status struct{ Code uint32 }
+	var signal struct {
+		Name       string
+		Core       bool
+		Text, Lang string
+	}
+	var err error
+	switch {
+	case q.Type == "exit-status" && ssh.Unmarshal(q.Payload, &status) == nil:
+		err = r.track.Exit(int(status.Code))
+	case q.Type == "exit-signal" && ssh.Unmarshal(q.Payload, &signal) == nil:
+		err = r.track.Signal(signal.Name, signal.Core)
+	}
+	if err != nil && r.over.Err() == nil {
+		r.failed(err)
+	}
+}

@@ -1,0 +1,210 @@
+package sshproxy
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"lockbox/policy"
+)
+
+// A session is one channel of a client: what was asked for it, and what runs
+// in it. One channel runs one program.
+type session struct {
+	c      *client
+	out    *out
+	typing *typing
+	ctx    context.Context // ends when the client closes the channel, or the program is over
+	stop   context.CancelFunc
+	ended  atomic.Bool // somebody has taken it on to end the channel
+
+	mu      sync.Mutex // guards the rest
+	started bool
+	env     environment
+	pty     *terminal         // nil without one
+	later   chan *ssh.Request // for the program, once it runs; nil before
+	told    int               // lines written to who has no terminal
+}
+
+// A terminal is what a pty-req asks for (RFC 4254, 6.2); the modes are passed on as they are.
+type terminal struct {
+	Term          string
+	Cols, Rows    uint32
+	Width, Height uint32
+	Modes         string
+}
+
+// A window is the size in a window-change (RFC 4254, 6.7).
+type window struct{ Cols, Rows, Width, Height uint32 }
+
+// A program is what a client asks to run.
+type program struct {
+	kind    string // "shell", "exec" or "subsystem": an exec of nothing is no shell
+	command string
+}
+
+// do is the action that policy is asked about.
+func (p program) do() policy.Action {
+	if p.kind == "shell" {
+		return policy.Shell
+	}
+	return policy.Exec
+}
+
+func newSession(c *client, ch ssh.Channel) *session {
+	s := &session{c: c, out: &out{ch: ch}}
+	s.ctx, s.stop = context.WithCancel(c.ctx)
+	s.typing = newTyping(s.ctx, ch)
+	return s
+}
+
+// serve runs one channel until the client has closed it.
+func (s *session) serve(requests <-chan *ssh.Request) {
+	defer s.stop()
+	idle := time.AfterFunc(s.c.limits.Grace, s.unused)
+	defer idle.Stop()
+	var running sync.WaitGroup
+	for r := range requests { // always read: 16 unread requests would stop the whole connection
+		p, ok, answer := s.handle(r)
+		if answer {
+			_ = r.Reply(ok, nil) // fails only when the channel is gone; then requests ends too
+		}
+		if p == nil {
+			continue
+		}
+		running.Add(1)
+		s.c.spawn("program", func() {
+			defer running.Done()
+			defer s.c.done(s)
+			s.run(*p)
+		})
+	}
+	s.stop()
+	running.Wait()
+}
+
+// unused closes a channel on which nothing was run.
+func (s *session) unused() {
+	s.mu.Lock()
+	unused := !s.started
+	s.started = true
+	s.mu.Unlock()
+	if unused && s.claim() {
+		s.out.close()
+		s.c.done(s)
+	}
+}
+
+// handle answers one request, unless the program will (answer is false). p is
+// what to run now.
+func (s *session) handle(r *ssh.Request) (p *program, ok, answer bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch r.Type {
+	case "env":
+		var v struct{ Name, Value string }
+		return nil, !s.started && ssh.Unmarshal(r.Payload, &v) == nil && s.env.set(v.Name, v.Value), true
+	case "pty-req":
+		t := new(terminal)
+		if s.started || s.pty != nil || ssh.Unmarshal(r.Payload, t) != nil || !t.fits() {
+			return nil, false, true
+		}
+		s.pty = t
+		return nil, true, true
+	case "window-change":
+		ok := s.resize(r)
+		return nil, ok, !ok || !s.pass(r)
+	case "signal", "break", "eow@openssh.com":
+		return nil, false, !s.pass(r)
+	case "shell", "exec", "subsystem":
+		var command struct{ Text string }
+		if s.started || r.Type != "shell" && ssh.Unmarshal(r.Payload, &command) != nil {
+			return nil, false, true
+		}
+		s.started = true
+		return &program{r.Type, command.Text}, true, true
+	}
+	return nil, false, true // agent and X11 forwarding, and what is not invented yet
+}
+
+func (s *session) resize(r *ssh.Request) bool {
+	var w window
+	if s.pty == nil || ssh.Unmarshal(r.Payload, &w) != nil || !sizeFits(w.Cols, w.Rows) {
+		return false
+	}
+	s.pty.Cols, s.pty.Rows, s.pty.Width, s.pty.Height = w.Cols, w.Rows, w.Width, w.Height
+	return true
+}
+
+// pass gives the request to the program, in order. What comes faster than the
+// target takes it is dropped; the last size of the window is not lost by that.
+func (s *session) pass(r *ssh.Request) bool {
+	if s.later == nil {
+		return false
+	}
+	select {
+	case s.later <- r:
+		return true
+	default:
+		return false
+	}
+}
+
+func (t *terminal) fits() bool {
+	return len(t.Term) <= 64 && plainWord(t.Term) && len(t.Modes) <= 4096 && sizeFits(t.Cols, t.Rows)
+}
+
+func sizeFits(cols, rows uint32) bool { return cols <= 10_000 && rows <= 10_000 }
+
+// terminal is what there is now; nil without one.
+func (s *session) terminal() *terminal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pty == nil {
+		return nil
+	}
+	t := *s.pty
+	return &t
+}
+
+// run does what was asked for, and ends the channel.
+func (s *session) run(p program) {
+	r := s.work(p)
+	if !s.claim() {
+		return // somebody ends it for another reason
+	}
+	if r != nil {
+		s.finish(*r)
+	}
+	s.out.close()
+}
+
+// claim says whether the caller is the one who ends the channel. From then on nothing but its end is written.
+func (s *session) claim() bool {
+	if s.ended.Swap(true) {
+		return false
+	}
+	s.out.freeze()
+	return true
+}
+
+// work runs the program. Nil means that its end was passed on.
+func (s *session) work(p program) *refusal {
+	switch aim := parseAim(s.c.conn.User()); {
+	case p.kind == "subsystem":
+		return &refusal{code: policy.ByPolicy, exit: exitDenied, why: s.say().noSubsystem, next: s.say().noSubsystemNext, target: aim.target}
+	case aim.target == "":
+		return s.commandLine(p)
+	default:
+		return s.visit(aim, p)
+	}
+}
+
+func (s *session) say() texts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return speak(s.env.language())
+}

@@ -1,0 +1,168 @@
+package sshproxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"lockbox/gateway"
+	"lockbox/policy"
+)
+
+// A stay is a visit with the connection to its target. The sessions of one
+// client on one login share it; nobody else does.
+type stay struct {
+	c     *client
+	visit *gateway.Visit
+	up    *upstream
+	login string
+	began time.Time
+	last  atomic.Int64 // time.Duration after began, when a byte passed
+
+	mu       sync.Mutex // guards the rest
+	over     bool
+	sessions sync.WaitGroup
+}
+
+// enter asks once whether the person may go in, and goes in if so. A nil stay
+// without an error means that the answer says what to do first.
+func (c *client) enter(ctx context.Context, k gateway.Knock) (*stay, gateway.Answer, error) {
+	select {
+	case c.gate <- struct{}{}:
+	case <-ctx.Done():
+		return nil, gateway.Answer{}, context.Cause(ctx)
+	}
+	defer func() { <-c.gate }()
+	a, err := c.door.Gateway.Enter(ctx, k)
+	if err != nil {
+		return nil, a, err
+	}
+	if st := c.stay(a.Login); st != nil {
+		a.Decision, err = st.visit.May(ctx, k.Do)
+		if err != nil || a.Verdict != policy.Allow {
+			return nil, a, err
+		}
+		return st, a, nil
+	}
+	if a.Verdict != policy.Allow {
+		return nil, a, nil
+	}
+	return c.open(ctx, k)
+}
+
+// stay is the one under way on the login, or nil.
+func (c *client) stay(login string) *stay {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stays[login]
+}
+
+// open begins a visit: recording, then target. gate is held.
+func (c *client) open(ctx context.Context, k gateway.Knock) (*stay, gateway.Answer, error) {
+	v, a, err := c.door.Gateway.Visit(ctx, k)
+	if err != nil || v == nil {
+		return nil, a, err
+	}
+	up, err := c.dial(ctx, v)
+	if err != nil {
+		end := &gateway.Ending{Code: gateway.Unreachable, Why: fmt.Sprintf(speak("").unreachable, k.On)}
+		if errors.Is(err, errHostKey) {
+			end.Why = fmt.Sprintf(speak("").otherHost, k.On)
+		}
+		v.End(end)
+		v.Leave()
+		if ctx.Err() == nil {
+			c.door.Report(fmt.Errorf("session %s: %w", v.Session.ID, err))
+		}
+		return nil, a, end
+	}
+	st := &stay{c: c, visit: v, up: up, login: a.Login, began: time.Now()}
+	if !c.settle(st) {
+		up.hangUp()
+		up.wait()
+		v.Leave()
+		return nil, a, errGone
+	}
+	c.spawn("visit", st.mind)
+	return st, a, nil
+}
+
+func (c *client) dial(ctx context.Context, v *gateway.Visit) (*upstream, error) {
+	d := c.door
+	t := d.Desk.Policy().Targets[v.Session.Target]
+	if t == nil {
+		return nil, fmt.Errorf("target %s is not in the policy any more", v.Session.Target)
+	}
+	seen, err := d.Desk.See(ctx, v.Session.Who, v.Grant.ID)
+	if err != nil {
+		return nil, fmt.Errorf("read request %s: %w", v.Grant.ID, err)
+	}
+	// What the target's own log shows: the request, a position in our log that holds all it rests on, and its hash.
+	id := fmt.Sprintf("r-%s/%d/%.16s", v.Grant.ID, d.Gateway.Ledger.Last(), seen.Digest)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(v.Context(), stop)()
+	return call{target: t, login: v.Session.Login, keyID: id, sign: d.Keys.TargetCert, now: d.now}.dial(ctx)
+}
+
+func (c *client) settle(st *stay) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.departing || c.ctx.Err() != nil {
+		return false
+	}
+	c.stays[st.login] = st
+	return true
+}
+
+// mind holds the stay until its visit, its target or its client is gone.
+func (st *stay) mind() {
+	c := st.c
+	ctx, stop := context.WithCancel(c.ctx)
+	c.spawn("keep-alive", func() { keepAlive(ctx, st.up, c.limits.KeepAlive, st.up.hangUp) })
+	c.spawn("idle", func() { st.idle(ctx.Done()) })
+	select {
+	case <-st.visit.Context().Done():
+		c.depart(ended(st.visit))
+	case <-st.up.gone:
+	case <-c.ctx.Done():
+	}
+	stop()
+	c.mu.Lock()
+	delete(c.stays, st.login)
+	c.mu.Unlock()
+	st.mu.Lock()
+	st.over = true
+	st.mu.Unlock()
+	st.up.hangUp()
+	st.sessions.Wait()
+	if c.ctx.Err() == nil {
+		st.visit.End(&gateway.Ending{Code: gateway.Unreachable, Why: fmt.Sprintf(speak("").lost, st.visit.Session.Target)})
+	}
+	st.visit.Leave()
+	st.up.wait()
+}
+
+// join counts a session in, unless the stay is over.
+func (st *stay) join() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if !st.over {
+		st.sessions.Add(1)
+	}
+	return !st.over
+}
+
+// ended is what a person is told about the end of a visit.
+func ended(v *gateway.Visit) refusal {
+	r := refusal{code: policy.ByPolicy, exit: exitDenied, why: context.Cause(v.Context()).Error(), target: v.Session.Target, request: v.Grant.ID}
+	var end *gateway.Ending
+	if errors.As(context.Cause(v.Context()), &end) {
+		r.code = end.Code
+		r.exit = status(end.Code)
+	}
+	return r
+}

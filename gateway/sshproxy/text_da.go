@@ -1,0 +1,106 @@
+package sshproxy
+
+func danish() texts {
+	return texts{
+		request:      "anmodning %s",
+		youAre:       "Du er %s (nøgle %s).",
+		customers:    "Kundedata: %s.",
+		noCustomers:  "Ingen kundes data er berørt.",
+		approval:     "Godkendelse: %s.",
+		then:         ", derefter ",
+		and:          " og ",
+		boardMember:  "et bestyrelsesmedlem",
+		boardMembers: "%d bestyrelsesmedlemmer",
+		board:        "bestyrelsen",
+		people:       "%s: %d kan svare",
+		noGrant:      "Du har ingen gyldig adgang til %s. Bed om en:",
+		reasonCode:   "Slags begrundelse",
+		reason:       "Begrundelse  (hvad, og sagsnummer)",
+		ticket:       "Sagsnummer",
+		ticketForm:   "Der skal bruges et sagsnummer, som passer til %s.",
+		howLong:      "Hvor længe  (højst %s)",
+		longForm:     "Skriv en tid som 30m, 1h eller 1h30m, højst %s.",
+		send:         "Send anmodningen? [J/n]",
+		customer:     "Hvilken kunde",
+		chooseOne:    "Skriv navnet eller et tal fra 1 til %d.",
+		sent:         "sendt %s som anmodning %s      %s",
+		waitingFor:   "venter på %s. Ctrl-C går ud; samme kommando fortsætter her.",
+		approved:     "%s godkendte i %s (underskrevet med adgangsnøgle)",
+		declined:     "%s afviste",
+		rejected:     "Anmodning %s blev afvist. %s",
+		expired:      "Anmodning %s blev ikke besvaret i tide.",
+		withdrawn:    "Anmodning %s blev trukket tilbage.",
+		askAgain:     "Du kan spørge igen med samme kommando i en terminal.",
+		leftForm:     "Intet blev sendt.",
+		leftWait:     "Anmodning %s er stadig åben; samme kommando fortsætter her.",
+		touch:        "Rør ved din adgangsnøgle for at starte. Siden spørger om dette tal:  %s",
+		touched:      "berørt %s",
+		touchStale:   "Det tal er for gammelt.",
+		touchVoid:    "Den berøring gælder ikke: der blev skrevet tre forkerte tal. Var det ikke dig, så sig det til sikkerhed.",
+		enterForNew:  "Enter viser et nyt tal, Ctrl-C går ud.",
+		leftTouch:    "Ikke startet. Adgangen venter; samme kommando fortsætter her.",
+
+		pending:         "anmodning %s om %s venter på godkendelse",
+		laterOrWait:     "kør samme kommando senere, eller med LOCKBOX_WAIT=10m for at vente",
+		waiting:         "anmodning %s venter på godkendelse: %s",
+		patienceOver:    "anmodning %s blev ikke klar i den tid, du gav",
+		sameAgain:       "kør samme kommando igen",
+		howToAsk:        "spørg i en terminal med samme kommando, på siden herunder, eller: ssh GATEWAY request %s --reason \"...\"",
+		touchFirst:      "start først %s i en terminal og rør ved din adgangsnøgle: det gælder i %s; eller sæt LOCKBOX_WAIT=2m",
+		touchPlain:      "rør ved din adgangsnøgle på %s og skriv tallet %s dér",
+		whichCode:       "sig, hvilken slags begrundelse det er: %v",
+		setCode:         "sæt LOCKBOX_CODE",
+		whichCustomer:   "det login når én kunde: sig hvilken (%s)",
+		setCustomer:     "sæt LOCKBOX_CUSTOMER",
+		listTargets:     "ssh GATEWAY targets viser dem, du kan bede om",
+		keyGone:         "din SSH-nøgle er ikke længere kendt her",
+		noRequest:       "den anmodning findes ikke",
+		internal:        "intern fejl, reference %s",
+		noSubsystem:     "sftp og andre undersystemer er endnu ikke åbne gennem denne gateway",
+		noSubsystemNext: "scp -O kopierer en fil, hvor reglen tillader exec",
+
+		grant:       "adgang %s",
+		timeLeft:    "%s tilbage",
+		startsNow:   " (starter nu)",
+		readOnly:    "kun læsning",
+		recorded:    "Denne session optages.",
+		endsIn:      "lockbox · %s · slutter om %d min",
+		idle:        "der er intet sket i %s",
+		lost:        "forbindelsen til %s gik tabt",
+		unreachable: "%s kan ikke nås; driften har fået besked",
+		otherHost:   "den, der svarer for %s, har en anden værtsnøgle end politikken angiver; intet blev sendt, og driften har fået besked",
+		noTerminal:  "%s giver ingen terminal",
+		noProgram:   "%s starter ikke programmet",
+		recorder:    "optageren kan ikke skrive, så sessionen slutter",
+		closing:     "gatewayen lukker; forbind igen om et øjeblik",
+
+		noWords:        "kommandoen kan ikke læses: %v",
+		unknownCommand: "der er ingen kommando %q",
+		seeHelp:        "ssh GATEWAY help viser kommandoerne",
+		sayWhy:         "sig hvorfor: --reason \"hvad der er galt, og hvad du vil gøre\"",
+		haveGrant:      "adgang %s til %s gælder allerede: forbind blot",
+		submitted:      "Anmodning %s er sendt: %s@%s i %s.",
+		follow:         "Følg den med: status %s, eller %s",
+		noRequests:     "Du har ingen åbne anmodninger.",
+		noGrants:       "Du har ingen adgange.",
+		noTargets:      "Der er intet mål, som du kan bede om.",
+		cancelled:      "Anmodning %s er trukket tilbage.",
+		givenBack:      "Adgang %s er givet tilbage; dens sessioner er slut.",
+		grantWaits:     "godkendt i %s; start inden %s",
+		grantRuns:      "%s tilbage",
+		isPending:      "venter på godkendelse",
+		isRejected:     "afvist: %s",
+		help: `ssh TARGET@GATEWAY              gå ind: spørg, vent, rør og arbejd, alt i ét
+ssh LOGIN%TARGET@GATEWAY        med det login
+
+ssh GATEWAY request TARGET --for 1h --reason "hvad, og sagsnummer" [--ticket T] [--customer C] [--code CODE]
+ssh GATEWAY status [ID]         dine åbne anmodninger, eller én (exit 0 godkendt, 75 venter, 77 slut)
+ssh GATEWAY cancel ID           træk en anmodning tilbage
+ssh GATEWAY give-back ID        slut en adgang før tid
+ssh GATEWAY grants              hvad du har
+ssh GATEWAY targets             hvor du kan bede om at komme hen
+ssh GATEWAY help                dette
+
+--json giver ethvert svar som JSON.`,
+	}
+}

@@ -1,0 +1,129 @@
+package sshproxy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"lockbox/approvals"
+	"lockbox/gateway"
+	"lockbox/policy"
+)
+
+// visit lets the person go in, however long that takes, and runs the program on the target.
+func (s *session) visit(a aim, p program) *refusal {
+	who, err := s.c.door.known(s.ctx, s.c.id.key) // as they are now: keys are taken away, too
+	if err != nil {
+		return &refusal{code: policy.ByPolicy, exit: exitDenied, why: s.say().keyGone, target: a.target}
+	}
+	k := gateway.Knock{Who: who, Key: s.c.id.fingerprint, From: s.c.from, Do: p.do(), On: a.target, Login: a.login, Customer: s.option("CUSTOMER")}
+	if r := s.customer(&k); r != nil {
+		return r
+	}
+	w := s.way(k)
+	defer w.close()
+	for {
+		s.typing.ignore() // until somebody asks, or the target speaks
+		st, answer, err := s.c.enter(s.ctx, k)
+		switch {
+		case err != nil:
+			return s.failed(err, k.On)
+		case st != nil:
+			w.close()
+			return s.relay(st, p)
+		}
+		s.typing.heed()
+		if r := w.next(answer); r != nil {
+			return r
+		}
+	}
+}
+
+// next does what the answer asks of the person. Nil means: ask again.
+func (w *way) next(a gateway.Answer) *refusal {
+	switch {
+	case a.Verdict == policy.Prove:
+		return w.prove(a)
+	case a.Verdict == policy.Ask && a.Request != nil && a.Status.Phase == policy.Pending:
+		return w.await(a.Request.ID)
+	case a.Verdict == policy.Ask:
+		return w.ask(a)
+	}
+	r := &refusal{code: a.Code, exit: status(a.Code), why: a.Why, target: w.knock.On}
+	if a.Code == policy.NoTarget {
+		r.next = w.say.listTargets
+	}
+	return r
+}
+
+// customer finds which customer a login is meant for that reaches one and does
+// not say which: the one given, the only one, the one of an open request, or
+// the one that the person names.
+func (s *session) customer(k *gateway.Knock) *refusal {
+	t := s.c.door.Desk.Policy().Targets[k.On]
+	if t == nil || k.Customer != "" || !perCustomer(t, k.Login) {
+		return nil
+	}
+	if len(t.Customers) == 1 {
+		k.Customer = t.Customers[0]
+		return nil
+	}
+	open, err := s.c.door.Desk.Mine(s.ctx, k.Who.ID)
+	if err != nil {
+		return s.failed(err, k.On)
+	}
+	if c := ofOpen(open, t, k.Login); len(c) == 1 {
+		k.Customer = c[0]
+		return nil
+	}
+	if s.terminal() == nil {
+		return &refusal{
+			code: policy.ByPolicy, exit: exitUnknown, target: k.On, page: askPage(k.On),
+			why: fmt.Sprintf(s.say().whichCustomer, strings.Join(t.Customers, ", ")), next: s.say().setCustomer,
+		}
+	}
+	k.Customer, err = s.form().choose(s.say().customer, t.Customers)
+	if err != nil {
+		return s.left("")
+	}
+	return nil
+}
+
+// perCustomer says whether the login reaches one customer without naming it.
+func perCustomer(t *policy.Target, login string) bool {
+	if len(t.Customers) == 0 || len(t.Logins) == 0 {
+		return false
+	}
+	if login == "" {
+		login = t.Logins[0].Name
+	}
+	return slices.ContainsFunc(t.Logins, func(l policy.Login) bool {
+		return l.Name == login && (l.One || strings.Contains(login, "{{customer}}"))
+	})
+}
+
+// ofOpen are the customers of the open requests for the login.
+func ofOpen(open []approvals.View, t *policy.Target, login string) (customers []string) {
+	if login == "" {
+		login = t.Logins[0].Name
+	}
+	for _, v := range open {
+		if v.Request.Target != t.Name || len(v.Request.Customers) != 1 {
+			continue
+		}
+		c := v.Request.Customers[0]
+		if strings.ReplaceAll(login, "{{customer}}", c) == v.Request.Login && !slices.Contains(customers, c) {
+			customers = append(customers, c)
+		}
+	}
+	return customers
+}
+
+// left is the end for somebody who goes away from a form or a wait.
+func (s *session) left(request string) *refusal {
+	r := &refusal{code: policy.NoGrant, exit: exitDenied, why: s.say().leftForm}
+	if request != "" {
+		r = &refusal{code: gateway.StillAsked, exit: exitPending, request: request, page: "/r/" + request, retry: true, why: fmt.Sprintf(s.say().leftWait, request)}
+	}
+	return r
+}

@@ -1,0 +1,4 @@
+// Package lang reads a policy from YAML files, tells every mistake with its
+// file, line and column and what to write instead, and runs the tests that the
+// files hold. What is decided from a policy is not here but in policy.
+package lang

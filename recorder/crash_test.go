@@ -1,0 +1,426 @@
+package recorder
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+)
+
+func rootOf(t testing.TB, folder string) *os.Root {
+	t.Helper()
+	root, err := os.OpenRoot(folder)
+	must(t, err)
+	t.Cleanup(func() { _ = root.Close() })
+	return root
+}
+
+// recovered starts anew, and says what became of the session.
+func recovered(t testing.TB, r rig, session string) Recovered {
+	t.Helper()
+	all, err := r.Recover()
+	must(t, err)
+	for _, got := range all {
+		if got.Session.ID == session {
+			return got
+		}
+	}
+	t.Fatalf("session %s was not recovered: %+v", session, all)
+	return Recovered{}
+}
+
+// TestMain is also the process that is killed.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("LOCKBOX_TEST_KILLED"); dir != "" {
+		fmt.Fprintln(os.Stderr, writeUntilKilled(dir))
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// writeUntilKilled records numbered lines in two tracks, and prints each that it has "forwarded".
+func writeUntilKilled(dir string) error {
+	atRest, err := hex.DecodeString(os.Getenv("LOCKBOX_TEST_ATREST"))
+	if err != nil {
+		return err
+	}
+	to, err := age.ParseHybridRecipient(os.Getenv("LOCKBOX_TEST_TO"))
+	if err != nil {
+		return err
+	}
+	s := shelfOf(&testing.B{}, dir, to, os.Getenv("LOCKBOX_TEST_SIGNER"), os.Getenv("LOCKBOX_TEST_VERIFIER"))
+	s.AtRest = [32]byte(atRest)
+	rec, err := s.Open(Session{ID: os.Getenv("LOCKBOX_TEST_SESSION")})
+	if err != nil {
+		return err
+	}
+	var tracks []*Track
+	for range 2 {
+		t, err := rec.Track(pty)
+		if err != nil {
+			return err
+		}
+		tracks = append(tracks, t)
+	}
+	width, _ := strconv.Atoi(os.Getenv("LOCKBOX_TEST_WIDTH"))
+	pace, _ := time.ParseDuration(os.Getenv("LOCKBOX_TEST_PACE"))
+	tick := time.NewTicker(pace)
+	for n := 0; ; n++ {
+		line := fmt.Appendf(nil, "%d %d %s\n", n, time.Now().UnixNano(), strings.Repeat("æ", rand.IntN(width)))
+		if err := tracks[n%2].Output(line); err != nil {
+			return err
+		}
+		fmt.Printf("%d\n", n)
+		<-tick.C
+	}
+}
+
+func TestKilledAtAnyMomentItLosesAtMostASecond(t *testing.T) {
+	for n := range 20 {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			rnd := rand.New(rand.NewPCG(7, uint64(n)))
+			width, pace := 40, 3*time.Millisecond
+			if n%2 == 1 {
+				width, pace = 20000, 200*time.Microsecond // closes segments all the time
+			}
+			killOne(t, time.Duration(300+rnd.IntN(1200))*time.Millisecond, width, pace)
+		})
+	}
+}
+
+func killOne(t *testing.T, after time.Duration, width int, pace time.Duration) {
+	id, err := age.GenerateHybridIdentity()
+	must(t, err)
+	skey, vkey := noteKeys(t)
+	r := rig{Shelf: shelfOf(t, t.TempDir(), id.Recipient(), skey, vkey), id: id}
+	copy(r.AtRest[:], noise(32))
+	session := NewID(time.Now())
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "LOCKBOX_TEST_KILLED="+r.Dir, "LOCKBOX_TEST_SESSION="+session,
+		"LOCKBOX_TEST_ATREST="+hex.EncodeToString(r.AtRest[:]), "LOCKBOX_TEST_TO="+id.Recipient().String(),
+		"LOCKBOX_TEST_SIGNER="+skey, "LOCKBOX_TEST_VERIFIER="+vkey,
+		"LOCKBOX_TEST_WIDTH="+strconv.Itoa(width), "LOCKBOX_TEST_PACE="+pace.String())
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	forwarded := make(chan int, 1)
+	first := make(chan struct{})
+	go func() { forwarded <- count(out, first) }()
+	<-first
+	<-time.After(after)
+	killed := time.Now()
+	must(t, cmd.Process.Kill())
+	sent := <-forwarded
+	_ = cmd.Wait() // it was killed
+
+	got := recovered(t, r, session)
+	if got.Err != nil || got.Lost || got.Root == "" {
+		t.Fatalf("got %+v", got)
+	}
+	m := r.verified(t, session)
+	if !m.Recovered || m.Cause != CauseStopped {
+		t.Errorf("got manifest recovered %t, cause %q", m.Recovered, m.Cause)
+	}
+	checkLoss(t, r, session, sent, killed)
+}
+
+// count reads the numbers of forwarded lines to the end.
+func count(out io.Reader, first chan struct{}) (n int) {
+	for sc := bufio.NewScanner(out); sc.Scan(); n++ {
+		if n == 0 {
+			close(first)
+		}
+	}
+	return n
+}
+
+// checkLoss: each track holds its lines from the first without a gap, and what
+// was forwarded and is not there is less than a second old.
+func checkLoss(t *testing.T, r rig, session string, sent int, killed time.Time) {
+	p, err := Open(r.folder(t, session), r.id)
+	must(t, err)
+	for i, ti := range p.Tracks() {
+		next, at := i, time.Time{}
+		for line := range bytes.Lines(stream(events(t, p, ti.Name), CodeOutput)) {
+			f := strings.Fields(string(line))
+			if len(f) < 2 || !bytes.HasSuffix(line, []byte("\n")) {
+				continue // cut in the middle
+			}
+			if f[0] != strconv.Itoa(next) {
+				t.Fatalf("%s: got line %s, want %d", ti.Name, f[0], next)
+			}
+			ns, err := strconv.ParseInt(f[1], 10, 64)
+			must(t, err)
+			next, at = next+2, time.Unix(0, ns)
+		}
+		if next < sent && killed.Sub(at) > time.Second+100*time.Millisecond { // 100 ms: to send the signal
+			t.Errorf("%s: %d of %d lines, the last %v before the end", ti.Name, next, sent, killed.Sub(at))
+		}
+	}
+}
+
+var errPower = errors.New("the power is cut")
+
+// A power is cut before a step: what was written and not synced is gone, too.
+type power struct {
+	left   int              // steps
+	last   [2]string        // step and file
+	size   map[string]int64 // written
+	synced map[string]int64
+}
+
+func newPower(steps int) *power {
+	return &power{left: steps, size: map[string]int64{}, synced: map[string]int64{}}
+}
+
+func (p *power) before(op, name string, n int) error {
+	switch p.last[0] { // it was done
+	case "sync":
+		p.synced[p.last[1]] = p.size[p.last[1]]
+	case "rename":
+		p.synced[p.last[1]] = p.synced[p.last[1]+".tmp"]
+		p.size[p.last[1]] = p.synced[p.last[1]]
+	}
+	p.last = [2]string{op, name}
+	if p.left--; p.left < 0 {
+		p.last = [2]string{}
+		return errPower
+	}
+	switch op {
+	case "create":
+		p.size[name], p.synced[name] = 0, 0
+	case "write":
+		p.size[name] += int64(n)
+	}
+	return nil
+}
+
+// cut takes from the files of a recording what was not synced.
+func (p *power) cut(t *testing.T, folder string) {
+	t.Helper()
+	must(t, filepath.WalkDir(folder, func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(folder, name)
+		if err != nil {
+			return err
+		}
+		return os.Truncate(name, p.synced[rel])
+	}))
+}
+
+// TestBrokenAtAnyStepItKeepsWhatWasDurable cuts the power before each step of a
+// recording in turn, and starts anew.
+func TestBrokenAtAnyStepItKeepsWhatWasDurable(t *testing.T) {
+	for stop := 0; ; stop++ {
+		r, p := newRig(t), newPower(stop)
+		r.before = p.before
+		w := words()
+		durable, err := script(r, w)
+		r.before = nil
+		if err == nil {
+			if all, rerr := r.Recover(); rerr != nil || len(all) != 0 {
+				t.Errorf("a closed recording was recovered: %+v, %v", all, rerr)
+			}
+			t.Logf("%d steps", stop)
+			return
+		}
+		if durable < 0 { // it never opened
+			continue
+		}
+		p.cut(t, r.folder(t, w.ID))
+		all, rerr := r.Recover()
+		must(t, rerr)
+		if len(all) == 1 && (all[0].Err != nil || all[0].Lost) {
+			t.Errorf("step %d: got %+v", stop, all[0])
+			continue
+		}
+		if got := len(stream(r.played(t, w.ID), CodeOutput)); got < durable {
+			t.Errorf("step %d: got %d bytes, want the %d that were durable", stop, got, durable)
+		}
+		if again, err := r.Recover(); err != nil || len(again) != 0 {
+			t.Errorf("step %d: recovered twice: %+v, %v", stop, again, err)
+		}
+	}
+}
+
+// script is a recording that goes through every kind of step. It says how many
+// bytes of the first track were durable when it ended; -1 if it never opened.
+func script(r rig, w Session) (durable int, err error) {
+	rec, err := r.Open(w)
+	if err != nil {
+		return -1, err
+	}
+	defer func() { _, cerr := rec.Close("done"); err = errors.Join(err, cerr) }()
+	a, err := rec.Track(pty)
+	if err != nil {
+		return -1, err
+	}
+	for n := range 3 {
+		part := bytes.Repeat([]byte(strconv.Itoa(n)), 150000)
+		if err := a.Output(part); err != nil {
+			return durable, err
+		}
+		b, err := rec.Track(Header{Kind: "exec"}) // all before it is durable
+		if err != nil {
+			return durable, err
+		}
+		durable += len(part)
+		if err := errors.Join(b.Output([]byte("hello")), b.Exit(0), b.Close()); err != nil {
+			return durable, err
+		}
+	}
+	return durable, nil
+}
+
+// TestRecoverBrokenAtAnyStepGoesOn stops the disk before each step of Recover in turn.
+func TestRecoverBrokenAtAnyStepGoesOn(t *testing.T) {
+	for stop := 1; ; stop++ {
+		r, steps := newRig(t), 0
+		r.before = func(string, string, int) error {
+			if steps++; steps > 32 { // in the middle of the script
+				return errPower
+			}
+			return nil
+		}
+		w := words()
+		durable, _ := script(r, w)
+		n := 0
+		r.before = func(string, string, int) error {
+			if n++; n == stop {
+				return errPower
+			}
+			return nil
+		}
+		first := recovered(t, r, w.ID)
+		if first.Err == nil {
+			t.Logf("%d steps", stop-1)
+			return
+		}
+		r.before = nil
+		if all, err := r.Recover(); err != nil || len(all) > 1 || len(all) == 1 && all[0].Err != nil {
+			t.Errorf("step %d: got %+v, %v", stop, all, err)
+		}
+		if got := len(stream(r.played(t, w.ID), CodeOutput)); got < durable || durable < 1 {
+			t.Errorf("step %d: got %d bytes, want %d", stop, got, durable)
+		}
+	}
+}
+
+func TestRecoverGoesOnPastWhatItCannotRead(t *testing.T) {
+	r := newRig(t)
+	spoil := map[string]func(folder string){
+		"journal gone":     func(f string) { must(t, os.Remove(f+"/open")) },
+		"journal empty":    func(f string) { must(t, os.Truncate(f+"/open", 0)) },
+		"journal foreign":  func(f string) { must(t, os.WriteFile(f+"/open", noise(5000), 0o600)) },
+		"state flipped":    func(f string) { flip(t, f+"/open", 200) },
+		"segment flipped":  func(f string) { flip(t, f+"/pty0/000000.seg", 500) },
+		"segment gone":     func(f string) { must(t, os.Remove(f+"/pty0/000000.seg")) },
+		"segment swapped":  func(f string) { must(t, os.Rename(f+"/pty0/000001.seg", f+"/pty0/000000.seg")) },
+		"segment added":    func(f string) { copyFile(t, f+"/pty0/000000.seg", f+"/pty0/000002.seg") },
+		"manifest foreign": func(f string) { must(t, os.WriteFile(f+"/manifest", []byte("ok\n"), 0o600)) },
+		"nothing":          func(string) {},
+	}
+	ids := map[string]string{}
+	for name, do := range spoil {
+		ids[name] = crashed(t, r)
+		do(r.folder(t, ids[name]))
+	}
+	all, err := r.Recover()
+	must(t, err)
+	if len(all) != len(spoil) {
+		t.Errorf("got %d recordings, want %d", len(all), len(spoil))
+	}
+	for name, id := range ids {
+		var got Recovered
+		for _, a := range all {
+			if a.Session.ID == id {
+				got = a
+			}
+		}
+		_, err := os.Stat(filepath.Join(r.Dir, quarantine, id))
+		bad := name != "nothing"
+		if got.Lost != bad || (got.Err != nil) != bad || (err == nil) != bad {
+			t.Errorf("%s: got %+v, in quarantine: %t", name, got, err == nil)
+		}
+	}
+	r.played(t, ids["nothing"])
+	if again, err := r.Recover(); err != nil || len(again) != 0 {
+		t.Errorf("it came again: %+v, %v", again, err)
+	}
+}
+
+// crashed leaves a recording as a crash does: two segments of pty0, and a journal.
+func crashed(t *testing.T, r rig) string {
+	t.Helper()
+	w, rec, tr := r.begin(t, pty)
+	for n := range 2 {
+		must(t, tr.Output(bytes.Repeat([]byte{'a' + byte(n)}, 270000)))
+	}
+	_, err := rec.Track(pty) // all is durable
+	must(t, err)
+	rec.fail(errPower)
+	_, _ = rec.Close("") // ends the writer
+	must(t, os.Remove(filepath.Join(r.folder(t, w.ID), manifestName)))
+	return w.ID
+}
+
+func TestATornTailIsCutAndADamagedOneIsTold(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		spoil func(b []byte) []byte
+		lost  bool
+	}{
+		{"half a record", func(b []byte) []byte { return b[:len(b)-100] }, false},
+		{"some bytes of a head", func(b []byte) []byte { return append(b, 0, 0, 1) }, false},
+		{"zeros", func(b []byte) []byte { return append(b, make([]byte, 4096)...) }, false},
+		{"a flipped bit", func(b []byte) []byte { b[len(b)-100] ^= 1; return b }, true},
+		{"a record twice", func(b []byte) []byte { return append(b, b[journalHead:]...) }, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r := newRig(t)
+			id := crashed(t, r)
+			name := filepath.Join(r.folder(t, id), journalName)
+			b, err := os.ReadFile(name)
+			must(t, err)
+			must(t, os.WriteFile(name, row.spoil(b), 0o600))
+			if got := recovered(t, r, id); got.Lost != row.lost || got.Err != nil {
+				t.Errorf("got %+v, want lost %t", got, row.lost)
+			}
+			if got := stream(r.played(t, id), CodeOutput); len(got) < 400000 {
+				t.Errorf("got %d bytes", len(got))
+			}
+		})
+	}
+}
+
+func flip(t *testing.T, name string, at int) {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	must(t, err)
+	b[at] ^= 1
+	must(t, os.WriteFile(name, b, 0o600))
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	b, err := os.ReadFile(from)
+	must(t, err)
+	must(t, os.WriteFile(to, b, 0o600))
+}

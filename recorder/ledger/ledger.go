@@ -1,0 +1,246 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+var (
+	// ErrTampered says that what is stored is not what was written.
+	ErrTampered = errors.New("something other than Lockbox changed the ledger: keep this file as evidence and restore the last good backup")
+	// ErrNoEvent refuses a transaction that writes state and appends nothing.
+	ErrNoEvent = errors.New("no state without an event")
+	// ErrClosed says that the ledger is closed.
+	ErrClosed = errors.New("the ledger is closed")
+)
+
+func tampered(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", fmt.Errorf(format, args...), ErrTampered)
+}
+
+// Options say whose log it is.
+type Options struct {
+	Origin   string // the log's name, first line of each checkpoint: "lockbox.example"
+	Signer   note.Signer
+	Verifier note.Verifier // of Signer's key
+
+	// Now is the clock; nil: time.Now. Its times must carry their monotonic
+	// reading, as time.Now's do and time.Now().UTC() do not, or a clock that is
+	// set ahead while the process runs goes unseen.
+	Now func() time.Time
+	// Elapsed is a monotonic clock to hold Now against; nil: the monotonic
+	// reading in what Now returns.
+	Elapsed func() time.Duration
+}
+
+func (o Options) check() error {
+	switch {
+	case o.Signer == nil || o.Verifier == nil:
+		return errors.New("a ledger needs a signer and its verifier")
+	case o.Origin == "":
+		return errors.New("a ledger needs a name")
+	case o.Signer.Name() != o.Verifier.Name() || o.Signer.KeyHash() != o.Verifier.KeyHash():
+		return fmt.Errorf("signer %s+%08x and verifier %s+%08x are two keys", o.Signer.Name(), o.Signer.KeyHash(), o.Verifier.Name(), o.Verifier.KeyHash())
+	}
+	b, err := o.sign(tlog.Tree{})
+	if err != nil {
+		return err
+	}
+	_, err = openCheckpoint(b, o.Verifier, o.Origin) // an origin of two lines fails here
+	return err
+}
+
+// A Ledger holds state and the log of events, changed together. Its methods
+// may be called from many goroutines, but not from inside a function that was
+// given a Tx.
+type Ledger struct {
+	o      Options
+	engine Engine
+	clock  clock
+	signed atomic.Pointer[head] // the last one signed here, committed or not
+
+	mu   sync.Mutex
+	head head
+	wake chan struct{} // closed and replaced when head moves
+	done chan struct{} // closed by Close
+}
+
+// Open checks the whole log and all state against it, and refuses what does
+// not hold with ErrTampered. An engine that holds nothing gets an empty log.
+// After an error the engine is still the caller's to close.
+func Open(ctx context.Context, e Engine, o Options) (*Ledger, error) {
+	if err := o.check(); err != nil {
+		return nil, fmt.Errorf("open the ledger: %w", err)
+	}
+	l := &Ledger{o: o, engine: e, clock: newClock(o), wake: make(chan struct{}), done: make(chan struct{})}
+	if err := l.found(ctx); err != nil {
+		return nil, fmt.Errorf("open the ledger: %w", err)
+	}
+	if err := l.Check(ctx); err != nil {
+		return nil, fmt.Errorf("open the ledger: %w", err)
+	}
+	return l, nil
+}
+
+// found writes the first checkpoint into an engine that holds nothing.
+func (l *Ledger) found(ctx context.Context) error {
+	return l.engine.Update(ctx, func(w Writer) error {
+		empty := true
+		err := w.Scan(nil, func(_, _ []byte) (bool, error) { empty = false; return false, nil })
+		if err != nil {
+			return err
+		}
+		if !empty {
+			return checkForm(w)
+		}
+		root, err := tlog.TreeHash(0, nil)
+		if err != nil {
+			return err
+		}
+		b, err := l.o.sign(tlog.Tree{Hash: root})
+		if err != nil {
+			return err
+		}
+		return errors.Join(w.Put([]byte{inForm}, []byte(form)), w.Put([]byte{inNote}, b))
+	})
+}
+
+func checkForm(r Reader) error {
+	b, err := r.Get([]byte{inForm})
+	switch {
+	case err != nil:
+		return err
+	case b == nil:
+		return errors.New("this is not a ledger: give the path of Lockbox's own file, or of a new one")
+	case string(b) != form:
+		return fmt.Errorf("this is %.40q, and this Lockbox reads %q: use the Lockbox that wrote it", b, form)
+	}
+	return nil
+}
+
+// Update runs fn and then writes what it did, signed, or nothing at all. What
+// fn read or did counts only once Update has returned nil. Any error that is
+// not fn's own may mean that the outcome is unknown; the log tells.
+func (l *Ledger) Update(ctx context.Context, fn func(*Tx) error) error {
+	if l.closed() {
+		return ErrClosed
+	}
+	var next head
+	err := l.engine.Update(ctx, func(w Writer) error {
+		tx, err := l.begin(w, l.known())
+		if err != nil {
+			return err
+		}
+		defer tx.end()
+		tx.w = w
+		if err := fn(tx); err != nil {
+			return err
+		}
+		next, err = tx.seal()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	l.advance(next)
+	return nil
+}
+
+// View runs fn over one snapshot.
+func (l *Ledger) View(ctx context.Context, fn func(*Tx) error) error {
+	if l.closed() {
+		return ErrClosed
+	}
+	known := l.known() // before the snapshot is taken: it is not older
+	return l.engine.View(ctx, func(r Reader) error {
+		tx, err := l.begin(r, known)
+		if err != nil {
+			return err
+		}
+		defer tx.end()
+		l.advance(tx.log.head) // what a View sees is durable, whoever wrote it
+		return fn(tx)
+	})
+}
+
+// read is View for what asks no clock.
+func (l *Ledger) read(ctx context.Context, fn func(*tree) error) error {
+	if l.closed() {
+		return ErrClosed
+	}
+	known := l.known()
+	return l.engine.View(ctx, func(r Reader) error {
+		h, err := l.snapshot(r, known)
+		if err != nil {
+			return err
+		}
+		if known.note != nil { // else it is Open that reads
+			l.advance(h)
+		}
+		return fn(newTree(r, h))
+	})
+}
+
+// Checkpoint is the latest signed checkpoint, a C2SP tlog-checkpoint.
+func (l *Ledger) Checkpoint() []byte { return slices.Clone(l.known().note) }
+
+// Last is the Seq of the newest event; -1 while there is none.
+func (l *Ledger) Last() int64 { return l.known().N - 1 }
+
+func (l *Ledger) known() head {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.head
+}
+
+// advance makes h the head, unless a later one is, and wakes who watches.
+func (l *Ledger) advance(h head) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if h.N < l.head.N {
+		return
+	}
+	moved := h.N > l.head.N
+	l.head = h
+	if moved {
+		close(l.wake)
+		l.wake = make(chan struct{})
+	}
+}
+
+// woken is closed when the head moves past where it is now.
+func (l *Ledger) woken() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.wake
+}
+
+func (l *Ledger) closed() bool {
+	select {
+	case <-l.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// Close ends every Watch, waits for the transactions that run, and closes the
+// engine.
+func (l *Ledger) Close() error {
+	l.mu.Lock()
+	if l.closed() {
+		l.mu.Unlock()
+		return nil
+	}
+	close(l.done)
+	l.mu.Unlock()
+	return l.engine.Close()
+}

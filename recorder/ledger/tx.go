@@ -1,0 +1,196 @@
+package ledger
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+var (
+	errOver  = errors.New("the transaction is over")
+	errWrite = errors.New("a View does not write")
+)
+
+// A Tx is one transaction. It is over when the function it was given to
+// returns, and is not for two goroutines at once.
+//
+// What is written waits until that function has returned nil; Get, Scan and
+// Verified see it at once. All rows written in a transaction are committed to
+// by the last event appended in it.
+type Tx struct {
+	l    *Ledger
+	log  *tree
+	w    Writer // nil in a View
+	now  time.Time
+	over bool
+
+	rows   map[string]draft
+	events []Event
+	erased []int64
+	wrote  bool // state, so that an event is due
+}
+
+// A draft is a row as it will be.
+type draft struct {
+	value json.RawMessage
+	gone  bool
+}
+
+func (l *Ledger) begin(r Reader, known head) (*Tx, error) {
+	h, err := l.snapshot(r, known)
+	if err != nil {
+		return nil, err
+	}
+	now, err := l.clock.after(h.at)
+	if err != nil {
+		return nil, err
+	}
+	return &Tx{l: l, log: newTree(r, h), now: now, rows: map[string]draft{}}, nil
+}
+
+func (tx *Tx) end() { tx.over = true }
+
+// Now is the one time of the transaction, in UTC: never before the last event.
+func (tx *Tx) Now() time.Time { return tx.now }
+
+// Get reads the JSON of a row into v, and is false when there is none. It
+// believes the store; what access rests on is read with Verified.
+func (tx *Tx) Get(key string, v any) (bool, error) { return tx.get(key, v, false) }
+
+// Verified is Get with proof: the row is committed to by the event it was last
+// written with, and that event is in the log that this process has verified.
+// Otherwise it returns ErrTampered. That the row is the newest version, and
+// that an absent row was never there, only Check can tell. A row written in
+// this transaction is believed.
+func (tx *Tx) Verified(key string, v any) (bool, error) { return tx.get(key, v, true) }
+
+func (tx *Tx) get(key string, v any, proof bool) (bool, error) {
+	if err := tx.may(key); err != nil {
+		return false, err
+	}
+	value, ok, err := tx.value(key, proof)
+	if err != nil || !ok {
+		return false, err
+	}
+	if err := json.Unmarshal(value, v); err != nil {
+		return false, fmt.Errorf("read row %s: %w", key, err)
+	}
+	return true, nil
+}
+
+func (tx *Tx) value(key string, proof bool) ([]byte, bool, error) {
+	if d, ok := tx.rows[key]; ok {
+		return d.value, !d.gone, nil
+	}
+	b, err := tx.log.Get(rowAt(key))
+	if err != nil || b == nil {
+		return nil, false, err
+	}
+	row, err := parseRow(b)
+	if err != nil {
+		return nil, false, tampered("row %s: %w", key, err)
+	}
+	if proof {
+		err = tx.prove(key, row)
+	}
+	return row.value, true, err
+}
+
+func (tx *Tx) prove(key string, r row) error {
+	if r.seq < 0 || r.seq >= tx.log.N {
+		return tampered("row %s was edited: there is no event %d", key, r.seq)
+	}
+	f, err := tx.log.leaf(r.seq)
+	if err != nil {
+		return fmt.Errorf("row %s: %w", key, err)
+	}
+	want := r.mark(key)
+	if got, ok := f.mark(want.Fold); !ok || got != want {
+		return tampered("row %s was edited: event %d wrote something else", key, r.seq)
+	}
+	return nil
+}
+
+// Put writes v as JSON under "kind/id".
+func (tx *Tx) Put(key string, v any) error {
+	if err := tx.mayWrite(key); err != nil {
+		return err
+	}
+	b, err := json.Marshal(v)
+	switch {
+	case err != nil:
+		return fmt.Errorf("write row %s: %w", key, err)
+	case len(b) > maxValue:
+		return fmt.Errorf("write row %s: %d bytes, at most %d", key, len(b), maxValue)
+	}
+	tx.rows[key], tx.wrote = draft{value: b}, true
+	return nil
+}
+
+// Delete removes a row, or nothing when there is none.
+func (tx *Tx) Delete(key string) error {
+	if err := tx.mayWrite(key); err != nil {
+		return err
+	}
+	tx.rows[key], tx.wrote = draft{gone: true}, true
+	return nil
+}
+
+// Append adds an event to the log. Seq and At are the ledger's to set.
+func (tx *Tx) Append(e Event) (int64, error) {
+	if err := tx.writable(); err != nil {
+		return 0, err
+	}
+	if err := e.check(); err != nil {
+		return 0, err
+	}
+	e = e.clone()
+	e.Seq, e.At = tx.log.N+int64(len(tx.events)), tx.now
+	tx.events = append(tx.events, e)
+	return e.Seq, nil
+}
+
+// Erase forgets the personal fields of an earlier event for ever. The event
+// stays, and the last one appended in this transaction says that it was done.
+func (tx *Tx) Erase(seq int64) error {
+	if err := tx.writable(); err != nil {
+		return err
+	}
+	if seq < 0 || seq >= tx.log.N {
+		return fmt.Errorf("erase: there is no event %d: the log has %d", seq, tx.log.N)
+	}
+	b, err := tx.log.Get(at(inBeside, seq))
+	if err != nil {
+		return err
+	}
+	tx.wrote = true
+	if b != nil { // else it is done
+		tx.erased = append(tx.erased, seq)
+	}
+	return nil
+}
+
+func (tx *Tx) may(key string) error {
+	if tx.over {
+		return errOver
+	}
+	return checkKey(key)
+}
+
+func (tx *Tx) writable() error {
+	switch {
+	case tx.over:
+		return errOver
+	case tx.w == nil:
+		return errWrite
+	}
+	return nil
+}
+
+func (tx *Tx) mayWrite(key string) error {
+	if err := tx.writable(); err != nil {
+		return err
+	}
+	return checkKey(key)
+}

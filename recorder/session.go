@@ -1,0 +1,100 @@
+package recorder
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"lockbox/policy"
+)
+
+// A Session is who worked where, under which request, and how it ended. It is
+// sealed with what was recorded: in clear there are only the ID and the Request.
+type Session struct {
+	ID        string           `json:"id"` // see NewID
+	Request   string           `json:"request,omitempty"`
+	Target    string           `json:"target,omitempty"`
+	Login     string           `json:"login,omitempty"`
+	Remote    string           `json:"remote,omitempty"`
+	Who       policy.Principal `json:"who"`
+	Customers []string         `json:"customers,omitempty"`
+	Began     time.Time        `json:"began"`
+	Ended     time.Time        `json:"ended,omitzero"`
+	Cause     string           `json:"cause,omitempty"`
+	Tracks    int              `json:"tracks,omitempty"`
+	Root      string           `json:"root,omitempty"`
+}
+
+// A Header says what one track is the record of.
+type Header struct {
+	Kind    string            `json:"kind"` // "pty" or "exec"
+	Command string            `json:"command,omitempty"`
+	Term    string            `json:"term,omitempty"`
+	Cols    int               `json:"cols,omitempty"`
+	Rows    int               `json:"rows,omitempty"`
+	Env     map[string]string `json:"env,omitempty"`
+	Input   bool              `json:"input,omitempty"` // keep what is typed while the terminal echoes
+}
+
+// A Seal is what a closed recording comes to.
+type Seal struct {
+	Root     string // Merkle root over the segments; see FORMAT.md
+	Bytes    int64  // of all segments, on disk
+	Segments int
+}
+
+// Causes that the recorder itself gives.
+const (
+	CauseFailed  = "recorder failed"  // a write or a sync went wrong
+	CauseStopped = "recorder stopped" // the process ended before the recording
+)
+
+// crockford is the alphabet of session ids: no I, L, O or U.
+const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+// NewID makes a session id: 26 characters that sort by time and hold 80 bits of chance.
+func NewID(now time.Time) string {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:], uint64(now.UnixMilli())<<16)
+	_, _ = rand.Read(b[6:]) // never fails
+	return base32.NewEncoding(crockford).WithPadding(base32.NoPadding).EncodeToString(b[:])
+}
+
+func checkID(id string) error {
+	if len(id) != 26 || strings.Trim(id, crockford) != "" {
+		return fmt.Errorf("session id %q is not 26 characters of Crockford's base32", id)
+	}
+	return nil
+}
+
+// check refuses what cannot be named in a path or a cast.
+func (h Header) check() error {
+	switch ok, _ := regexp.MatchString(`^[a-z]{2,8}$`, h.Kind); {
+	case !ok:
+		return fmt.Errorf("kind of track %q is not 2 to 8 small letters", h.Kind)
+	case h.Cols < 0 || h.Rows < 0:
+		return fmt.Errorf("terminal of %d×%d", h.Cols, h.Rows)
+	}
+	return nil
+}
+
+// trackForm is a track's name: its kind, and its place in the recording.
+const trackForm = `^[a-z]{2,8}(0|[1-9][0-9]{0,4})$`
+
+func checkTrack(name string) error {
+	if ok, _ := regexp.MatchString(trackForm, name); !ok {
+		return fmt.Errorf("track %q is not a kind and a number", name)
+	}
+	return nil
+}
+
+// trackOrder is a track's place in the recording.
+func trackOrder(name string) int {
+	n, _ := strconv.Atoi(strings.TrimLeft(name, "abcdefghijklmnopqrstuvwxyz")) // of trackForm
+	return n
+}
