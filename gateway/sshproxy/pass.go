@@ -81,7 +81,7 @@ func (r *relay) input() {
 
 // echoes says whether what is typed is shown, so that it may be kept where the
 // rule keeps input. Of a terminal we do not know it: its input is only counted.
-func (r *relay) echoes() bool { return r.size == nil }
+func (r *relay) echoes() bool { return !r.tty }
 
 // requests passes on what the client asks for, in order.
 func (r *relay) requests() {

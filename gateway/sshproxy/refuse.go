@@ -159,10 +159,11 @@ func (s *session) failed(err error, target string) *refusal {
 	case s.ctx.Err() != nil:
 		return &refusal{code: policy.ByPolicy, exit: exitUnavailable, target: target} // nobody is there to read it
 	case errors.As(err, &end):
-		r := &refusal{code: end.Code, exit: status(end.Code), why: end.Why, target: target, retry: true}
+		r := &refusal{code: end.Code, exit: status(end.Code), why: end.Why, target: target}
 		if end.Code == gateway.Unreachable {
 			r.exit = exitUnavailable
 		}
+		r.retry = r.exit == exitUnavailable
 		return r
 	case errors.As(err, &no):
 		return &refusal{code: no.Code, exit: status(no.Code), why: no.Why, target: target}

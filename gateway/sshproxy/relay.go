@@ -20,7 +20,8 @@ type relay struct {
 	st    *stay
 	ch    ssh.Channel
 	track *recorder.Track
-	size  *terminal // as the target has it; nil without one
+	tty   bool      // there is a terminal
+	size  *terminal // as the target has it; of start, then of requests alone
 
 	over context.Context // ends when nothing is passed to the program any more
 	done context.CancelFunc
@@ -89,6 +90,7 @@ func (r *relay) start(p program) *refusal {
 	s.later = make(chan *ssh.Request, 64) // from now on the client's requests go to the program
 	s.mu.Unlock()
 	if r.size = s.terminal(); r.size != nil {
+		r.tty = true
 		if ok, err := r.ch.SendRequest("pty-req", true, ssh.Marshal(r.size)); err != nil {
 			return s.lost(r.st)
 		} else if !ok {
@@ -122,7 +124,7 @@ func (r *relay) run() *refusal {
 	s.c.spawn("input", r.input)
 	s.c.spawn("requests", r.requests)
 	s.c.spawn("hang-up", r.hangUp)
-	if r.size != nil {
+	if r.tty {
 		s.c.spawn("warnings", r.warn)
 	}
 	var streams sync.WaitGroup

@@ -72,12 +72,12 @@ func (c *client) open(ctx context.Context, k gateway.Knock) (*stay, gateway.Answ
 		if errors.Is(err, errHostKey) {
 			end.Why = fmt.Sprintf(speak("").otherHost, k.On)
 		}
-		v.End(end)
+		v.End(end) // unless it ended meanwhile, for another reason
 		v.Leave()
-		if ctx.Err() == nil {
+		if errors.Is(context.Cause(v.Context()), end) && ctx.Err() == nil {
 			c.door.Report(fmt.Errorf("session %s: %w", v.Session.ID, err))
 		}
-		return nil, a, end
+		return nil, a, context.Cause(v.Context())
 	}
 	st := &stay{c: c, visit: v, up: up, login: a.Login, began: time.Now()}
 	if !c.settle(st) {

@@ -94,6 +94,7 @@ func TestWhatTheLibraryReadsTooKindlyIsRefused(t *testing.T) {
 		{"a colon in the next line", "version\n: 1\n", "2:1: " + colon},
 		{"a value that stands below its field", "version:\n1\n", "1:1: " + line},
 		{"a value that stands below its field, and a space", "version:\n1 \n", "1:1: " + line},
+		{"a bracket that stands below its field", "version: 1\nrules:\n[]\n", "2:1: " + line},
 		{"an item that stands below its dash", "version: 1\nrules:\n-\na\n", "3:1: this item does not stand in line with the others"},
 		{"a table of one field in brackets", "version: 1\ngroups: { a: \"\": b, }\n", "2:14: a table within brackets needs { }"},
 		{"a table in a list", "version: 1\nrules: [name: a]\n", "2:9: a table within brackets needs { }"},
