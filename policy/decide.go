@@ -245,6 +245,9 @@ func (p *Policy) applies(r *Rule, who Principal) bool {
 	if who.Kind != Staff && who.Kind != Machine && !r.Forbid {
 		return false // who approves or audits does not go in
 	}
+	if r.Forbid && len(r.People) == 0 && len(r.Groups) == 0 {
+		return true // a forbid that names nobody is for everybody; a permit is for nobody
+	}
 	return slices.Contains(r.People, who.ID) || slices.ContainsFunc(r.Groups, func(g string) bool { return p.Member(who, g) })
 }
 

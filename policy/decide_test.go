@@ -64,6 +64,9 @@ func testPolicy(t *testing.T) *Policy {
 			{Name: "bare", Actions: []Action{Shell}, Groups: []string{"engineers"}, Targets: []string{"bare.prod"}},
 			{Name: "no zone", Actions: []Action{SFTPGet}, People: []string{eng.ID}, Targets: []string{"db1.prod"}, Hours: &Hours{Days: week, To: 24 * time.Hour}},
 			{Name: "no puts", Forbid: true, Actions: []Action{SFTPPut}, People: []string{eng.ID}, Targets: []string{"db1.prod"}, From: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}},
+			{Name: "no gets", Forbid: true, Actions: []Action{SFTPGet}, Targets: []string{"web.prod"}},
+			{Name: "gets", Actions: []Action{SFTPGet}, Groups: []string{"engineers"}, Targets: []string{"web.prod"}, Limits: limits},
+			{Name: "free for all", Actions: []Action{SFTPPut}, Targets: []string{"web.prod"}, Limits: limits},
 			{Name: "puts", Actions: []Action{SFTPPut}, People: []string{eng.ID}, Targets: []string{"db1.prod"}, Limits: limits},
 		},
 	}
@@ -128,6 +131,8 @@ func TestAccess(t *testing.T) {
 		{"forbid beats permit, even later", q(func(q *Question) { q.On, q.Login, q.Do = "box.test", "root", Exec }), Deny, ByPolicy, `"no exec" forbids exec`},
 		{"a forbid of an unknown place holds", q(func(q *Question) { q.Do = SFTPPut }), Deny, ByPolicy, "forbids"},
 		{"a forbid of another place does not", q(func(q *Question) { q.Do, q.From = SFTPPut, netip.MustParseAddr("192.0.2.1") }), Ask, NoGrant, ""},
+		{"a forbid that names nobody is for everybody", q(func(q *Question) { q.On, q.Login, q.Do = "web.prod", "app", SFTPGet }), Deny, ByPolicy, "forbids"},
+		{"a permit that names nobody is for nobody", q(func(q *Question) { q.On, q.Login, q.Do = "web.prod", "app", SFTPPut }), Deny, ByPolicy, "no rule"},
 		{"a rule by kind fits that kind", q(func(q *Question) { q.On, q.Login, q.Do = "web.prod", "app", Forward }), Ask, NoGrant, ""},
 		{"a rule by kind fits no other", q(func(q *Question) { q.Do = Forward }), Deny, ByPolicy, "no rule"},
 		{"a reason outside the rule is denied", q(func(q *Question) { q.Reason = "legal-order" }), Deny, ByPolicy, "permits it only for"},

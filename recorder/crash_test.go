@@ -95,7 +95,7 @@ func TestKilledAtAnyMomentItLosesAtMostASecond(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(7, uint64(n)))
 			width, pace := 40, 3*time.Millisecond
 			if n%2 == 1 {
-				width, pace = 20000, 200*time.Microsecond // closes segments all the time
+				width, pace = 4000, 400*time.Microsecond // closes segments all the time
 			}
 			killOne(t, time.Duration(300+rnd.IntN(1200))*time.Millisecond, width, pace)
 		})
@@ -273,7 +273,7 @@ func script(r rig, w Session) (durable int, err error) {
 		return -1, err
 	}
 	for n := range 3 {
-		part := bytes.Repeat([]byte(strconv.Itoa(n)), 150000)
+		part := bytes.Repeat([]byte(strconv.Itoa(n)), 90000)
 		if err := a.Output(part); err != nil {
 			return durable, err
 		}

@@ -42,7 +42,15 @@ func (d *disk) mkdir(name string) (bool, error) {
 // put writes a whole file: after an error, or a crash, name is as it was before.
 func (d *disk) put(name string, data []byte) error {
 	tmp := name + ".tmp"
-	f, err := d.create(tmp)
+	if err := d.write(tmp, data); err != nil {
+		return err
+	}
+	return d.rename(tmp, name)
+}
+
+// write makes a file and syncs it; its folder is the caller's to sync.
+func (d *disk) write(name string, data []byte) error {
+	f, err := d.create(name)
 	if err != nil {
 		return err
 	}
@@ -50,10 +58,7 @@ func (d *disk) put(name string, data []byte) error {
 	if err == nil {
 		err = f.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return d.rename(tmp, name)
+	return errors.Join(err, f.Close())
 }
 
 func (d *disk) rename(from, to string) error {

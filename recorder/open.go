@@ -94,7 +94,7 @@ func (w *scribe) found(d *disk, folder string) error {
 	}
 	hash := sha256.Sum256(key)
 	w.keyHash = hash[:]
-	if err := w.disk.put(keyName, key); err != nil {
+	if err := w.disk.write(keyName, key); err != nil {
 		return err
 	}
 	if err := w.disk.fill(reserveName, reserveSize); err != nil {

@@ -87,10 +87,9 @@ func (h head) seal(chain secret, enc *zstd.Encoder, lines []byte) []byte {
 	_, _ = rand.Read(h.salt[:]) // never fails
 	clear := h.bytes()
 	box := h.key(chain).box()
-	text := enc.EncodeAll(lines, make([]byte, 0, len(lines)/3+64))
-	seg := make([]byte, headSize, headSize+len(text)+box.Overhead())
-	copy(seg, clear)
-	return box.Seal(seg, make([]byte, box.NonceSize()), text, clear)
+	seg := append(make([]byte, 0, headSize+len(lines)/3+64), clear...)
+	seg = enc.EncodeAll(lines, seg)
+	return box.Seal(seg[:headSize], make([]byte, box.NonceSize()), seg[headSize:], clear) // in place
 }
 
 // open gives the lines of a segment back.

@@ -37,16 +37,17 @@ func wholeRunes(p []byte) int {
 // worth is how long a text between bytes must be to have a line of its own.
 const worth = 32
 
-// pieces cuts p where it changes between UTF-8 and other bytes.
+// pieces cuts p where it changes between UTF-8 and other bytes. Where it finds
+// no text it looks less and less often.
 func pieces(p []byte, each func([]byte) error) error {
 	if utf8.Valid(p) {
 		return each(p)
 	}
-	from := 0 // where bytes began that are not out yet
+	from, skip := 0, 1 // where bytes began that are not out yet; how many to pass over
 	for i := 0; i < len(p); {
 		n := textLen(p[i:])
 		if n < worth {
-			i = min(i+n+1, len(p))
+			i, skip = min(i+n+skip, len(p)), min(skip*2, 256)
 			continue
 		}
 		if from < i {
@@ -58,7 +59,7 @@ func pieces(p []byte, each func([]byte) error) error {
 			return err
 		}
 		i += n
-		from = i
+		from, skip = i, 1
 	}
 	if from == len(p) {
 		return nil

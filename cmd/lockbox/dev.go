@@ -162,8 +162,8 @@ func (f devFolder) greet(w io.Writer, links []invitation, took time.Duration) {
 	fmt.Fprintf(w, "\n3  Be Max, then Nora: sign in at %s and approve. The terminal goes on by itself.\n", url)
 	fmt.Fprintf(w, "   Be Eva, follow the link in the terminal, type its number, touch. You are in, and recorded.\n")
 	fmt.Fprintf(w, "\n4  Look around:\n\n   ssh -F %s lockbox help\n", filepath.Join(f.shown, "ssh_config"))
-	fmt.Fprintf(w, "   lockbox found --json --config %s > pins.json     (what a verifier pins)\n", filepath.Join(f.shown, "lockbox.yaml"))
-	fmt.Fprintf(w, "   lockbox verify evidence.json --pins pins.json%s(evidence: from the request's page)\n\n", "              ")
+	fmt.Fprintf(w, "   %s found --json --config %s > pins.json     (what a verifier pins)\n", os.Args[0], filepath.Join(f.shown, "lockbox.yaml"))
+	fmt.Fprintf(w, "   %s verify evidence.json --pins pins.json     (evidence.json: from the request's page)\n\n", os.Args[0])
 }
 
 func readSigner(path string) (ssh.Signer, error) {

@@ -106,13 +106,16 @@ func plain(why string) template.HTML {
 	return template.HTML(`<span lang="en">` + template.HTMLEscapeString(sentence(why)) + `</span>`) // escaped
 }
 
-// sentence begins a refusal with a capital and ends it with a stop.
+// sentence begins a refusal with a capital, unless it begins with a name, and ends it with a stop.
 func sentence(why string) string {
-	r, n := utf8.DecodeRuneInString(why)
-	if n == 0 || strings.HasSuffix(why, ".") {
-		return why
+	if why == "" {
+		return ""
 	}
-	return string(unicode.ToUpper(r)) + why[n:] + "."
+	first, _, _ := strings.Cut(why, " ")
+	if r, n := utf8.DecodeRuneInString(why); !strings.ContainsAny(first, "._@-0123456789") {
+		why = string(unicode.ToUpper(r)) + why[n:]
+	}
+	return strings.TrimSuffix(why, ".") + "."
 }
 
 // join puts names into one sentence part.

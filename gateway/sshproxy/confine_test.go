@@ -302,7 +302,21 @@ func TestB17ElevenSessionsAreOneTooMany(t *testing.T) {
 			if err != nil {
 				t.Fatalf("round %d, session %d: %v", i, j, err)
 			}
+			in, err := s.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := s.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
 			if err := s.Start("x"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := in.Write([]byte("x")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadFull(out, make([]byte, 1)); err != nil {
 				t.Fatal(err)
 			}
 			open = append(open, s)

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -93,28 +95,32 @@ type addressed struct {
 func (a addressed) RemoteAddr() net.Addr { return a.from }
 
 func TestA39APanicEndsOneConnection(t *testing.T) {
-	var when string
+	var armed atomic.Bool
+	var mu sync.Mutex
 	bad := newSigner(t)
+	var reported []string
 	h, _ := stubHouse(t, echo, func(d *Door) {
+		d.Report = func(err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			reported = append(reported, err.Error())
+		}
 		known := d.People
-		calls := 0
 		d.People = people{known, func(k ssh.PublicKey) {
 			if string(k.Marshal()) == string(bad.PublicKey().Marshal()) {
 				panic("during authentication")
 			}
-			if calls++; when == "session" && calls > 2 {
+			if armed.Load() {
 				panic("in a session")
 			}
 		}}
 	})
-	var reported []string
-	h.Door.Report = func(err error) { reported = append(reported, err.Error()) }
 	if _, err := ssh.Dial("tcp", h.Addr, h.clientConfig("cli", bad)); err == nil {
 		t.Error("a panic let somebody in")
 	}
 	other := h.dial(t, "cli", h.Mate)
-	when = "session"
 	c := h.dial(t, "cli", h.Eng)
+	armed.Store(true)
 	s, err := c.NewSession()
 	if err != nil {
 		t.Fatal(err)
@@ -125,10 +131,12 @@ func TestA39APanicEndsOneConnection(t *testing.T) {
 	if err := c.Wait(); err == nil {
 		t.Error("its connection lives")
 	}
-	when = ""
+	armed.Store(false)
 	if got := run(t, other, "help"); got.Status != 0 {
 		t.Errorf("another connection: got %+v", got)
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	if len(reported) != 2 || !strings.Contains(reported[1], "in a session") {
 		t.Errorf("reported %q", reported)
 	}

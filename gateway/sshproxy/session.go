@@ -83,6 +83,7 @@ func (s *session) serve(requests <-chan *ssh.Request) {
 		})
 	}
 	s.stop()
+	s.c.done(s) // the client may open another while the target ends this one
 	running.Wait()
 }
 

@@ -41,7 +41,7 @@ func (c *client) enter(ctx context.Context, k gateway.Knock) (*stay, gateway.Ans
 		return nil, a, err
 	}
 	if st := c.stay(a.Login); st != nil {
-		a.Decision, err = st.visit.May(ctx, k.Do)
+		a.Decision, err = st.may(ctx, k.Do)
 		if err != nil || a.Verdict != policy.Allow {
 			return nil, a, err
 		}
@@ -51,6 +51,19 @@ func (c *client) enter(ctx context.Context, k gateway.Knock) (*stay, gateway.Ans
 		return nil, a, nil
 	}
 	return c.open(ctx, k)
+}
+
+// may asks for one more program. A grant that is over says itself why.
+func (st *stay) may(ctx context.Context, do policy.Action) (policy.Decision, error) {
+	d, err := st.visit.May(ctx, do)
+	if err != nil || d.Verdict == policy.Allow {
+		return d, err
+	}
+	over, err := st.c.door.Desk.Ended(ctx, st.visit.Grant.ID)
+	if over.Why != "" {
+		d.Code, d.Why = over.Code, over.Why
+	}
+	return d, err
 }
 
 // stay is the one under way on the login, or nil.

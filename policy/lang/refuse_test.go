@@ -227,13 +227,13 @@ func TestLoadRefusesWhatIsUnsafe(t *testing.T) {
 	}
 }
 
-func TestAHugeFileIsAnsweredInTime(t *testing.T) {
+func TestALargeFileIsAnsweredInTime(t *testing.T) {
 	for name, unit := range map[string]string{
 		"fields": "a: b\n", "nested": "a: ", "list": "- a\n", "lists": "- ", "brackets": "[", "braces": "{a: ", "colons": ":\n",
 		"quotes": "\"\n", "anchors": "&a ", "words": "b\n", "questions": "? ", "comments": "#\n", "deep": "a:\n", "blank": "\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			data := "version: 1\nrules:\n" + strings.Repeat(unit, (1<<20-20)/len(unit))
+			data := "version: 1\nrules:\n" + strings.Repeat(unit, (1<<18)/len(unit))
 			switch name {
 			case "brackets", "braces", "nested", "lists", "questions", "anchors": // within the length of a line
 				data = "version: 1\nrules: " + strings.Repeat(unit, 900/len(unit))

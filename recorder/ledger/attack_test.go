@@ -5,13 +5,16 @@ import (
 	"cmp"
 	"errors"
 	"maps"
+	"os"
 	"strings"
 	"testing"
 
+	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"lockbox/recorder/ledger"
+	"lockbox/recorder/ledger/boltengine"
 )
 
 // story fills a ledger with five events, and gives what was in the file after
@@ -347,6 +350,48 @@ func TestEachFlippedBitOfTheFileIsCaughtOrNoMatter(t *testing.T) {
 	}
 	if err := b.Check(t.Context()); err != nil || b.get("grant/x") != row {
 		t.Errorf("the file as it was: %v", err)
+	}
+}
+
+func TestBytesOfTheFileItselfAreCaughtOrNoMatter(t *testing.T) {
+	b := newBook(t)
+	story(b)
+	want := b.all()
+	b.close()
+	good, err := os.ReadFile(b.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good = bytes.TrimRight(good, "\x00") // the rest is room to grow
+	caught := 0
+	for i := 0; i < len(good); i += 127 {
+		f, err := os.OpenFile(b.path, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = f.WriteAt([]byte{good[i] ^ 1<<(i%8)}, int64(i))
+		if err = errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if e, err := boltengine.Open(b.path); err != nil {
+			caught++
+		} else {
+			b.engine = e
+			b.Ledger, err = ledger.Open(t.Context(), e, b.o)
+			if err != nil {
+				caught++
+			} else if d := gocmp.Diff(want, b.all()); d != "" {
+				t.Errorf("byte %d: it opens with (-want +got):\n%s", i, d)
+			}
+			b.close()
+		}
+		if err := os.WriteFile(b.path, good, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%d of %d edits were caught, the others did not matter", caught, len(good)/127+1)
+	if err := b.open(); err != nil {
+		t.Error(err)
 	}
 }
 

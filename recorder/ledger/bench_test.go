@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"lockbox/recorder/ledger"
 )
@@ -51,6 +53,20 @@ func filled(t testing.TB, n int64) *book {
 	return b
 }
 
+// cpu reports the processor time of each round too: a busy machine does not
+// change it much.
+func cpu(b *testing.B) func() {
+	used := func() time.Duration {
+		var u syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+			b.Fatal(err)
+		}
+		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	before := used()
+	return func() { b.ReportMetric(float64(used()-before)/float64(b.N), "cpu-ns/op") }
+}
+
 func e512() string { return fmt.Sprintf("%0512d", 1) }
 
 func step(i int64) func(tx *ledger.Tx) error {
@@ -70,6 +86,7 @@ func step(i int64) func(tx *ledger.Tx) error {
 func BenchmarkUpdateWithSync(b *testing.B) {
 	book := newBook(b)
 	var i int64
+	defer cpu(b)()
 	for b.Loop() {
 		book.must(step(i))
 		i++
@@ -79,6 +96,7 @@ func BenchmarkUpdateWithSync(b *testing.B) {
 func BenchmarkUpdateWithSync64Writers(b *testing.B) {
 	book := newBook(b)
 	var i atomic.Int64
+	defer cpu(b)()
 	b.SetParallelism(32)
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
@@ -96,6 +114,7 @@ func BenchmarkBboltAlone(b *testing.B) { // the same writes, without ledger
 	}
 	v := make([]byte, 600)
 	n := int64(1000)
+	defer cpu(b)()
 	for b.Loop() {
 		book.edit(func(w ledger.Writer) error {
 			for _, k := range [][]byte{ledger.LogAt(n), ledger.BesideAt(n), ledger.RowAt(fmt.Sprintf("row/%d", n%50_000))} {
@@ -117,6 +136,7 @@ func BenchmarkVerified(b *testing.B) {
 	err := book.View(b.Context(), func(tx *ledger.Tx) error {
 		i := 0
 		var v string
+		defer cpu(b)()
 		for b.Loop() {
 			if ok, err := tx.Verified(fmt.Sprintf("row/%d", i%50_000), &v); err != nil || !ok {
 				return fmt.Errorf("got %v, %v", ok, err)
@@ -137,6 +157,7 @@ func BenchmarkOpenWith100000Events(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.ReportMetric(float64(info.Size())/(1<<20), "MiB")
+	defer cpu(b)()
 	for b.Loop() {
 		if err := book.reopen(); err != nil {
 			b.Fatal(err)
@@ -147,6 +168,7 @@ func BenchmarkOpenWith100000Events(b *testing.B) {
 func BenchmarkAfter(b *testing.B) {
 	book := filled(b, 100_000)
 	n := int64(0)
+	defer cpu(b)()
 	for b.Loop() {
 		page, err := book.After(b.Context(), n%99_000, 1000)
 		if err != nil || len(page) != 1000 {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -56,7 +57,8 @@ func open(path string, openFile func(string, int, fs.FileMode) (*os.File, error)
 		})
 	})
 	if err != nil && e.file != nil {
-		_ = e.file.Close() // after a panic bbolt has left it open, and locked
+		_ = syscall.Flock(int(e.file.Fd()), syscall.LOCK_UN) // after a panic bbolt has left it locked, mapped and open
+		_ = e.file.Close()
 	}
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
