@@ -54,7 +54,16 @@ type castOurs struct {
 	Session Session   `json:"session"`
 	Track   string    `json:"track"`
 	Header  Header    `json:"header"`
+	Command []byte    `json:"command64,omitempty"` // the header's, if it is not UTF-8
 	Began   time.Time `json:"began"`
+}
+
+// header is the Header as it was given.
+func (o castOurs) header() Header {
+	if o.Command != nil {
+		o.Header.Command = string(o.Command)
+	}
+	return o.Header
 }
 
 // header makes the first line of a track.
@@ -67,6 +76,12 @@ func header(words Session, t *Track) castHeader {
 	}
 	if h.Cols == 0 || h.Rows == 0 { // players insist
 		c.Term.Cols, c.Term.Rows = 80, 24
+	}
+	if !utf8.ValidString(h.Command) {
+		c.Lockbox.Command, c.Lockbox.Header.Command = []byte(h.Command), ""
+	}
+	if len(h.Command) > 1000 { // ours has all of it
+		c.Command = strings.ToValidUTF8(h.Command[:1000], "") + "…"
 	}
 	return c
 }

@@ -16,8 +16,8 @@ import (
 // Open begins a recording. Its folder, sealed key and journal are on disk when
 // Open returns; without them there is no session.
 func (s *Shelf) Open(words Session) (*Recording, error) {
-	if err := checkID(words.ID); err != nil {
-		return nil, err
+	if err := words.check(); err != nil {
+		return nil, fmt.Errorf("open recording: %w", err)
 	}
 	if words.Began.IsZero() {
 		words.Began = s.now()

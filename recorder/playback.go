@@ -159,7 +159,7 @@ func (p *Playback) addTrack(root *os.Root, t *playTrack, tails []*tape) {
 		t.Err = err
 		return
 	}
-	t.Header, t.Began = h.Lockbox.Header, h.Lockbox.Began
+	t.Header, t.Began = h.Lockbox.header(), h.Lockbox.Began
 	if p.Session.Target == "" && p.Session.Who.ID == "" {
 		p.Session = h.Lockbox.Session
 	}

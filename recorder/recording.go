@@ -85,7 +85,7 @@ func (r *Recording) Track(h Header) (*Track, error) {
 func (r *Recording) Close(cause string) (Seal, error) {
 	r.mu.Lock()
 	if !r.closing {
-		r.closing, r.cause = true, cause
+		r.closing, r.cause = true, string(clean(cause))
 		r.moved.Broadcast()
 		r.poke()
 	}

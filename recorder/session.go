@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -72,13 +73,33 @@ func checkID(id string) error {
 	return nil
 }
 
-// check refuses what cannot be named in a path or a cast.
+// check refuses what would not fit into the first segment or the manifest.
+func (s Session) check() error {
+	b, err := json.Marshal(s)
+	switch {
+	case err != nil:
+		return err
+	case len(b) > 16<<10:
+		return fmt.Errorf("the words about the session have %d bytes, more than %d", len(b), 16<<10)
+	case len(s.Request) > 100:
+		return fmt.Errorf("the request's name has %d bytes, more than 100", len(s.Request))
+	}
+	return checkID(s.ID)
+}
+
+// check refuses what cannot be named in a path, or would not fit into the first segment.
 func (h Header) check() error {
+	n := len(h.Command) + len(h.Term)
+	for k, v := range h.Env {
+		n += len(k) + len(v)
+	}
 	switch ok, _ := regexp.MatchString(`^[a-z]{2,8}$`, h.Kind); {
 	case !ok:
 		return fmt.Errorf("kind of track %q is not 2 to 8 small letters", h.Kind)
 	case h.Cols < 0 || h.Rows < 0:
 		return fmt.Errorf("terminal of %d×%d", h.Cols, h.Rows)
+	case n > 32<<10:
+		return fmt.Errorf("command, terminal and environment have %d bytes, more than %d", n, 32<<10)
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func TestVerifyFindsEveryChange(t *testing.T) {
 	}{
 		{"nothing", func(*testing.T, string) {}, "", ""},
 		{"the key is destroyed", func(t *testing.T, f string) { must(t, os.Remove(f+"/key.age")) }, "", ""},
-		{"a bit in a box", func(t *testing.T, f string) { flip(t, f+"/pty0/000001.seg", 300) }, "hash", "pty0/000001.seg"},
+		{"a bit in a box", func(t *testing.T, f string) { flip(t, f+"/pty0/000001.seg", 150) }, "hash", "pty0/000001.seg"},
 		{"a bit in a head", func(t *testing.T, f string) { flip(t, f+"/exec1/000000.seg", 60) }, "hash", "exec1/000000.seg"},
 		{"a dropped segment", func(t *testing.T, f string) { must(t, os.Remove(f+"/pty0/000001.seg")) }, "files", "pty0/000001.seg"},
 		{"the last segment dropped", func(t *testing.T, f string) { must(t, os.Remove(f+"/exec1/000003.seg")) }, "files", "exec1/000003.seg"},
@@ -142,7 +142,7 @@ func TestPlaybackStopsWhereARecordingWasChanged(t *testing.T) {
 		change func(f string)
 		says   string
 	}{
-		{"a bit in a box", func(f string) { flip(t, f+"/pty0/000001.seg", 300) }, "open segment pty0/000001.seg: the key does not open it"},
+		{"a bit in a box", func(f string) { flip(t, f+"/pty0/000001.seg", 150) }, "open segment pty0/000001.seg: the key does not open it"},
 		{"a bit in a head", func(f string) { flip(t, f+"/pty0/000001.seg", 65) }, "open segment pty0/000001.seg: the key does not open it"},
 		{"a dropped segment", func(f string) { must(t, os.Remove(f+"/pty0/000001.seg")) }, "read segment pty0/000001.seg"},
 		{"the last dropped", func(f string) { must(t, os.Remove(f+"/pty0/000003.seg")) }, "read segment pty0/000003.seg"},

@@ -62,16 +62,42 @@ policy: { dir: policy }
 control: control.sock                  # for the commands on this machine
 `
 
-const realPolicy = `# Who may ask for what, and whose yes it takes. Check with "lockbox policy check".
+const realPolicy = `# Who may ask for what, and whose yes it takes. Everything here is an example: change it,
+# then "lockbox policy check" and "lockbox policy test" say what is wrong.
 version: 1
 groups:
-  engineers:       { members: [] }     # [eng@example.eu]
-  executive-board: { members: [] }     # [ceo@example.eu, cto@example.eu]
-  operators:       { members: [] }     # may confirm first keys
-# executives: { founded_by: [ "SHA256:…" ] }                              # from "lockbox found"
-# customers: { nord: { name: Nord Legal, founded_by: [ "SHA256:…" ] } }
-targets: {}
-rules: []
+  engineers:       { members: [eng@example.eu] }
+  executive-board: { members: [ceo@example.eu, cto@example.eu] }
+  operators:       { members: [ops@example.eu] }     # may confirm first keys; executives may, too
+# executives: { founded_by: [ "SHA256:…", "SHA256:…" ] }        # from "lockbox found", compared by two people
+customers:
+  nord: { name: Nord Legal }                         # then: founded_by: [ "SHA256:…" ]
+targets:
+  db1.prod:
+    kind: ssh
+    address: 10.0.0.5:22
+    host_key: SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA      # ssh-keyscan 10.0.0.5 | ssh-keygen -lf -
+    logins:
+      deploy: { reaches: all }                       # every customer of the target is concerned
+      "support_{{customer}}": { reaches: one }       # only the one named
+    class: production
+    owner: ops@example.eu
+    location: EU-West
+    customers: [nord]
+    labels: { env: prod }
+rules:
+  - name: production shell
+    permit: [shell, exec]
+    who: { groups: [engineers] }
+    on: { labels: { env: prod } }
+    reasons: [customer-case, outage]
+    stages:
+      - { executive: { group: executive-board, count: 1, expires: 12h } }
+      - { customer: { count: 1, expires: 96h } }
+    limits: { default: 1h, max: 4h, activate_within: 60m }
+    touch: { within: 15m }
+tests:
+  - { as: eng@example.eu, do: shell, on: db1.prod, expect: ask, stages: [executive, customer] }
 `
 
 const realNext = `Written to %[1]s. Next:

@@ -129,7 +129,7 @@ func verifyCommand() *cobra.Command {
 		}
 		steps, err := verify(args[0], p)
 		if err != nil {
-			return &exit{exitRefused, err}
+			return err
 		}
 		return reportSteps(c, steps)
 	}

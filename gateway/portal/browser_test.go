@@ -140,6 +140,13 @@ func TestABrowserEnrolsSignsInAndApproves(t *testing.T) {
 	b := harness.StartBrowser(t)
 	eng, ceo, ann := b.Person("eng"), b.Person("ceo"), b.Person("ann")
 
+	inspect := func(p *harness.Person) {
+		t.Helper()
+		p.Screen(320, 800, false)
+		if got := p.Eval(inspection); got != "" {
+			t.Errorf("%s at %s: %s", p.Name, p.URL(), got)
+		}
+	}
 	enrol := func(p *harness.Person, v identity.Invite) {
 		v.Founds = true
 		p.Goto(s.invite(v))
@@ -153,8 +160,10 @@ func TestABrowserEnrolsSignsInAndApproves(t *testing.T) {
 	eng.WaitText("The SSH key is yours.")
 
 	eng.Goto(s.url + "/r/new?t=db1.prod")
+	inspect(eng)
 	eng.Press("Sign in with a passkey")
 	eng.WaitText("Ask for access to db1.prod")
+	inspect(eng)
 	eng.Choose("#customer", "nord")
 	eng.Choose("#reason", "outage")
 	eng.Eval(`document.querySelector("#text").value = "contract stuck in state 7, check two rows"`)
@@ -165,35 +174,58 @@ func TestABrowserEnrolsSignsInAndApproves(t *testing.T) {
 	ceo.Goto(s.url + "/a/" + code)
 	ceo.Press("Sign in with a passkey")
 	ceo.WaitText("Mads Holm asks for 1 hour on db1.prod")
+	inspect(ceo)
 	ceo.Press("30 min")
 	ceo.WaitText("lockbox-approval/v1")
+	inspect(ceo)
 	ceo.Press("Sign with your passkey")
 	ceo.WaitText("You approved this for 30 minutes.")
 
 	ann.Goto(s.url + "/c/" + code)
 	ann.Press("Sign in with a passkey")
 	ann.WaitText("for 30 minutes")
+	inspect(ann)
 	ann.Press("Approve 30 min")
 	ann.Press("Sign with your passkey")
 	ann.WaitText("All have approved.")
 
 	eng.WaitText("Approved for 30 minutes.") // by itself
+	inspect(eng)
 	touch, err := s.Desk.AskTouch(t.Context(), approvals.Terminal{
 		Person: s.principal("eng@x.eu"), Key: "SHA256:k", Source: "192.0.2.7", Target: "db1.prod", Login: "support_nord", Grant: code,
 	})
 	must(t, err)
 	eng.Goto(s.url + "/t/" + code)
+	inspect(eng)
 	eng.Type("input.number", touch.Number)
 	eng.Press("Go on")
 	eng.Press("Sign with your passkey")
 	eng.WaitText("Touched.")
 
+	for _, page := range []string{"/", "/me/keys", "/people", "/status", "/r/" + code, "/r/ZZZZ"} {
+		ceo.Goto(s.url + page)
+		inspect(ceo)
+	}
 	for _, p := range []*harness.Person{eng, ceo, ann} {
 		if got := p.Complaints(); len(slices.DeleteFunc(got, harmless)) > 0 {
 			t.Errorf("%s: the browser complains: %q", p.Name, got)
 		}
 	}
 }
+
+// inspection lists what a page has that shuts somebody out (WCAG 2.2: 1.3.1, 1.4.10, 2.5.8, 3.1.1, 4.1.2).
+const inspection = `(() => {
+  const found = [], all = (s) => [...document.querySelectorAll(s)], shown = (e) => e.getClientRects().length > 0;
+  if (document.documentElement.scrollWidth > document.documentElement.clientWidth) found.push("scrolls sideways at 320 px");
+  if (all("h1").filter(shown).length !== 1) found.push("not one h1");
+  if (!document.documentElement.lang) found.push("no language");
+  for (const e of all("input:not([type=hidden]), select, textarea")) if (!e.labels.length) found.push("no label: " + e.name);
+  for (const e of all("button, a, summary")) if (shown(e) && !e.textContent.trim() && !e.ariaLabel) found.push("no name: " + e.outerHTML);
+  for (const e of all("button, input, select, textarea, summary")) if (shown(e) && e.getBoundingClientRect().height < 24) found.push("small: " + e.outerHTML);
+  const ids = all("[id]").map((e) => e.id);
+  for (const id of ids) if (ids.indexOf(id) !== ids.lastIndexOf(id)) found.push("twice: " + id);
+  return found.join("; ");
+})()`
 
 // harmless is what Chromium says of a page that answers 401.
 func harmless(complaint string) bool { return strings.Contains(complaint, "status of 401") }

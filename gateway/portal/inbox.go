@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"lockbox/approvals"
 	"lockbox/policy"
@@ -91,7 +90,7 @@ func (p *Portal) sortGrant(x *exchange, page *inboxPage, row inboxRow) error {
 
 // recent gives the newest requests that are over and that the reader may see.
 func (p *Portal) recent(x *exchange, open []approvals.View) (all []approvals.View, err error) {
-	events, _, err := p.newest(x.r.Context(), lookEvents)
+	events, _, err := p.newest.read(x.r.Context(), p.Ledger)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +102,7 @@ func (p *Portal) recent(x *exchange, open []approvals.View) (all []approvals.Vie
 		if len(all) == recentRows || len(seen) > 200 {
 			break
 		}
-		if len(e.Subjects) == 0 || !strings.HasPrefix(e.Kind, "request.") && !strings.HasPrefix(e.Kind, "grant.") || seen[e.Subjects[0]] {
+		if len(e.Subjects) == 0 || seen[e.Subjects[0]] {
 			continue
 		}
 		seen[e.Subjects[0]] = true

@@ -153,7 +153,9 @@ type patientWriter struct {
 }
 
 func patient(w http.ResponseWriter) *patientWriter {
-	return &patientWriter{w, http.NewResponseController(w)}
+	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(time.Time{}) // the request is read; its deadline would end the answer
+	return &patientWriter{w, c}
 }
 
 func (w *patientWriter) Write(b []byte) (int, error) {

@@ -21,6 +21,22 @@ import (
 
 const shots = "/tmp/w/shots"
 
+func audit(t *testing.T, p *harness.Person, name string) {
+	src, err := os.ReadFile("/tmp/w/axe/package/axe.min.js")
+	must(t, err)
+	p.Eval(string(src) + `;window.__r="";axe.run(document,{runOnly:["wcag2a","wcag2aa","wcag21a","wcag21aa","wcag22aa","best-practice"]}).then(r=>{if(!window.__n){console.log("axe");}window.__r="done "+(r.passes.length<5?"too few passes "+r.passes.length:"")+r.violations.map(v=>v.id+": "+v.nodes.map(n=>n.target.join(" ")+" "+n.failureSummary.slice(0,200)).join(" | ")).join("\n")},e=>{window.__r="done failed "+e});""`)
+	for range 100 {
+		if r := p.Eval(`window.__r`); strings.HasPrefix(r, "done") {
+			if r != "done " {
+				t.Errorf("%s: axe: %s", name, r)
+			}
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Errorf("%s: axe does not end", name)
+}
+
 func shoot(t *testing.T, p *harness.Person, name string) {
 	must(t, os.MkdirAll(shots, 0o755))
 	save := func(suffix string, png []byte) {
@@ -32,6 +48,7 @@ func shoot(t *testing.T, p *harness.Person, name string) {
 		s    string
 	}{{390, 844, false, "phone-light"}, {1280, 900, true, "desk-dark"}} {
 		save(v.s, p.Screenshot(v.w, v.h, v.dark))
+		audit(t, p, name+" "+v.s)
 	}
 	for _, v := range []struct {
 		w    int

@@ -1,8 +1,6 @@
 package portal
 
 import (
-	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -10,10 +8,7 @@ import (
 	"lockbox/recorder/ledger"
 )
 
-const (
-	lookBack   = 30 * 24 * time.Hour
-	lookEvents = 2000 // newest events of the log that are read for it
-)
+const lookBack = 30 * 24 * time.Hour
 
 // A past is what the newest part of the log tells of one person's requests.
 type past struct {
@@ -25,25 +20,10 @@ type past struct {
 	of       map[string]bool // customers concerned before
 }
 
-// newest gives the newest events of the log, oldest first, and whether they are all there are.
-func (p *Portal) newest(ctx context.Context, most int64) (events []ledger.Event, all bool, err error) {
-	from := p.Ledger.Last() - most
-	for after := from; ; {
-		page, err := p.Ledger.After(ctx, after, 1000)
-		if err != nil {
-			return nil, false, fmt.Errorf("read the newest events: %w", err)
-		}
-		if len(page) == 0 {
-			return events, from < 0, nil
-		}
-		events, after = append(events, page...), page[len(page)-1].Seq
-	}
-}
-
 // before counts the earlier requests of who asks in q. A reviewer is told only of
 // those that concerned their customer.
 func (x *exchange) before(q *policy.Request, now time.Time) (h past, err error) {
-	events, all, err := x.p.newest(x.r.Context(), lookEvents)
+	events, all, err := x.p.newest.read(x.r.Context(), x.p.Ledger)
 	if err != nil {
 		return past{}, err
 	}
@@ -90,17 +70,17 @@ func (x *exchange) normal(q *policy.Request, now time.Time) (usual, warn []strin
 	if err != nil {
 		return nil, nil, err
 	}
-	say, who := x.say.text, q.Who.Name
+	say := x.say.text
 	switch h.asked {
 	case 0:
-		usual = append(usual, say("First request by {who} in {days} days", "who", who, "days", h.days))
+		usual = append(usual, say("first request in {days} days", "days", h.days))
 	case 1:
-		usual = append(usual, say("One earlier request by {who} in {days} days", "who", who, "days", h.days))
+		usual = append(usual, say("one earlier request in {days} days", "days", h.days))
 	default:
-		usual = append(usual, say("{n} earlier requests by {who} in {days} days", "who", who, "days", h.days, "n", h.asked))
+		usual = append(usual, say("{n} earlier requests in {days} days", "days", h.days, "n", h.asked))
 	}
 	if h.asked > 0 {
-		usual = append(usual, say("{n} of them for {target}", "target", q.Target, "n", h.onTarget), say("{n} of them declined", "n", h.declined))
+		usual = append(usual, say("{n} for {target}", "target", q.Target, "n", h.onTarget), say("{n} declined", "n", h.declined))
 	}
 	warn, err = x.warnings(q, h, now)
 	return usual, warn[:min(len(warn), 2)], err

@@ -41,16 +41,19 @@ type Portal struct {
 	limits  limits
 	looks   looks
 	streams streams
+	newest  newest
 
 	once  sync.Once
 	pages pages
-	quit  chan struct{} // closed by Shutdown of Server: streams end
+	quit  chan struct{} // closed when a Server shuts down: streams end
+	stop  func()        // closes it
 }
 
 func (p *Portal) prepare() {
 	p.once.Do(func() {
 		p.pages = parsePages()
 		p.quit = make(chan struct{})
+		p.stop = sync.OnceFunc(func() { close(p.quit) })
 	})
 }
 
@@ -80,7 +83,7 @@ func (p *Portal) Server() *http.Server {
 	}
 	s.Protocols.SetHTTP1(true)
 	s.Protocols.SetHTTP2(true) // over TLS only
-	s.RegisterOnShutdown(sync.OnceFunc(func() { close(p.quit) }))
+	s.RegisterOnShutdown(p.stop)
 	return s
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -48,10 +49,14 @@ func (l *looks) add(key string, now time.Time) {
 	if l.until == nil {
 		l.until = map[string]time.Time{}
 	}
-	for k, t := range l.until {
-		if !now.Before(t) || len(l.until) >= maxLooks {
-			delete(l.until, k)
+	if len(l.until) >= maxLooks {
+		maps.DeleteFunc(l.until, func(_ string, t time.Time) bool { return !now.Before(t) })
+	}
+	for k := range l.until { // still full: somebody says their purpose again
+		if len(l.until) < maxLooks {
+			break
 		}
+		delete(l.until, k)
 	}
 	l.until[key] = now.Add(lookLife)
 }

@@ -1,7 +1,9 @@
 package portal
 
 import (
+	"bufio"
 	"context"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -165,6 +167,42 @@ func TestALivePageHearsOfChangesUntilItsPersonSignsOut(t *testing.T) {
 	<-done
 	if got := eng.get("/r/" + code + "/live"); got.status != http.StatusUnauthorized {
 		t.Errorf("%d", got.status)
+	}
+}
+
+// The server's limits are for what comes in and for answers that stand still.
+func TestAStreamOutlivesTheLimitsOfTheServer(t *testing.T) {
+	s := newStage(t)
+	code := s.World.Ask(t, s.Eng, "nord", time.Hour)
+	in, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	server := s.Server()
+	server.ReadTimeout, server.WriteTimeout = 100*time.Millisecond, 100*time.Millisecond
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(in) }()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+in.Addr().String()+"/r/"+code+"/live", nil)
+	must(t, err)
+	r.Host = "localhost:8080"
+	r.AddCookie(s.visitor(s.Eng).cookies[0])
+	got, err := http.DefaultClient.Do(r)
+	must(t, err)
+	lines := bufio.NewScanner(got.Body)
+	lines.Scan()
+	<-time.After(300 * time.Millisecond) // past both limits
+	must(t, s.World.Desk.Withdraw(t.Context(), s.Eng.Principal, code))
+	versions := 0
+	for lines.Scan() && versions < 1 {
+		if strings.HasPrefix(lines.Text(), "event: version") {
+			versions++
+		}
+	}
+	if versions != 1 {
+		t.Errorf("the stream broke: %v", lines.Err())
+	}
+	must(t, got.Body.Close())
+	must(t, server.Shutdown(t.Context())) // ends streams
+	if err := <-served; err != http.ErrServerClosed {
+		t.Error(err)
 	}
 }
 

@@ -28,7 +28,7 @@ func (r *relay) pump(stderr bool) {
 		if n > 0 {
 			r.st.used()
 			if err := keep(buf[:n]); err != nil {
-				r.failed(err)
+				r.broken(err)
 				return
 			}
 			if err := r.s.out.program(buf[:n], stderr); err != nil {
@@ -64,7 +64,7 @@ func (r *relay) input() {
 		if n > 0 {
 			r.st.used()
 			if err := r.track.Input(buf[:n], r.echoes()); err != nil {
-				r.failed(err)
+				r.broken(err)
 				return
 			}
 			if _, err := r.ch.Write(buf[:n]); err != nil {
@@ -110,9 +110,7 @@ func (r *relay) resize(t *terminal) {
 	}
 	r.size = t
 	if err := r.track.Resize(int(t.Cols), int(t.Rows)); err != nil {
-		if r.over.Err() == nil {
-			r.failed(err)
-		}
+		r.broken(err)
 		return
 	}
 	_, _ = r.ch.SendRequest("window-change", false, ssh.Marshal(window{t.Cols, t.Rows, t.Width, t.Height})) // a lost channel shows elsewhere

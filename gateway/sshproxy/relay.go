@@ -31,6 +31,10 @@ type relay struct {
 	exit *ssh.Request  // how it ended; read it after told
 }
 
+// lull is how far things may come apart that happen together: the end of
+// output, the exit status, the end of a connection.
+const lull = 50 * time.Millisecond
+
 // How long a program has, after its client has closed the channel.
 const (
 	lastInput  = time.Second     // to read what was written before
@@ -87,7 +91,7 @@ func (r *relay) start(p program) *refusal {
 		_, _ = r.ch.SendRequest("env", false, ssh.Marshal(v)) // a lost channel shows below
 	}
 	s.mu.Lock()
-	s.later = make(chan *ssh.Request, 64) // from now on the client's requests go to the program
+	s.running = true // from now on the client's requests go to the program
 	s.mu.Unlock()
 	if r.size = s.terminal(); r.size != nil {
 		r.tty = true
@@ -136,13 +140,17 @@ func (r *relay) run() *refusal {
 		})
 	}
 	streams.Wait()
+	within(r.told, lull)
+	if r.lost() {
+		return s.lost(r.st)
+	}
 	s.out.drained()
 	r.await(r.told)
+	if r.lost() {
+		return s.lost(r.st)
+	}
 	if !closed(r.told) {
 		return nil // the client is gone, and the target does not answer
-	}
-	if r.exit == nil && closed(r.st.up.gone) && s.ctx.Err() == nil {
-		return s.lost(r.st)
 	}
 	if r.exit != nil && s.claim() {
 		s.out.exit(r.exit)
@@ -150,6 +158,15 @@ func (r *relay) run() *refusal {
 		s.out.close()
 	}
 	return nil
+}
+
+// lost says whether the program ended because the connection to its target did.
+func (r *relay) lost() bool {
+	if !closed(r.told) || r.exit != nil || r.s.ctx.Err() != nil {
+		return false
+	}
+	within(r.st.up.gone, lull)
+	return closed(r.st.up.gone)
 }
 
 // await waits for the target: as long as it takes while the client is there.
@@ -202,6 +219,14 @@ func (r *relay) failed(err error) *refusal {
 	return no
 }
 
+// broken is failed, unless the program is over and its record closed: then
+// nothing was passed on.
+func (r *relay) broken(err error) {
+	if r.over.Err() == nil {
+		r.failed(err)
+	}
+}
+
 // hear takes what the program's side asks for: how it ended is passed on after
 // all of its output, the rest at once.
 func (r *relay) hear(requests <-chan *ssh.Request) {
@@ -238,7 +263,7 @@ func (r *relay) note(q *ssh.Request) {
 	case q.Type == "exit-signal" && ssh.Unmarshal(q.Payload, &signal) == nil:
 		err = r.track.Signal(signal.Name, signal.Core)
 	}
-	if err != nil && r.over.Err() == nil {
-		r.failed(err)
+	if err != nil {
+		r.broken(err)
 	}
 }

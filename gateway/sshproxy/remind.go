@@ -61,9 +61,7 @@ func (r *relay) remind(before time.Duration) {
 	s, target := r.s, r.st.visit.Session.Target
 	text := fmt.Sprintf(s.say().endsIn, target, int(before.Minutes()))
 	if err := r.track.Note("warning", text); err != nil {
-		if r.over.Err() == nil {
-			r.failed(err)
-		}
+		r.broken(err)
 		return
 	}
 	o := s.out

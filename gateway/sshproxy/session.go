@@ -25,7 +25,8 @@ type session struct {
 	started bool
 	env     environment
 	pty     *terminal         // nil without one
-	later   chan *ssh.Request // for the program, once it runs; nil before
+	later   chan *ssh.Request // for the program
+	running bool              // there is one to answer
 	told    int               // lines written to who has no terminal
 }
 
@@ -55,7 +56,7 @@ func (p program) do() policy.Action {
 }
 
 func newSession(c *client, ch ssh.Channel) *session {
-	s := &session{c: c, out: &out{ch: ch}}
+	s := &session{c: c, out: &out{ch: ch}, later: make(chan *ssh.Request, 64)}
 	s.ctx, s.stop = context.WithCancel(c.ctx)
 	s.typing = newTyping(s.ctx, ch)
 	return s
@@ -117,9 +118,9 @@ func (s *session) handle(r *ssh.Request) (p *program, ok, answer bool) {
 		return nil, true, true
 	case "window-change":
 		ok := s.resize(r)
-		return nil, ok, !ok || !s.pass(r)
+		return nil, ok, !ok || !s.running || !s.pass(r)
 	case "signal", "break", "eow@openssh.com":
-		return nil, false, !s.pass(r)
+		return nil, false, !s.started || r.WantReply && !s.running || !s.pass(r)
 	case "shell", "exec", "subsystem":
 		var command struct{ Text string }
 		if s.started || r.Type != "shell" && ssh.Unmarshal(r.Payload, &command) != nil {
@@ -143,9 +144,6 @@ func (s *session) resize(r *ssh.Request) bool {
 // pass gives the request to the program, in order. What comes faster than the
 // target takes it is dropped; the last size of the window is not lost by that.
 func (s *session) pass(r *ssh.Request) bool {
-	if s.later == nil {
-		return false
-	}
 	select {
 	case s.later <- r:
 		return true

@@ -25,12 +25,12 @@ func (c *Commitment) UnmarshalText(text []byte) error {
 	if len(text) != base64.StdEncoding.EncodedLen(len(c)) {
 		return errCommitment
 	}
-	var b [sha256.Size + 1]byte // the padding counts as a byte while decoding
-	n, err := base64.StdEncoding.Strict().Decode(b[:], text)
+	b := make([]byte, sha256.Size+1) // the padding counts as a byte while decoding
+	n, err := base64.StdEncoding.Strict().Decode(b, text)
 	if err != nil || n != len(c) {
 		return errCommitment
 	}
-	copy(c[:], b[:])
+	copy(c[:], b)
 	return nil
 }
 
@@ -56,8 +56,7 @@ const (
 // commit is SHA-256(kind ‖ 0x00 ‖ salt ‖ len(name) ‖ name ‖ value), the length
 // in eight bytes, big-endian.
 func commit(kind string, s salt, name string, value []byte) Commitment {
-	b := make([]byte, 0, len(kind)+1+len(s)+8+len(name)+len(value))
-	b = append(b, kind...)
+	b := append(make([]byte, 0, 256), kind...) // short ones stay off the heap
 	b = append(b, 0)
 	b = append(b, s[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(len(name)))

@@ -123,34 +123,36 @@ func (p *parser) num() int64 {
 
 func (p *parser) text() string {
 	p.raw(`"`)
-	end := strings.IndexAny(p.rest, `"\`)
-	if end >= 0 && p.rest[end] == '"' { // nothing is escaped
-		s := p.rest[:end]
-		if !plain(s) {
+	for i := range len(p.rest) {
+		switch c := p.rest[i]; {
+		case c == '"':
+			return p.valid(p.rest[:i], p.rest[i+1:])
+		case c == '\\':
+			return p.escaped()
+		case c < ' ':
 			p.fail()
 			return ""
 		}
-		p.rest = p.rest[end+1:]
-		return s
 	}
+	p.fail()
+	return ""
+}
+
+func (p *parser) valid(s, rest string) string {
+	if !utf8.ValidString(s) {
+		p.fail()
+		return ""
+	}
+	p.rest = rest
+	return s
+}
+
+func (p *parser) escaped() string {
 	var s strings.Builder
 	for !p.bad && !p.maybe(`"`) {
 		s.WriteString(p.piece())
 	}
-	if !utf8.ValidString(s.String()) {
-		p.fail()
-	}
-	return s.String()
-}
-
-// plain says whether s stands for itself between quotes.
-func plain(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' {
-			return false
-		}
-	}
-	return utf8.ValidString(s)
+	return p.valid(s.String(), p.rest)
 }
 
 // piece takes one byte of a string, or one escape.
@@ -181,7 +183,7 @@ func (p *parser) piece() string {
 func (p *parser) time() time.Time {
 	s := p.text()
 	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil || t.UTC().Format(time.RFC3339Nano) != s {
+	if err != nil || string(t.UTC().AppendFormat(make([]byte, 0, 64), time.RFC3339Nano)) != s {
 		p.fail()
 		return time.Time{}
 	}
@@ -189,7 +191,7 @@ func (p *parser) time() time.Time {
 }
 
 func (p *parser) commitment() (c Commitment) {
-	if c.UnmarshalText([]byte(p.text())) != nil {
+	if c.UnmarshalText(append(make([]byte, 0, 64), p.text()...)) != nil {
 		p.fail()
 	}
 	return c

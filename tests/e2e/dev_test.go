@@ -48,6 +48,26 @@ func TestDev(t *testing.T) {
 	_, port, err := net.SplitHostPort(web)
 	must(t, err)
 	s := &site{t: t, dir: dir, url: "http://localhost:" + port, sshAddr: sshAddr, browser: harness.StartBrowser(t)}
+	s.newcomer(links)
+	left := harness.StartTerminal(t, s.devSSH("db1.prod@lockbox"))
+	left.Expect("recorded", wait)
+	left.Send("sleep 1234 & sleep 1234\r")
+	interrupt(t, p)
+	left.Wait(wait)
+	s.nothingLeft(sshAddr, web)
+
+	p, said = startDev(t, dir, sshAddr, web)
+	if strings.Contains(said, "/enroll/") || strings.Count(said, "enrolled") != 3 {
+		t.Errorf("a second start forgot somebody:\n%s", said)
+	}
+	got := harness.Start(t, s.devSSH("db1.prod@lockbox", "echo again"))
+	got.Expect("again", wait)
+	interrupt(t, p)
+}
+
+// newcomer enrols three people and goes in and out once.
+func (s *site) newcomer(links []string) {
+	t := s.t
 	eva, max, nora := s.browser.Person("Eva"), s.browser.Person("Max"), s.browser.Person("Nora")
 	for i, who := range []*harness.Person{eva, max, nora} {
 		who.Goto(links[i])
@@ -79,20 +99,6 @@ func TestDev(t *testing.T) {
 	if got := terminal.Wait(wait); got != 5 {
 		t.Errorf("ssh ended with %d, want 5", got)
 	}
-	left := harness.StartTerminal(t, s.devSSH("db1.prod@lockbox"))
-	left.Expect("recorded", wait)
-	left.Send("sleep 1234 & sleep 1234\r")
-	interrupt(t, p)
-	left.Wait(wait)
-	s.nothingLeft(sshAddr, web)
-
-	p, said = startDev(t, dir, sshAddr, web)
-	if strings.Contains(said, "/enroll/") || strings.Count(said, "enrolled") != 3 {
-		t.Errorf("a second start forgot somebody:\n%s", said)
-	}
-	got := harness.Start(t, s.devSSH("db1.prod@lockbox", "echo again"))
-	got.Expect("again", wait)
-	interrupt(t, p)
 }
 
 func (s *site) devSSH(args ...string) *exec.Cmd {

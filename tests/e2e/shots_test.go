@@ -109,7 +109,7 @@ func TestShots(t *testing.T) {
 	s.eng.Type(`input[name="purpose"]`, "for README")
 	s.eng.Press("Show the recording")
 	s.eng.Click(".ap-player")
-	s.eng.WaitText("/etc/hosts")
+	s.eng.WaitText("root root")
 	save("replay", s.eng.Screenshot(390, 844, false))
 
 	narrow := newPane(t, 40, 24, append([]string{"env"}, append(ssh.Env, ssh.Args...)...)...)

@@ -154,3 +154,6 @@ LogLevel VERBOSE
 	}
 	return filepath.Join(dir, "config")
 }
+
+// Pid is sshd's own; its children are the sessions on it.
+func (s *SSHD) Pid() int { return s.process.Pid() }
