@@ -172,3 +172,6 @@ func (g *Gateway) Visits() []recorder.Session {
 // again is how often an open visit is asked about, besides every event: it
 // catches a clock that jumped and rules with hours.
 const again = 5 * time.Second
+
+// look is how often a visit makes sure that its recording still has its place.
+const look = 500 * time.Millisecond

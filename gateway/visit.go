@@ -178,6 +178,8 @@ func (v *Visit) watch(seq int64) {
 	defer tick.Stop()
 	progress := time.NewTicker(time.Minute)
 	defer progress.Stop()
+	place := time.NewTicker(look)
+	defer place.Stop()
 	for {
 		select {
 		case <-v.ctx.Done():
@@ -186,9 +188,13 @@ func (v *Visit) watch(seq int64) {
 			v.End(&Ending{policy.HasExpired, "the time of the grant is up"})
 			return
 		case <-v.Recording.Failed():
-			v.g.Report(fmt.Errorf("recording %s: %w", v.Session.ID, v.Recording.Err()))
-			v.End(&Ending{NoRecorder, "the recorder cannot write any more, so the session ends"})
+			v.unrecorded(v.Recording.Err())
 			return
+		case <-place.C:
+			if err := v.g.Shelf.Holds(v.Session.ID); err != nil {
+				v.unrecorded(err)
+				return
+			}
 		case <-progress.C:
 			v.progress()
 		case <-events:
@@ -197,6 +203,12 @@ func (v *Visit) watch(seq int64) {
 			v.recheck()
 		}
 	}
+}
+
+// unrecorded ends the visit because what happens in it could not be written down.
+func (v *Visit) unrecorded(err error) {
+	v.g.Report(fmt.Errorf("recording %s: %w", v.Session.ID, err))
+	v.End(&Ending{NoRecorder, "the recorder cannot write any more, so the session ends"})
 }
 
 // listen wakes watch at every event that is about this visit's grant or session.

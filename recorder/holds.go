@@ -1,0 +1,28 @@
+package recorder
+
+import (
+	"fmt"
+	"path/filepath"
+	"syscall"
+)
+
+// Holds says why a recording under way can no longer be kept where it is: its
+// folder is gone, or may not be written, or its disk is read-only. Nil says
+// that it can. A quiet session is asked about with it: it writes nothing that
+// could fail.
+func (s *Shelf) Holds(session string) error {
+	folder, err := Find(s.Dir, session)
+	if err != nil {
+		return fmt.Errorf("find the recording: %w", err)
+	}
+	const write, enter = 0x2, 0x1 // access(2)
+	for _, p := range []struct {
+		path string
+		mode uint32
+	}{{s.Dir, write | enter}, {folder, write | enter}, {filepath.Join(folder, journalName), write}} {
+		if err := syscall.Access(p.path, p.mode); err != nil {
+			return fmt.Errorf("write to %s: %w", p.path, err)
+		}
+	}
+	return nil
+}
