@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"lockbox/policy"
@@ -179,6 +178,12 @@ func (d *Desk) See(ctx context.Context, who policy.Principal, code string) (v Vi
 
 // SeeIn is See within a transaction.
 func (d *Desk) SeeIn(tx *ledger.Tx, who policy.Principal, code string) (View, error) {
+	v, err := d.Whole(tx, who, code)
+	return v.For(who), err
+}
+
+// Whole is SeeIn with what concerns other customers: to decide on, never to show.
+func (d *Desk) Whole(tx *ledger.Tx, who policy.Principal, code string) (View, error) {
 	v, err := view(tx, tx.Get, code)
 	if err != nil {
 		return View{}, err
@@ -186,7 +191,7 @@ func (d *Desk) SeeIn(tx *ledger.Tx, who policy.Principal, code string) (View, er
 	if d.Policy().Decide(policy.Question{Now: tx.Now(), Who: who, Do: policy.See, Request: v.Request}).Verdict != policy.Allow {
 		return View{}, ErrUnknown
 	}
-	return v.For(who), nil
+	return v, nil
 }
 
 // For is what who may see of a request that they may see: a reviewer gets
@@ -195,15 +200,23 @@ func (v View) For(who policy.Principal) View {
 	if who.Kind != policy.Reviewer || v.Request == nil {
 		return v
 	}
-	theirs := func(s policy.Stage) bool { return s.Kind == policy.ByCustomer && s.Customer != who.Customer }
 	q := *v.Request
-	q.Votes = slices.DeleteFunc(slices.Clone(q.Votes), func(b policy.Vote) bool {
-		return b.Stage < 0 || b.Stage >= len(q.Stages) || theirs(q.Stages[b.Stage])
-	})
-	q.Stages = slices.DeleteFunc(slices.Clone(q.Stages), theirs)
-	q.Customers = []string{who.Customer}
+	q.Stages, q.Votes, q.Customers = nil, nil, []string{who.Customer}
+	v.Status.Stages = nil
+	for i, st := range v.Request.Tally(v.Now).Stages {
+		if st.Kind == policy.ByCustomer && st.Customer != who.Customer {
+			continue
+		}
+		for _, b := range v.Request.Votes {
+			if b.Stage == i {
+				b.Stage = len(q.Stages)
+				q.Votes = append(q.Votes, b)
+			}
+		}
+		q.Stages = append(q.Stages, st.Stage)
+		v.Status.Stages = append(v.Status.Stages, st)
+	}
 	v.Request = &q
-	v.Status.Stages = slices.DeleteFunc(slices.Clone(v.Status.Stages), func(s policy.StageStatus) bool { return theirs(s.Stage) })
 	if v.Grant != nil {
 		g := *v.Grant
 		g.Customers = q.Customers

@@ -30,7 +30,7 @@ func (d *Desk) GiveBack(ctx context.Context, who policy.Principal, code string) 
 	return d.revoke(ctx, who, code, policy.GiveBack, "given back")
 }
 
-// Revoke ends a grant or a pending request, by one of those who decide on it; its sessions end with it.
+// Revoke ends a grant, by one of those who decide on it; its sessions end with it.
 func (d *Desk) Revoke(ctx context.Context, who policy.Principal, code, why string) error {
 	if err := statement.Clean(why); err != nil || len(why) > needMax {
 		return refuse("a comment is plain text on one line of at most %d bytes", needMax)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -127,7 +128,10 @@ func stageName(q *policy.Request, i int) string {
 		return "none"
 	}
 	s := q.Stages[i]
-	return strings.TrimSpace(fmt.Sprintf("%d %s %s%s", i+1, s.Kind, s.Group, s.Customer))
+	if s.Kind == policy.ByCustomer { // without its number, which would tell how many others are asked
+		return "customer " + s.Customer
+	}
+	return strings.TrimSpace(fmt.Sprintf("%d %s %s", i+1, s.Kind, s.Group))
 }
 
 // Approve counts a vote: the ballot that was shown to who, signed. It is used up whatever comes of it.
@@ -217,6 +221,13 @@ func (d *Desk) Reject(ctx context.Context, who policy.Principal, code, comment s
 		dec, err := d.mayVote(tx, who, q, policy.Reject)
 		if err != nil {
 			return err
+		}
+		voters, err := d.People.Voters(tx, q.Stages[dec.Stage])
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(voters, func(p policy.Principal) bool { return p.ID == who.ID }) {
+			return refuse("none of your passkeys was founded for this decision; it needs admission first")
 		}
 		return d.cast(tx, r, policy.Vote{By: who, At: tx.Now(), Stage: dec.Stage, Verdict: policy.No, Comment: comment}, &v)
 	})

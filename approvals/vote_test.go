@@ -6,6 +6,7 @@ import (
 	"lockbox/policy/statement"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestWhoMayNotVote(t *testing.T) {
@@ -97,6 +98,9 @@ func TestANoNeedsNoTouchAndEndsIt(t *testing.T) {
 		t.Fatalf("got %s, %v", v.Status.Phase, err)
 	}
 	wantRefusal(t, w.approve(t, w.ann, code, 0), "the request is rejected")
-	_, err := w.Reject(t.Context(), w.ann.Principal, code, "a\nb")
+	code = w.submitFor(t, 7*time.Minute)
+	_, err := w.Reject(t.Context(), w.lone.Principal, code, "")
+	wantRefusal(t, err, "none of your passkeys was founded")
+	_, err = w.Reject(t.Context(), w.ann.Principal, code, "a\nb")
 	wantRefusal(t, err, "one line")
 }

@@ -191,6 +191,17 @@ func (w *world) submit(t testing.TB) string {
 	return v.Request.ID
 }
 
+func (w *world) submitFor(t testing.TB, long time.Duration) string {
+	t.Helper()
+	a := app()
+	a.For = long
+	v, err := w.Submit(t.Context(), w.eng.Principal, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v.Request.ID
+}
+
 func (w *world) approve(t testing.TB, h *human, code string, long time.Duration) error {
 	t.Helper()
 	b, err := w.Prepare(t.Context(), h.Principal, code, long)

@@ -137,7 +137,7 @@ func (g *Gateway) Look(ctx context.Context, who policy.Principal, session, purpo
 		} else if !ok {
 			return approvals.ErrUnknown
 		}
-		v, err := g.Desk.SeeIn(tx, who, s.Request)
+		v, err := g.Desk.Whole(tx, who, s.Request)
 		if err != nil {
 			return err
 		}

@@ -134,6 +134,24 @@ func TestLooksAreDecidedAndWrittenDown(t *testing.T) {
 			t.Errorf("%q: got %v", id, err)
 		}
 	}
+	shared := w.Ask(t, w.Eng, "", time.Hour)
+	for _, h := range []*world.Human{w.Ceo, w.Ann, w.Bo} {
+		if err := w.Approve(t, h, shared); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k := knock(w.Eng)
+	k.Login = "deploy"
+	both, _, err := w.Visit(t, w.Eng, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	both.Leave()
+	for _, h := range []*world.Human{w.Ann, w.Bo} {
+		if _, err := w.Gateway.Look(t.Context(), h.Principal, both.Session.ID, "to see"); !errors.Is(err, approvals.ErrUnknown) {
+			t.Errorf("%s looks at what holds another customer's data: got %v", h.ID, err)
+		}
+	}
 	looks := 0
 	events, err := w.Ledger.After(t.Context(), -1, 1000)
 	if err != nil {

@@ -72,7 +72,7 @@ func TestKilledAtAnyMomentItLosesAtMostASecond(t *testing.T) {
 			if n%2 == 1 {
 				width, pace = 4000, 400*time.Microsecond // closes segments all the time
 			}
-			killOne(t, time.Duration(300+rnd.IntN(1200))*time.Millisecond, width, pace)
+			killOne(t, time.Duration(200+rnd.IntN(1000))*time.Millisecond, width, pace)
 		})
 	}
 }

@@ -14,8 +14,8 @@ import (
 
 // Sizes of a segment.
 const (
-	segmentLines = 255 << 10 // lines of a segment, before compression
-	segmentMost  = 320 << 10 // bytes of a segment file, at most: read no more
+	segmentLines = 255 << 10 // bytes of lines that are written, before compression
+	segmentMost  = 2 << 20   // bytes of a file, or of its lines: read no more
 	headSize     = 120
 	segmentMagic = "lbxseg01"
 )

@@ -16,11 +16,12 @@ import (
 type Track struct {
 	rec   *Recording
 	head  Header
-	name  string // set when it begins
-	tape  *tape  // the writer's
-	began time.Time
-	last  int64 // ms of the newest event; guarded by rec.mu
-	ended bool  // guarded by rec.mu
+	name  string    // set when it begins
+	tape  *tape     // the writer's
+	start time.Time // with the monotonic clock, which nobody sets back
+	began time.Time // the same, to be written down
+	last  int64     // ms of the newest event; guarded by rec.mu
+	ended bool      // guarded by rec.mu
 
 	mu    sync.Mutex // guards what came in and is not kept
 	bytes int64
@@ -29,7 +30,8 @@ type Track struct {
 }
 
 func newTrackOf(r *Recording, h Header) *Track {
-	t := &Track{rec: r, head: h, began: r.now().Round(time.Millisecond).UTC()}
+	t := &Track{rec: r, head: h, start: r.now()}
+	t.began = t.start.UTC().Round(time.Millisecond)
 	if h.Kind != "pty" { // a hash of what is typed would let passwords be guessed
 		t.sum = sha256.New()
 	}
@@ -41,7 +43,7 @@ func (t *Track) Name() string { return t.name }
 
 // elapsed is the time of the next event, in ms; it never goes back. Needs rec.mu.
 func (t *Track) elapsed() int64 {
-	t.last = max(t.last, t.rec.now().Sub(t.began).Milliseconds())
+	t.last = max(t.last, t.rec.now().Sub(t.start).Milliseconds())
 	return t.last
 }
 

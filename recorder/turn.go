@@ -87,26 +87,28 @@ func (r *Recording) settle(b *batch, w *scribe, err error) {
 	if err != nil {
 		r.fail(err)
 	}
-	err = r.Err() // a step that took too long failed as well
-	for _, p := range b.pieces {
-		if p.ask != nil {
-			p.ask.done <- err
-		}
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.pending -= len(b.data)
-	r.oldest = r.queue.since
 	for _, s := range w.segments[len(r.leaves):] {
 		r.leaves = append(r.leaves, s.leaf())
 	}
+	for _, p := range b.pieces {
+		if p.ask != nil {
+			p.ask.done <- r.err // a step that took too long failed as well
+		}
+	}
+	r.pending -= len(b.data)
+	r.oldest = r.queue.since
+	r.moved.Broadcast()
 	b.reset()
 	r.spare = *b
-	if !w.busy && r.queue.empty() { // a session at rest holds no memory
+	if !r.queue.empty() {
+		return
+	}
+	if !w.busy { // a session at rest holds no memory
 		r.spare, r.queue = batch{}, batch{}
 	}
-	if w.waits && r.queue.empty() {
+	if w.waits {
 		r.soon.Reset(flushAfter)
 	}
-	r.moved.Broadcast()
 }

@@ -25,9 +25,17 @@ func shelved(t *testing.T, r rig) (folder string) {
 	return r.folder(t, w.ID)
 }
 
+// again copies a recording.
+func again(t *testing.T, folder string) string {
+	t.Helper()
+	f := filepath.Join(t.TempDir(), filepath.Base(folder))
+	must(t, os.CopyFS(f, os.DirFS(folder)))
+	return f
+}
+
 func TestVerifyFindsEveryChange(t *testing.T) {
 	r := newRig(t)
-	other := shelved(t, r)
+	one, other := shelved(t, r), shelved(t, r)
 	stranger := newRig(t)
 	swap := func(t *testing.T, a, b string) {
 		must(t, os.Rename(a, a+".x"))
@@ -53,7 +61,8 @@ func TestVerifyFindsEveryChange(t *testing.T) {
 		{"one segment over another", func(t *testing.T, f string) { copyFile(t, f+"/pty0/000000.seg", f+"/pty0/000001.seg") }, "hash", "pty0/000001.seg"},
 		{"a truncated segment", func(t *testing.T, f string) { must(t, os.Truncate(f+"/pty0/000002.seg", 200)) }, "hash", "pty0/000002.seg"},
 		{"an emptied segment", func(t *testing.T, f string) { must(t, os.Truncate(f+"/pty0/000002.seg", 0)) }, "hash", "pty0/000002.seg"},
-		{"a longer segment", func(t *testing.T, f string) { must(t, os.Truncate(f+"/pty0/000002.seg", 400000)) }, "files", "pty0/000002.seg"},
+		{"a longer segment", func(t *testing.T, f string) { must(t, os.Truncate(f+"/pty0/000002.seg", 400000)) }, "hash", "pty0/000002.seg"},
+		{"an endless segment", func(t *testing.T, f string) { must(t, os.Truncate(f+"/pty0/000002.seg", 1<<40)) }, "files", "pty0/000002.seg"},
 		{"a foreign segment", func(t *testing.T, f string) { copyFile(t, other+"/pty0/000001.seg", f+"/pty0/000001.seg") }, "hash", "pty0/000001.seg"},
 		{"a link for a segment", func(t *testing.T, f string) {
 			must(t, os.Rename(f+"/pty0/000001.seg", f+".seg"))
@@ -97,7 +106,7 @@ func TestVerifyFindsEveryChange(t *testing.T) {
 		}, "root", "manifest"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			f := shelved(t, r)
+			f := again(t, one)
 			row.change(t, f)
 			m, err := Verify(f, r.Verifier)
 			if row.step == "" {
@@ -107,7 +116,8 @@ func TestVerifyFindsEveryChange(t *testing.T) {
 				return
 			}
 			var got *StepError
-			if !errors.As(err, &got) || got.Step != row.step || got.File != row.file {
+			if !errors.As(err, &got) || got.Step != row.step || got.File != row.file ||
+				!strings.HasPrefix(err.Error(), "verify recording: "+row.step+" of "+row.file+": ") {
 				t.Errorf("got %v, want step %s of %s", err, row.step, row.file)
 			}
 		})
@@ -137,6 +147,7 @@ func resign(t *testing.T, folder string, reader, by rig, change func(*Manifest))
 
 func TestPlaybackStopsWhereARecordingWasChanged(t *testing.T) {
 	r := newRig(t)
+	one := shelved(t, r)
 	for _, row := range []struct {
 		name   string
 		change func(f string)
@@ -149,7 +160,7 @@ func TestPlaybackStopsWhereARecordingWasChanged(t *testing.T) {
 		{"a segment twice", func(f string) { copyFile(t, f+"/pty0/000001.seg", f+"/pty0/000002.seg") }, "open segment pty0/000002.seg: it is not the one that follows"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			f := shelved(t, r)
+			f := again(t, one)
 			row.change(f)
 			p, err := Open(f, r.id)
 			must(t, err)

@@ -145,3 +145,18 @@ func (c Config) host() string {
 	}
 	return u.Hostname()
 }
+
+// command is what an engineer types to reach a target.
+func (c Config) command(target, login string) string {
+	if login != "" {
+		target = login + "%" + target
+	}
+	host, port, err := net.SplitHostPort(c.SSH.Listen)
+	if err != nil || port == "22" {
+		return "ssh " + target + "@" + c.host()
+	}
+	if host == "" || !loopback(c.SSH.Listen) {
+		host = c.host()
+	}
+	return "ssh -p " + port + " " + target + "@" + host
+}

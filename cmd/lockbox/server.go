@@ -176,7 +176,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	pages := &portal.Portal{
 		Gateway: s.Gateway, Desk: s.Desk, People: s.People, Ledger: s.Ledger, Shelf: s.Shelf, Vault: []age.Identity{s.Keys.Vault},
-		URL: s.Config.URL, Report: report, Now: time.Now, Evidence: s.receipt,
+		URL: s.Config.URL, Report: report, Now: time.Now, Evidence: s.receipt, Command: s.Config.command,
 	}
 	serve("ssh door", func(ctx context.Context) error { return door.Serve(ctx, s.ssh) })
 	serve("portal", func(ctx context.Context) error { return serveHTTP(ctx, pages.Server(), s.web) })

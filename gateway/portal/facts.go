@@ -31,37 +31,15 @@ type facts struct {
 	Can    []string
 	Cannot []string
 
-	Made    time.Time
-	Now     time.Time
-	Answer  time.Time // when the reader's stage, or else the first open one, expires
-	Phase   policy.Phase
-	Settled time.Time
-	Stages  []stageFacts
-	Grant   *policy.Grant
-	Over    string // why the grant gives nothing
-	Mine    bool   // the reader asked
-	Digest  string
-}
-
-// A stageFacts is whose yes is needed, and what they said.
-type stageFacts struct {
-	Whose  string
-	Count  int
-	Of     int
+	Made   time.Time
+	Now    time.Time
+	Answer time.Time // when the reader's stage, or else the first open one, expires
 	Phase  policy.Phase
-	Open   bool
-	Answer time.Time
-	Votes  []voteFacts
-}
-
-type voteFacts struct {
-	Name    string // "" where the reader may know only the role
-	Yes     bool
-	At      time.Time
-	For     time.Duration
-	Comment string
-	Key     string
-	Mine    bool
+	Stages []stageFacts
+	Grant  *policy.Grant
+	Over   string // why the grant gives nothing
+	Mine   bool   // the reader asked
+	Digest string
 }
 
 func (x *exchange) facts(v approvals.View) facts {
@@ -69,7 +47,7 @@ func (x *exchange) facts(v approvals.View) facts {
 	f := facts{
 		Code: q.ID, Who: q.Who.Name, Role: x.role(q.Who), Target: q.Target, Login: q.Login,
 		Reason: q.Need.Reason, Text: q.Need.Text, Ticket: q.Need.Ticket, Long: q.For, Most: v.Status.For, Within: q.ActivateWithin,
-		Made: q.At, Now: v.Now, Phase: v.Status.Phase, Settled: v.Status.At, Grant: v.Grant,
+		Made: q.At, Now: v.Now, Phase: v.Status.Phase, Grant: v.Grant,
 		Mine: q.Who.ID == x.who.ID, Digest: v.Digest,
 	}
 	if v.Grant != nil {
@@ -149,32 +127,6 @@ func (x *exchange) effect(q *policy.Request, f facts) (can, cannot []string) {
 	}
 	list(has(policy.Forward), say("open network tunnels"))
 	return can, cannot
-}
-
-// stage tells of one stage what the reader may know.
-func (x *exchange) stage(s policy.StageStatus) stageFacts {
-	f := stageFacts{Whose: x.whose(s.Stage), Count: s.Count, Of: s.Of, Phase: s.Phase, Open: s.Open, Answer: s.Answer}
-	inside := x.who.Kind != policy.Reviewer // a reviewer learns of others that they voted, not who or why
-	own := x.who.Kind == policy.Reviewer && s.Customer == x.who.Customer && s.Kind == policy.ByCustomer
-	for _, v := range slices.Concat(s.Yes, s.No) {
-		w := voteFacts{Yes: v.Verdict == policy.Yes, At: v.At, For: v.For, Mine: v.By.ID == x.who.ID}
-		if inside || own || w.Mine {
-			w.Name, w.Comment, w.Key = v.By.Name, v.Comment, v.Key
-		}
-		f.Votes = append(f.Votes, w)
-	}
-	return f
-}
-
-// whose names those whom a stage asks.
-func (x *exchange) whose(s policy.Stage) string {
-	switch {
-	case s.Kind == policy.ByExecutive:
-		return x.say.text("Executive board")
-	case s.Kind == policy.ByCustomer:
-		return customerName(x.p.Desk.Policy(), s.Customer)
-	}
-	return string(s.Kind)
 }
 
 func customerName(p *policy.Policy, id string) string {

@@ -47,7 +47,8 @@ func (l *language) text(en string, with ...any) string {
 	return strings.NewReplacer(fill(with, func(v any) string { return fmt.Sprint(v) })...).Replace(l.lookUp(en))
 }
 
-// html is text for a page. Values that are markup of ours stay, all else is escaped.
+// html is text for a page. What stands between “ is code. Values that are markup of
+// ours stay, all else is escaped.
 func (l *language) html(en string, with ...any) template.HTML {
 	pairs := fill(with, func(v any) string {
 		if h, ok := v.(template.HTML); ok {
@@ -55,7 +56,11 @@ func (l *language) html(en string, with ...any) template.HTML {
 		}
 		return template.HTMLEscapeString(fmt.Sprint(v))
 	})
-	return template.HTML(strings.NewReplacer(pairs...).Replace(template.HTMLEscapeString(l.lookUp(en)))) //nolint:gosec // escaped above
+	s := template.HTMLEscapeString(l.lookUp(en))
+	for code := range strings.Count(s, "`") {
+		s = strings.Replace(s, "`", []string{"<code>", "</code>"}[code%2], 1)
+	}
+	return template.HTML(strings.NewReplacer(pairs...).Replace(s)) // escaped above
 }
 
 func fill(with []any, print func(any) string) (pairs []string) {

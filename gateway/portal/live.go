@@ -140,7 +140,7 @@ func (p *Portal) stream(ctx context.Context, x *exchange, changes <-chan string)
 			return nil
 		}
 		if err != nil {
-			return nil //nolint:nilerr // the reader has gone
+			return nil // the reader has gone
 		}
 	}
 }
@@ -153,9 +153,7 @@ type patientWriter struct {
 }
 
 func patient(w http.ResponseWriter) *patientWriter {
-	c := http.NewResponseController(w)
-	_ = c.SetReadDeadline(time.Time{}) // the request is read; its deadline would end the answer
-	return &patientWriter{w, c}
+	return &patientWriter{w, http.NewResponseController(w)}
 }
 
 func (w *patientWriter) Write(b []byte) (int, error) {

@@ -43,8 +43,9 @@ func (p *Portal) requestPage(x *exchange, v approvals.View) (r requestPage, err 
 	may := func(do policy.Action) bool {
 		return p.Desk.Policy().Decide(policy.Question{Now: v.Now, Who: x.who.Principal, Do: do, Request: q}).Verdict == policy.Allow
 	}
-	r = requestPage{facts: x.facts(v), Path: "/r/" + q.ID, Version: version(v), Evidence: p.Evidence != nil}
-	r.Look = may(policy.Replay) && (x.who.Kind != policy.Reviewer || !r.Shared)
+	r = requestPage{facts: x.facts(v), Path: "/r/" + q.ID, Version: version(v)}
+	alone := x.who.Kind != policy.Reviewer || !r.Shared // nothing in it is another customer's
+	r.Look, r.Evidence = alone && may(policy.Replay), alone && p.Evidence != nil
 	live := v.Grant != nil && r.Over == ""
 	r.MayEnd = live && may(policy.GiveBack) || r.Phase == policy.Pending && may(policy.Withdraw)
 	r.MayStop = live && !r.Mine && may(policy.Revoke)

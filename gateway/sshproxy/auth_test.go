@@ -57,12 +57,16 @@ func TestA01NobodyComesInWithoutAKey(t *testing.T) {
 func TestA01AConfigurationThatLetsAnybodyInIsRefused(t *testing.T) {
 	h, _ := stubHouse(t, echo)
 	for what, spoil := range map[string]func(*ssh.ServerConfig){
-		"no authentication":    func(c *ssh.ServerConfig) { c.NoClientAuth = true },
-		"passwords":            func(c *ssh.ServerConfig) { c.PasswordCallback = func(ssh.ConnMetadata, []byte) (*ssh.Permissions, error) { return nil, nil } },
-		"no proof of the key":  func(c *ssh.ServerConfig) { c.VerifiedPublicKeyCallback = nil },
-		"nobody to refuse":     func(c *ssh.ServerConfig) { c.NoClientAuthCallback = nil },
-		"the library's lists":  func(c *ssh.ServerConfig) { c.MACs = nil },
-		"keyboard-interactive": func(c *ssh.ServerConfig) { c.KeyboardInteractiveCallback = func(ssh.ConnMetadata, ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) { return nil, nil } },
+		"no authentication": func(c *ssh.ServerConfig) { c.NoClientAuth = true },
+		"passwords": func(c *ssh.ServerConfig) {
+			c.PasswordCallback = func(ssh.ConnMetadata, []byte) (*ssh.Permissions, error) { return nil, nil }
+		},
+		"no proof of the key": func(c *ssh.ServerConfig) { c.VerifiedPublicKeyCallback = nil },
+		"nobody to refuse":    func(c *ssh.ServerConfig) { c.NoClientAuthCallback = nil },
+		"the library's lists": func(c *ssh.ServerConfig) { c.MACs = nil },
+		"keyboard-interactive": func(c *ssh.ServerConfig) {
+			c.KeyboardInteractiveCallback = func(ssh.ConnMetadata, ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) { return nil, nil }
+		},
 	} {
 		c, err := h.Door.config(t.Context())
 		if err != nil {
@@ -194,12 +198,15 @@ func TestA07A08NoCertificateComesIn(t *testing.T) {
 	}
 	other := newSigner(t)
 	for what, make := range map[string]func(*ssh.Certificate) ssh.Signer{
-		"of the people CA":         func(*ssh.Certificate) ssh.Signer { return h.Keys.PeopleCA },
-		"of the target CA":         func(*ssh.Certificate) ssh.Signer { return h.Keys.TargetCA },
-		"of the host key":          func(*ssh.Certificate) ssh.Signer { return h.Keys.Host },
-		"of an unknown CA":         func(*ssh.Certificate) ssh.Signer { return other },
-		"without principals":       func(c *ssh.Certificate) ssh.Signer { c.ValidPrincipals = nil; return h.Keys.PeopleCA },
-		"without a touch":          func(c *ssh.Certificate) ssh.Signer { c.Extensions = map[string]string{"no-touch-required": ""}; return h.Keys.PeopleCA },
+		"of the people CA":   func(*ssh.Certificate) ssh.Signer { return h.Keys.PeopleCA },
+		"of the target CA":   func(*ssh.Certificate) ssh.Signer { return h.Keys.TargetCA },
+		"of the host key":    func(*ssh.Certificate) ssh.Signer { return h.Keys.Host },
+		"of an unknown CA":   func(*ssh.Certificate) ssh.Signer { return other },
+		"without principals": func(c *ssh.Certificate) ssh.Signer { c.ValidPrincipals = nil; return h.Keys.PeopleCA },
+		"without a touch": func(c *ssh.Certificate) ssh.Signer {
+			c.Extensions = map[string]string{"no-touch-required": ""}
+			return h.Keys.PeopleCA
+		},
 		"signed by a person's key": func(*ssh.Certificate) ssh.Signer { return h.Eng.SSH },
 	} {
 		cert := &ssh.Certificate{Key: h.Eng.SSH.PublicKey(), CertType: ssh.UserCert, KeyId: h.Eng.ID, ValidPrincipals: []string{h.Eng.ID, "cli"}}

@@ -36,9 +36,8 @@ func (w *way) await(code string) *refusal {
 	ctx, stop := context.WithCancel(w.ctx)
 	defer stop()
 	sights := w.follow(ctx, code)
-	if w.tty {
-		w.s.typing.listen(w.s.c.spawn)
-	} else {
+	w.listen()
+	if !w.tty {
 		w.line(w.say.waiting, code, w.s.c.door.Portal+"/r/"+code)
 	}
 	tick := time.NewTicker(time.Second)
@@ -79,6 +78,13 @@ const (
 	ctrlC = 0x03
 	enter = '\r'
 )
+
+// listen begins to hear what the person types.
+func (w *way) listen() {
+	if w.tty {
+		w.s.typing.listen(w.s.c.spawn)
+	}
+}
 
 // typed is what the person types while they wait; nobody, without a terminal or at the end of input.
 func (w *way) typed() <-chan []byte {

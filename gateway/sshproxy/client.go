@@ -135,7 +135,7 @@ func (c *client) may(kind string) (ssh.RejectionReason, string) {
 	case kind == "session":
 		return 0, ""
 	case kind == "direct-tcpip", kind == "direct-streamlocal@openssh.com", kind == "tun@openssh.com":
-		reason, why = ssh.Prohibited, "lockbox: forwarding is not open; run the program on the target instead"
+		reason, why = ssh.Prohibited, "lockbox: forwarding and -J are not open here: use ssh TARGET@GATEWAY"
 	}
 	if c.refused++; c.refused > refusals {
 		c.hangUp()

@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"lockbox/approvals"
 	"lockbox/policy"
 )
 
@@ -44,9 +43,6 @@ func (s *session) commandLine(p program) *refusal {
 		c.answer(exitUsage, bad.why+"\n"+c.say.seeHelp)
 	case err != nil:
 		r := s.failed(err, "")
-		if errors.As(err, new(*approvals.Refusal)) {
-			r.exit = exitDenied
-		}
 		c.answer(r.exit, r.why)
 	default:
 		c.answer(status, "")

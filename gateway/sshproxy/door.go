@@ -75,6 +75,8 @@ func (d *Door) now() time.Time {
 // returns when none is left. It closes l. Its error is why it could not start,
 // or why accepting failed; nil when ctx ended.
 func (d *Door) Serve(ctx context.Context, l net.Listener) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	config, err := d.config(ctx)
 	if err != nil {
 		return errors.Join(fmt.Errorf("ssh door: %w", err), l.Close())
@@ -97,10 +99,12 @@ func (d *Door) Serve(ctx context.Context, l net.Listener) error {
 			d.welcome(ctx, lobby.admit(c), config, limits)
 		})
 	}
+	asked := ctx.Err() != nil
 	stop()
+	end()
 	lobby.close()
 	guests.Wait()
-	if ctx.Err() != nil {
+	if asked {
 		return nil
 	}
 	return errors.Join(fmt.Errorf("ssh door: %w", err), l.Close())

@@ -113,7 +113,7 @@ func (w *way) ask(a gateway.Answer) *refusal {
 		if err != nil {
 			return w.s.failed(err, w.knock.On)
 		}
-		w.line("")
+		w.gap()
 		w.sent(v)
 		return nil
 	}

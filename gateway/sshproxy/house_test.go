@@ -177,6 +177,10 @@ type screenful struct {
 	passed int           // of text, by expect
 }
 
+func newScreenful(t *testing.T) *screenful {
+	return &screenful{t: t, done: make(chan struct{}), more: make(chan struct{})}
+}
+
 // onScreen starts a shell, or a command, on a terminal.
 func onScreen(t *testing.T, c *ssh.Client, command string, env ...string) *screenful {
 	t.Helper()
@@ -184,7 +188,8 @@ func onScreen(t *testing.T, c *ssh.Client, command string, env ...string) *scree
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &screenful{t: t, s: s, done: make(chan struct{}), more: make(chan struct{})}
+	f := newScreenful(t)
+	f.s = s
 	for _, v := range env {
 		name, value, _ := strings.Cut(v, "=")
 		if err := s.Setenv(name, value); err != nil {
@@ -319,4 +324,9 @@ func (h *house) addKey(t *testing.T, who *world.Human, i harness.Identity) {
 func (h *house) openSSH(t *testing.T, i harness.Identity) *harness.Client {
 	t.Helper()
 	return harness.OpenSSH(t, i).Trust(h.Addr, h.Keys.Host.PublicKey())
+}
+
+// dialFrom dials from an address of this machine.
+func dialFrom(ip string) *net.Dialer {
+	return &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
 }

@@ -1,6 +1,7 @@
 package sshproxy
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -178,5 +179,70 @@ func TestTheDoorClosesWithNothingLeft(t *testing.T) {
 	}
 	if n := len(h.Gateway.Visits()); n != 0 {
 		t.Errorf("%d visits are left", n)
+	}
+}
+
+func TestAClientThatAnswersNothingIsCut(t *testing.T) {
+	h, _ := stubHouse(t, echo, func(d *Door) { d.Limits.KeepAlive = 100 * time.Millisecond })
+	conn, err := net.Dial("tcp", h.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sc, _, _, err := ssh.NewClientConn(conn, h.Addr, h.clientConfig("cli", h.Eng.SSH)) // nobody reads its requests
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sc.Close()
+	from := time.Now()
+	_ = sc.Wait()
+	if took := time.Since(from); took > 3*time.Second {
+		t.Errorf("it was cut after %s", took)
+	}
+	c := h.dial(t, "cli", h.Eng) // this one answers
+	gone := make(chan struct{})
+	go func() {
+		_ = c.Wait()
+		close(gone)
+	}()
+	select {
+	case <-gone:
+		t.Error("a client that answers was cut")
+	case <-time.After(time.Second):
+	}
+}
+
+func TestAKeyThatIsTakenAwayOpensNoMoreChannels(t *testing.T) {
+	h, _ := stubHouse(t, func(ch ssh.Channel, _ *ssh.Request) { ends(ch, 0) })
+	h.granted(t, h.Eng, time.Hour)
+	c, cli := h.dial(t, login, h.Eng), h.dial(t, "cli", h.Eng)
+	if got := run(t, c, "x"); got.Status != 0 {
+		t.Fatalf("got %+v", got)
+	}
+	if err := h.People.RemoveSSHKey(t.Context(), h.Eng.ID, ssh.FingerprintSHA256(h.Eng.SSH.PublicKey())); err != nil {
+		t.Fatal(err)
+	}
+	for what, c := range map[string]*ssh.Client{"a program": c, "the command line": cli} {
+		if got := run(t, c, "status"); got.Status != 255 || !strings.Contains(got.Stderr, "not known here any more") {
+			t.Errorf("%s: got %+v", what, got)
+		}
+	}
+}
+
+// A failing listener accepts nothing more.
+type failing struct{ net.Listener }
+
+func (failing) Accept() (net.Conn, error) { return nil, io.ErrUnexpectedEOF }
+
+func TestADoorThatCannotAcceptSaysSo(t *testing.T) {
+	h, _ := stubHouse(t, echo)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Door.Serve(t.Context(), failing{l}); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := net.Dial("tcp", l.Addr().String()); err == nil {
+		t.Error("it still listens")
 	}
 }

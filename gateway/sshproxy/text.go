@@ -2,31 +2,13 @@ package sshproxy
 
 import "strings"
 
-// texts are what people read, one language of it. Sentences are complete;
-// what policy and approvals say is passed on as they say it.
+// texts are what people read, in one language. Sentences are complete; what
+// policy and approvals say is passed on as they say it.
 type texts struct {
-	// Before the target
-	request, youAre, customers, noCustomers, approval, then, and       string
-	boardMember, boardMembers, board, people                           string
-	noGrant, reasonCode, reason, ticket, ticketForm, howLong, longForm string
-	send, customer, chooseOne, sent, waitingFor, approved, declined    string
-	rejected, expired, withdrawn, askAgain, leftForm, leftWait         string
-	touch, touched, touchStale, touchVoid, enterForNew, leftTouch      string
-
-	// Without a terminal
-	pending, laterOrWait, waiting, patienceOver, sameAgain, howToAsk string
-	touchFirst, touchPlain, whichCode, setCode, whichCustomer        string
-	setCustomer, listTargets, keyGone, noRequest, internal           string
-	noSubsystem, noSubsystemNext                                     string
-
-	// On the target
-	grant, timeLeft, startsNow, readOnly, recorded, endsIn, idle           string
-	lost, unreachable, otherHost, noTerminal, noProgram, recorder, closing string
-
-	// Command line
-	noWords, unknownCommand, seeHelp, sayWhy, haveGrant, submitted, follow string
-	noRequests, noGrants, noTargets, cancelled, givenBack                  string
-	grantWaits, grantRuns, isPending, isRejected, help                     string
+	asking
+	refusing
+	working
+	commands
 }
 
 // speak gives the texts in the language of a POSIX locale: Danish for da_*, else English.
@@ -37,107 +19,31 @@ func speak(locale string) texts {
 	return english()
 }
 
-func english() texts {
-	return texts{
-		request:      "request %s",
-		youAre:       "You are %s (key %s).",
-		customers:    "Customer data: %s.",
-		noCustomers:  "No customer's data is concerned.",
-		approval:     "Approval: %s.",
-		then:         ", then ",
-		and:          " and ",
-		boardMember:  "a board member",
-		boardMembers: "%d board members",
-		board:        "board",
-		people:       "%s: %d to ask",
-		noGrant:      "No active grant for %s. Ask for one:",
-		reasonCode:   "Kind of reason",
-		reason:       "Reason  (what, and the ticket)",
-		ticket:       "Ticket",
-		ticketForm:   "A ticket is needed that matches %s.",
-		howLong:      "How long  (at most %s)",
-		longForm:     "Write a time such as 30m, 1h or 1h30m, at most %s.",
-		send:         "Send the request? [Y/n]",
-		customer:     "Which customer",
-		chooseOne:    "Type the name, or a number from 1 to %d.",
-		sent:         "sent %s as request %s      %s",
-		waitingFor:   "waiting for %s. Ctrl-C leaves; the same command resumes here.",
-		approved:     "%s approved for %s (signed with passkey)",
-		declined:     "%s declined",
-		rejected:     "Request %s was declined. %s",
-		expired:      "Request %s was not answered in time.",
-		withdrawn:    "Request %s was withdrawn.",
-		askAgain:     "You may ask again: the same command in a terminal.",
-		leftForm:     "Nothing was sent.",
-		leftWait:     "Request %s stays open; the same command resumes here.",
-		touch:        "Touch your passkey to start. The page asks for this number:  %s",
-		touched:      "touched %s",
-		touchStale:   "That number is too old.",
-		touchVoid:    "That touch is void: three wrong numbers were typed. If it was not you, tell security.",
-		enterForNew:  "Enter shows a new number, Ctrl-C leaves.",
-		leftTouch:    "Not started. The grant waits; the same command goes on here.",
+// asking is what is said before the target is connected.
+type asking struct {
+	request, youAre, customers, noCustomers, approval, then, and, boardMember    string
+	boardMembers, board, people, noGrant, reasonCode, reason, ticket, ticketForm string
+	howLong, longForm, send, customer, chooseOne, sent, waitingFor, approved     string
+	declined, rejected, expired, withdrawn, askAgain, leftForm, leftWait, touch  string
+	touched, touchStale, touchVoid, enterForNew, leftTouch                       string
+}
 
-		pending:         "request %s for %s is waiting for its approval",
-		laterOrWait:     "run the same command later, or with LOCKBOX_WAIT=10m to wait for it",
-		waiting:         "request %s is waiting for its approval: %s",
-		patienceOver:    "request %s was not ready in the time you gave",
-		sameAgain:       "run the same command again",
-		howToAsk:        "ask in a terminal with the same command, on the page below, or: ssh GATEWAY request %s --reason \"...\"",
-		touchFirst:      "first start %s in a terminal and touch your passkey: that counts for %s; or set LOCKBOX_WAIT=2m",
-		touchPlain:      "touch your passkey at %s and type the number %s there",
-		whichCode:       "say what kind of reason it is: %v",
-		setCode:         "set LOCKBOX_CODE",
-		whichCustomer:   "that login reaches one customer: say which (%s)",
-		setCustomer:     "set LOCKBOX_CUSTOMER",
-		listTargets:     "ssh GATEWAY targets lists those you may ask for",
-		keyGone:         "your SSH key is not known here any more",
-		noRequest:       "there is no such request",
-		internal:        "internal error, reference %s",
-		noSubsystem:     "sftp and other subsystems are not open through this gateway yet",
-		noSubsystemNext: "scp -O copies a file, where the rule permits exec",
+// refusing is what is said where there is no terminal, or no way.
+type refusing struct {
+	pending, laterOrWait, waiting, patienceOver, sameAgain, howToAsk, touchFirst, touchPlain  string
+	whichCode, setCode, whichCustomer, setCustomer, listTargets, keyGone, noRequest, internal string
+	noSubsystem, noSubsystemNext                                                              string
+}
 
-		grant:       "grant %s",
-		timeLeft:    "%s left",
-		startsNow:   " (starts now)",
-		readOnly:    "read only",
-		recorded:    "This session is recorded.",
-		endsIn:      "lockbox · %s · ends in %d min",
-		idle:        "nothing has happened for %s",
-		lost:        "the connection to %s was lost",
-		unreachable: "%s cannot be reached; operators are told",
-		otherHost:   "whoever answers for %s has another host key than the policy pins; nothing was sent, and operators are told",
-		noTerminal:  "%s gives no terminal",
-		noProgram:   "%s does not start the program",
-		recorder:    "the recorder cannot write, so the session ends",
-		closing:     "the gateway is closing; connect again in a moment",
+// working is what is said on the target, and at its end.
+type working struct {
+	grant, timeLeft, startsNow, readOnly, recorded, endsIn, idle, lost string
+	unreachable, otherHost, noTerminal, noProgram, recorder, closing   string
+}
 
-		noWords:        "the command cannot be read: %v",
-		unknownCommand: "there is no command %q",
-		seeHelp:        "ssh GATEWAY help lists the commands",
-		sayWhy:         "say why: --reason \"what is wrong, and what you will do\"",
-		haveGrant:      "grant %s for %s is in force already: just connect",
-		submitted:      "Request %s is sent: %s@%s for %s.",
-		follow:         "Follow it with: status %s, or %s",
-		noRequests:     "You have no open requests.",
-		noGrants:       "You have no grants.",
-		noTargets:      "There is no target that you may ask for.",
-		cancelled:      "Request %s is withdrawn.",
-		givenBack:      "Grant %s is given back; its sessions have ended.",
-		grantWaits:     "approved for %s; start before %s",
-		grantRuns:      "%s left",
-		isPending:      "waiting for approval",
-		isRejected:     "declined: %s",
-		help: `ssh TARGET@GATEWAY              go in: ask, wait, touch and work, all in one
-ssh LOGIN%TARGET@GATEWAY        with that login
-
-ssh GATEWAY request TARGET --for 1h --reason "what, and the ticket" [--ticket T] [--customer C] [--code CODE]
-ssh GATEWAY status [ID]         your open requests, or one (exit 0 approved, 75 waiting, 77 over)
-ssh GATEWAY cancel ID           withdraw a request
-ssh GATEWAY give-back ID        end a grant early
-ssh GATEWAY grants              what you hold
-ssh GATEWAY targets             where you may ask to go
-ssh GATEWAY help                this
-
---json gives any answer as JSON.`,
-	}
+// commands is what the command line says.
+type commands struct {
+	noWords, unknownCommand, seeHelp, sayWhy, haveGrant, submitted, follow, noRequests      string
+	noGrants, noTargets, cancelled, givenBack, grantWaits, grantRuns, isPending, isRejected string
+	help                                                                                    string
 }

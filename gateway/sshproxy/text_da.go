@@ -1,7 +1,11 @@
 package sshproxy
 
 func danish() texts {
-	return texts{
+	return texts{askingDanish(), refusingDanish(), workingDanish(), commandsDanish()}
+}
+
+func askingDanish() asking {
+	return asking{
 		request:      "anmodning %s",
 		youAre:       "Du er %s (nøgle %s).",
 		customers:    "Kundedata: %s.",
@@ -39,7 +43,11 @@ func danish() texts {
 		touchVoid:    "Den berøring gælder ikke: der blev skrevet tre forkerte tal. Var det ikke dig, så sig det til sikkerhed.",
 		enterForNew:  "Enter viser et nyt tal, Ctrl-C går ud.",
 		leftTouch:    "Ikke startet. Adgangen venter; samme kommando fortsætter her.",
+	}
+}
 
+func refusingDanish() refusing {
+	return refusing{
 		pending:         "anmodning %s om %s venter på godkendelse",
 		laterOrWait:     "kør samme kommando senere, eller med LOCKBOX_WAIT=10m for at vente",
 		waiting:         "anmodning %s venter på godkendelse: %s",
@@ -58,7 +66,11 @@ func danish() texts {
 		internal:        "intern fejl, reference %s",
 		noSubsystem:     "sftp og andre undersystemer er endnu ikke åbne gennem denne gateway",
 		noSubsystemNext: "scp -O kopierer en fil, hvor reglen tillader exec",
+	}
+}
 
+func workingDanish() working {
+	return working{
 		grant:       "adgang %s",
 		timeLeft:    "%s tilbage",
 		startsNow:   " (starter nu)",
@@ -73,7 +85,11 @@ func danish() texts {
 		noProgram:   "%s starter ikke programmet",
 		recorder:    "optageren kan ikke skrive, så sessionen slutter",
 		closing:     "gatewayen lukker; forbind igen om et øjeblik",
+	}
+}
 
+func commandsDanish() commands {
+	return commands{
 		noWords:        "kommandoen kan ikke læses: %v",
 		unknownCommand: "der er ingen kommando %q",
 		seeHelp:        "ssh GATEWAY help viser kommandoerne",

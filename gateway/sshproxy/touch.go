@@ -32,6 +32,7 @@ func (w *way) prove(a gateway.Answer) *refusal {
 			why: a.Why, next: fmt.Sprintf(w.say.touchFirst, w.aim(), long(a.Fresh)),
 		}
 	}
+	w.listen()
 	if a.Request != nil {
 		w.head(a.Login, a.Customers, a.Request.Stages, code)
 	}
@@ -58,7 +59,7 @@ func (w *way) show(t approvals.Touch, code string) {
 		w.line(w.say.touchPlain, url, t.Number)
 		return
 	}
-	w.line("")
+	w.gap()
 	w.line("%s", w.bold(fmt.Sprintf(w.say.touch, t.Number)))
 	w.line("%s", url)
 	if w.plain {

@@ -23,9 +23,10 @@ type way struct {
 
 	ctx     context.Context // ends with the session, and with the patience of who has no terminal
 	stop    context.CancelFunc
-	patient bool // or not: without a terminal, and not asked to wait
-	headed  bool // the head is shown
-	shown   string
+	patient bool   // or not: without a terminal, and not asked to wait
+	headed  bool   // the head is shown
+	shown   string // the line of progress
+	blank   bool   // the last line is empty
 }
 
 func (s *session) way(k gateway.Knock) *way {
@@ -44,12 +45,20 @@ func (w *way) close() { w.stop() }
 // line writes one line for the person.
 func (w *way) line(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
+	w.blank = text == ""
 	switch {
 	case w.tty:
 		w.clear()
 		_, _ = w.s.out.Write([]byte("  " + text + "\r\n")) // who is gone reads nothing
 	case w.s.tell():
 		_ = w.s.out.own([]byte("lockbox: "+clean(text)+"\n"), true)
+	}
+}
+
+// gap leaves one line empty.
+func (w *way) gap() {
+	if w.tty && !w.blank {
+		w.line("")
 	}
 }
 
@@ -108,7 +117,7 @@ func (w *way) head(login string, customers []string, stages []policy.Stage, requ
 		data = fmt.Sprintf(w.say.customers, strings.Join(w.names(customers), ", "))
 	}
 	w.line("%s %s", data, fmt.Sprintf(w.say.approval, w.chain(stages)))
-	w.line("")
+	w.gap()
 }
 
 // names are customers as people call them.
@@ -155,17 +164,21 @@ func clock(t time.Time) string { return t.Local().Format("15:04:05") }
 
 // long is a duration without what is nothing: "1h", "1h30m", "45s".
 func long(d time.Duration) string {
-	text := d.Round(time.Second).String()
-	if d >= time.Minute {
-		text = strings.TrimSuffix(text, "0s")
+	d = d.Round(time.Second)
+	if d < time.Second {
+		return "0s"
 	}
-	if d >= time.Hour {
-		text = strings.TrimSuffix(text, "0m")
+	var b strings.Builder
+	for _, part := range []struct {
+		unit time.Duration
+		name string
+	}{{time.Hour, "h"}, {time.Minute, "m"}, {time.Second, "s"}} {
+		if n := d / part.unit; n > 0 {
+			fmt.Fprintf(&b, "%d%s", n, part.name)
+		}
+		d %= part.unit
 	}
-	if strings.HasSuffix(text, "h0") || strings.HasSuffix(text, "m0") { // the zero belonged to a number: cannot be
-		return d.String()
-	}
-	return text
+	return b.String()
 }
 
 // left is a duration as a clock shows it: "45:00", "1:30:00".

@@ -90,24 +90,31 @@ func Open(ctx context.Context, e Engine, o Options) (*Ledger, error) {
 	return l, nil
 }
 
-// found writes the first checkpoint into an engine that holds nothing.
+// found writes the first checkpoint into an engine that holds nothing. It
+// writes into no other: that may be evidence.
 func (l *Ledger) found(ctx context.Context) error {
+	empty := true
+	err := l.engine.View(ctx, func(r Reader) error {
+		err := r.Scan(nil, func(_, _ []byte) (bool, error) { empty = false; return false, nil })
+		if err != nil || empty {
+			return err
+		}
+		return checkForm(r)
+	})
+	if err != nil || !empty {
+		return err
+	}
+	root, err := tlog.TreeHash(0, nil)
+	if err != nil {
+		return err
+	}
+	b, err := l.o.sign(tlog.Tree{Hash: root})
+	if err != nil {
+		return err
+	}
 	return l.engine.Update(ctx, func(w Writer) error {
-		empty := true
-		err := w.Scan(nil, func(_, _ []byte) (bool, error) { empty = false; return false, nil })
-		if err != nil {
-			return err
-		}
-		if !empty {
-			return checkForm(w)
-		}
-		root, err := tlog.TreeHash(0, nil)
-		if err != nil {
-			return err
-		}
-		b, err := l.o.sign(tlog.Tree{Hash: root})
-		if err != nil {
-			return err
+		if was, err := w.Get([]byte{inForm}); err != nil || was != nil {
+			return err // another process was first
 		}
 		return errors.Join(w.Put([]byte{inForm}, []byte(form)), w.Put([]byte{inNote}, b))
 	})

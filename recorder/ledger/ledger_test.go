@@ -1,8 +1,10 @@
 package ledger_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -161,6 +163,48 @@ func TestTransactionReadsItsOwnWrites(t *testing.T) {
 	if err := b.Check(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestVerifiedReadsRowsDraftsAndNothing(t *testing.T) {
+	b := newBook(t)
+	b.put("a/1", "stored")
+	b.must(func(tx *ledger.Tx) error {
+		err := errors.Join(tx.Put("a/2", "draft"), tx.Delete("a/3"))
+		for key, want := range map[string]string{"a/1": "stored", "a/2": "draft", "a/3": "", "a/4": ""} {
+			var got string
+			ok, verr := tx.Verified(key, &got)
+			if ok != (want != "") || got != want || verr != nil {
+				t.Errorf("%s: got %q, %v, %v, want %q", key, got, ok, verr, want)
+			}
+		}
+		if ok, err := tx.Verified("a/1", new(int)); ok || !says(err, "read row a/1") {
+			t.Errorf("into another type: got %v, %v", ok, err)
+		}
+		_, aerr := tx.Append(did("x"))
+		return errors.Join(err, aerr)
+	})
+}
+
+func TestOpenWritesIntoNoFileThatHoldsSomething(t *testing.T) {
+	b := newBook(t)
+	story(b)
+	b.close()
+	before, err := os.ReadFile(b.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(b.open(), b.reopen()); err != nil {
+		t.Fatal(err)
+	}
+	b.close()
+	after, err := os.ReadFile(b.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(before, after) {
+		t.Error("the file is not as it was")
+	}
+	reopenEngine(b)
 }
 
 func TestScanIsInOrderAndStops(t *testing.T) {
