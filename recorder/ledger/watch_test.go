@@ -36,22 +36,7 @@ func TestWatchersMissNothingWhile64Write(t *testing.T) {
 			}
 		})
 	}
-	for i := range writers {
-		wg.Go(func() {
-			for range each {
-				err := b.Update(ctx, func(tx *ledger.Tx) error {
-					var n int
-					_, err := tx.Verified("count/n", &n)
-					_, err1 := tx.Append(did(fmt.Sprint("first.", i)))
-					_, err2 := tx.Append(did(fmt.Sprint("second.", i)))
-					return errors.Join(err, err1, err2, tx.Put("count/n", n+1))
-				})
-				if err != nil {
-					t.Errorf("writer %d: %v", i, err)
-				}
-			}
-		})
-	}
+	writeAll(t, ctx, b, writers, each, &wg)
 	wg.Wait()
 	var want []int64
 	for n := range int64(2*writers*each + 1) {
@@ -74,6 +59,27 @@ func TestWatchersMissNothingWhile64Write(t *testing.T) {
 	}
 	if err := b.reopen(); err != nil {
 		t.Error(err)
+	}
+}
+
+// writeAll lets writers count one row up, each times, with two events each.
+func writeAll(t *testing.T, ctx context.Context, b *book, writers, each int, wg *sync.WaitGroup) {
+	t.Helper()
+	for i := range writers {
+		wg.Go(func() {
+			for range each {
+				err := b.Update(ctx, func(tx *ledger.Tx) error {
+					var n int
+					_, err := tx.Verified("count/n", &n)
+					_, err1 := tx.Append(did(fmt.Sprint("first.", i)))
+					_, err2 := tx.Append(did(fmt.Sprint("second.", i)))
+					return errors.Join(err, err1, err2, tx.Put("count/n", n+1))
+				})
+				if err != nil {
+					t.Errorf("writer %d: %v", i, err)
+				}
+			}
+		})
 	}
 }
 

@@ -226,12 +226,13 @@ func confirm(t *testing.T, w *world.World, by *world.Human, e identity.Enrolled)
 
 func TestE10OnePersonsStepIsNotAnothers(t *testing.T) {
 	w := newWorld(t)
+	victim, e := enrol(t, w, invite("new@x.eu"))
 	ask, err := w.People.BeginSignIn(t.Context(), identity.Meta{}) // the thief begins, the victim's browser answers
 	must(t, err)
-	cookie, who, err := w.People.FinishSignIn(t.Context(), ask.ID, w.Ceo.Answer(t, ask.Options), identity.Meta{})
+	cookie, who, err := w.People.FinishSignIn(t.Context(), ask.ID, victim.answer(t, ask.Options, 0), identity.Meta{})
 	must(t, err)
 	l, err := w.People.Session(t.Context(), cookie)
-	if err != nil || who.ID != w.Ceo.ID || l.ID != w.Ceo.ID {
+	if err != nil || who.ID != e.ID || l.ID != e.ID || l.Confirmed {
 		t.Errorf("the session is %s's, %v", l.ID, err)
 	}
 	for _, guess := range []string{"", ask.ID, cookie + "x", strings.ToUpper(cookie), "web/" + cookie} {
@@ -259,11 +260,12 @@ func TestE10OnePersonsStepIsNotAnothers(t *testing.T) {
 
 func TestE19NothingThatSignsInIsInAFile(t *testing.T) {
 	w := newWorld(t)
-	token, err := w.People.NewLink(t.Context(), "operator@localhost", invite("new@x.eu"))
+	d, _ := enrol(t, w, invite("new@x.eu"))
+	token, err := w.People.NewLink(t.Context(), "operator@localhost", invite("other@x.eu"))
 	must(t, err)
 	ask, err := w.People.BeginSignIn(t.Context(), identity.Meta{})
 	must(t, err)
-	cookie, _, err := w.People.FinishSignIn(t.Context(), ask.ID, w.Ceo.Answer(t, ask.Options), identity.Meta{})
+	cookie, _, err := w.People.FinishSignIn(t.Context(), ask.ID, d.answer(t, ask.Options, 0), identity.Meta{})
 	must(t, err)
 	w.Grant(t, w.Eng, time.Hour)
 	visit(t, w, knock(w.Eng)).Leave()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -196,4 +197,32 @@ func terminal(t *testing.T, w *world.World) approvals.Terminal {
 	a, err := w.Gateway.Enter(t.Context(), knock(w.Eng))
 	must(t, err)
 	return a.Terminal
+}
+
+func receipt(t *testing.T, w *world.World, code string) approvals.Receipt {
+	t.Helper()
+	r, err := w.Gateway.Receipt(t.Context(), w.Ann.Principal, code)
+	must(t, err)
+	return r
+}
+
+// with is a copy of a receipt, changed as a liar would.
+func with(r approvals.Receipt, fn func(r *approvals.Receipt)) approvals.Receipt {
+	if r.Grant != nil {
+		g := *r.Grant
+		r.Grant = &g
+	}
+	r.Case.Votes, r.Stays = slices.Clone(r.Case.Votes), slices.Clone(r.Stays)
+	fn(&r)
+	return r
+}
+
+// holds says whether every step of a receipt is OK for who pinned the right things.
+func holds(t *testing.T, w *world.World, r approvals.Receipt) bool {
+	t.Helper()
+	steps, err := r.Verify(approvals.Pinned{
+		Log: world.Log, LogKey: w.Keys.LogKey, Party: world.Party(),
+		Executives: []string{w.Ceo.Fingerprint, w.Cto.Fingerprint}, Customers: map[string][]string{"nord": {w.Ann.Fingerprint}, "syd": {w.Bo.Fingerprint}},
+	})
+	return err == nil && len(steps) > 0 && !slices.ContainsFunc(steps, func(s approvals.Step) bool { return !s.OK })
 }

@@ -110,7 +110,7 @@ func TestTheStory(t *testing.T) {
 	t.Run("no page broke its own rules", func(t *testing.T) {
 		for _, who := range []*harness.Person{s.eng, s.ceo, s.ann, s.cto} {
 			for _, c := range who.Complaints() {
-				if !strings.Contains(c, "401 (Unauthorized)") { // the page that asks to sign in is one
+				if !strings.Contains(c, "401 (Unauthorized)") && !strings.Contains(c, "/favicon.ico") { // the page that asks to sign in; a text has no icon
 					t.Errorf("%s's browser complains: %s", who.Name, c)
 				}
 			}

@@ -87,6 +87,10 @@ func bounded(tx *bbolt.Tx) error {
 		if err != nil {
 			return err
 		}
+		if p != nil && p.Type == "free" { // and holds whatever it held
+			id++
+			continue
+		}
 		if p == nil || p.OverflowCount < 0 || p.OverflowCount >= pages-id {
 			return fmt.Errorf("page %d goes on past the end of the file", id)
 		}
