@@ -222,7 +222,7 @@ func TestNewIDsSortByTimeAndDiffer(t *testing.T) {
 		}
 		last = id
 	}
-	if NewID(at) == NewID(at) {
+	if one, other := NewID(at), NewID(at); one == other {
 		t.Error("two are the same")
 	}
 }

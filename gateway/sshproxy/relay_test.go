@@ -210,12 +210,13 @@ func terminalOf(t *testing.T, seen []string) (ask terminal, last window, kinds s
 			last = window{Cols: ask.Cols, Rows: ask.Rows} // what comes before the program is in its pty-req
 		case "window-change":
 			err = ssh.Unmarshal([]byte(payload), &last)
-			continue
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		others = append(others, kind)
+		if kind != "window-change" {
+			others = append(others, kind)
+		}
 	}
 	return ask, last, strings.Join(others, " ")
 }

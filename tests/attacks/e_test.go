@@ -295,12 +295,12 @@ func TestE20WhatIsTooLongIsNotParsed(t *testing.T) {
 	dots := bytes.Repeat([]byte("."), 1<<20)
 	deep := append(bytes.Repeat([]byte(`{"a":`), 1<<16), '1')
 	for _, data := range [][]byte{dots, deep, bytes.Repeat([]byte("["), 1<<20), nil, []byte("null"), []byte(`{"id":"eA","rawId":"eA","type":"public-key","response":null}`)} {
-		if n := testing.AllocsPerRun(1, func() {
-			if _, err := statement.ParseAssertion(data); err == nil {
-				t.Errorf("%.20q is an assertion", data)
-			}
-		}); n > 1000 {
-			t.Errorf("%.20q takes %.0f allocations to refuse", data, n)
+		began := time.Now()
+		if _, err := statement.ParseAssertion(data); err == nil {
+			t.Errorf("%.20q is an assertion", data)
+		}
+		if took := time.Since(began); took > 500*time.Millisecond {
+			t.Errorf("%.20q takes %s to refuse", data, took)
 		}
 		ask, err := w.People.BeginSignIn(t.Context(), identity.Meta{Source: "192.0.2.1"})
 		must(t, err)

@@ -13,7 +13,9 @@ import (
 	"time"
 
 	"lockbox/approvals"
+	"lockbox/gateway"
 	"lockbox/policy"
+	"lockbox/policy/statement"
 	"lockbox/recorder"
 	"lockbox/recorder/ledger"
 	"lockbox/recorder/ledger/boltengine"
@@ -82,6 +84,40 @@ func TestF01AReviewersViewOfAWaitingRequestNamesNoOtherCustomer(t *testing.T) {
 	must(t, err)
 	if len(inbox) != 1 || strings.Contains(string(text), "nord") || !strings.Contains(string(text), "syd") {
 		t.Errorf("got %s", text)
+	}
+}
+
+// all asks for deploy, which reaches nord and syd, and gets it.
+func all(t *testing.T, w *world.World) (string, gateway.Knock) {
+	t.Helper()
+	code := w.Ask(t, w.Eng, "", time.Hour)
+	for _, h := range []*world.Human{w.Ceo, w.Ann, w.Bo} {
+		must(t, w.Approve(t, h, code))
+	}
+	k := knock(w.Eng)
+	k.Login = "deploy"
+	return code, k
+}
+
+func TestF02AReviewerDoesNotLookAtARecordingThatHoldsAnothersData(t *testing.T) {
+	w := newWorld(t)
+	_, k := all(t, w)
+	v := visit(t, w, k)
+	_, err := w.Gateway.Look(t.Context(), w.Bo.Principal, v.Session.ID, "to see nord's data")
+	wantUnknown(t, "watch", err)
+	v.Leave()
+	_, err = w.Gateway.Look(t.Context(), w.Bo.Principal, v.Session.ID, "to see nord's data")
+	wantUnknown(t, "replay", err)
+}
+
+func TestF01AStatementDoesNotCountOtherCustomersStages(t *testing.T) {
+	w := newWorld(t)
+	code := w.Ask(t, w.Eng, "", time.Hour)
+	must(t, w.Approve(t, w.Ceo, code))
+	b, err := w.Desk.Prepare(t.Context(), w.Bo.Principal, code, 0)
+	must(t, err)
+	if said, err := statement.ParseApproval(b.Statement); err != nil || strings.HasPrefix(said.Stage, "3") {
+		t.Errorf("syd signs stage %q: the second of three is another customer's", said.Stage)
 	}
 }
 

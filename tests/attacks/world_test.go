@@ -21,7 +21,11 @@ import (
 	"lockbox/tests/world"
 )
 
-func newWorld(t *testing.T) *world.World { return world.New(t, "127.0.0.1:1", "SHA256:none") }
+// newWorld is called once by a test, which then runs beside others.
+func newWorld(t *testing.T) *world.World {
+	t.Parallel()
+	return world.New(t, "127.0.0.1:1", "SHA256:none")
+}
 
 func must(t testing.TB, err error) {
 	t.Helper()
