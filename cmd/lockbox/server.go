@@ -186,6 +186,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	wg.Go(func() { s.Desk.SweepEvery(ctx, 15*time.Second, report) })
 	wg.Go(func() { every(ctx, time.Minute, func() error { return s.People.Sweep(ctx) }, report) })
+	wg.Go(func() { every(ctx, recheck, s.untampered(ctx, stop), report) })
 	if s.Ready != nil {
 		s.Ready(s)
 	}
@@ -197,6 +198,21 @@ func (s *Server) Run(ctx context.Context) error {
 		return cause
 	}
 	return nil
+}
+
+// recheck is how often the whole log is held against the state.
+const recheck = 15 * time.Minute
+
+// untampered checks the whole ledger. Nobody stays in over one that somebody
+// else has changed: it ends the gateway.
+func (s *Server) untampered(ctx context.Context, stop context.CancelCauseFunc) func() error {
+	return func() error {
+		err := s.Ledger.Check(ctx)
+		if errors.Is(err, ledger.ErrTampered) {
+			stop(err)
+		}
+		return err
+	}
 }
 
 // receipt is the evidence of a request as a file.

@@ -94,9 +94,10 @@ func (d *Door) Serve(ctx context.Context, l net.Listener) error {
 			err = aerr
 			break
 		}
+		g := lobby.admit(c) // in the order of their coming
 		guests.Go(func() {
 			defer d.contain("ssh connection")
-			d.welcome(ctx, lobby.admit(c), config, limits)
+			d.welcome(ctx, g, config, limits)
 		})
 	}
 	asked := ctx.Err() != nil

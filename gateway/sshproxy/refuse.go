@@ -1,6 +1,7 @@
 package sshproxy
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -99,7 +100,7 @@ func (d *Door) json(r refusal) string {
 		Request   *string     `json:"request"`
 		Retryable bool        `json:"retryable"`
 		URL       string      `json:"url"`
-	}{1, r.code, clean(r.target), request, r.retry, d.Portal + r.page})
+	}{1, cmp.Or(r.code, policy.ByPolicy), clean(r.target), request, r.retry, d.Portal + r.page})
 	if err != nil {
 		return "{}" // strings and booleans can be written
 	}

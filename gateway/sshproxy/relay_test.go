@@ -157,14 +157,15 @@ func TestATerminalIsPassedOnAsItIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var stdout bytes.Buffer
-	s.Stdout = &stdout
+	f := newScreenful(t)
+	s.Stdout = f
 	if err := s.WindowChange(50, 140); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Shell(); err != nil {
 		t.Fatal(err)
 	}
+	f.expect(`\r\na\nb`)
 	for i := range 100 {
 		if err := s.WindowChange(10+i, 80+i); err != nil {
 			t.Fatal(err)
@@ -182,8 +183,8 @@ func TestATerminalIsPassedOnAsItIs(t *testing.T) {
 	if got := exitOf(t, s.Wait()); got != 7 {
 		t.Errorf("exit %d", got)
 	}
-	if !bytes.HasSuffix(stdout.Bytes(), []byte("a\nb\xff\x00\r\n")) {
-		t.Errorf("output was changed: %q", stdout.String())
+	if text, _ := f.read(); !strings.HasSuffix(text, "a\nb\xff\x00\r\n") {
+		t.Errorf("output was changed: %q", text)
 	}
 	ask, last, kinds := terminalOf(t, target.seen())
 	if ask.Term != "vt220" || ask.Cols < 132 || !strings.Contains(ask.Modes, string(rune(ssh.ECHO))) {

@@ -118,9 +118,9 @@ func (s *session) handle(r *ssh.Request) (p *program, ok, answer bool) {
 		return nil, true, true
 	case "window-change":
 		ok := s.resize(r)
-		return nil, ok, !ok || !s.running || !s.pass(r)
+		return nil, ok, !ok || !s.pass(r)
 	case "signal", "break", "eow@openssh.com":
-		return nil, false, !s.started || r.WantReply && !s.running || !s.pass(r)
+		return nil, false, !s.pass(r)
 	case "shell", "exec", "subsystem":
 		var command struct{ Text string }
 		if s.started || r.Type != "shell" && ssh.Unmarshal(r.Payload, &command) != nil {
@@ -141,9 +141,13 @@ func (s *session) resize(r *ssh.Request) bool {
 	return true
 }
 
-// pass gives the request to the program, in order. What comes faster than the
-// target takes it is dropped; the last size of the window is not lost by that.
+// pass gives the request to the program, in order; there must be one. What
+// comes faster than the target takes it is dropped; the last size of the window
+// is not lost by that. mu is held.
 func (s *session) pass(r *ssh.Request) bool {
+	if !s.running {
+		return false
+	}
 	select {
 	case s.later <- r:
 		return true
