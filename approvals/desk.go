@@ -25,6 +25,8 @@ type People interface {
 	Pinned(tx *ledger.Tx, s policy.Stage, fingerprint string) (bool, error)
 	// Voters lists those whose pinned passkeys could fill the stage.
 	Voters(tx *ledger.Tx, s policy.Stage) ([]policy.Principal, error)
+	// HoldsKey says whether the SSH key is still the person's, and counts.
+	HoldsKey(tx *ledger.Tx, person, fingerprint string) (bool, error)
 }
 
 // A Desk takes requests and votes.
@@ -209,7 +211,9 @@ func (v View) For(who policy.Principal) View {
 		}
 		for _, b := range v.Request.Votes {
 			if b.Stage == i {
-				b.Stage = len(q.Stages)
+				if b.Stage = len(q.Stages); b.By.ID != who.ID {
+					b.Statement, b.Assertion = nil, nil // it says whose data else is concerned
+				}
 				q.Votes = append(q.Votes, b)
 			}
 		}

@@ -70,7 +70,7 @@ func TestASubmissionIsRefusedWithWhatToDo(t *testing.T) {
 		})
 	}
 	_, err := w.Submit(t.Context(), w.ceo.Principal, app())
-	wantRefusal(t, err, "no rule permits")
+	wantRefusal(t, err, "there is no target")
 	w.cto.pinned, w.ceo.pinned = false, false
 	_, err = w.Submit(t.Context(), w.eng.Principal, app())
 	wantRefusal(t, err, "1 executives must approve, and 0 could")

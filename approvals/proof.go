@@ -159,7 +159,7 @@ func supports(q *policy.Request, g *policy.Grant) error {
 	switch {
 	case s.Phase != policy.Approved:
 		return fmt.Errorf("grant %s rests on a request that is %s", g.ID, s.Phase)
-	case g.ID != q.ID || g.Who.ID != q.Who.ID || g.Target != q.Target || g.Login != q.Login || g.Reason != q.Need.Reason:
+	case g.ID != q.ID || g.Who.ID != q.Who.ID || g.Target != q.Target || g.Login != q.Login || g.Reason != q.Need.Reason || g.Machine != q.Machine:
 		return fmt.Errorf("grant %s is not the one that was asked for", g.ID)
 	case g.For > s.For || !g.Activated.IsZero() && g.NotAfter.Sub(g.Activated) > s.For || g.ActivateBefore.Sub(g.Made) > q.ActivateWithin:
 		return fmt.Errorf("grant %s is longer than what was approved", g.ID)

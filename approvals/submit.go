@@ -24,7 +24,10 @@ type Application struct {
 	From     netip.Addr
 }
 
-const openRequests = 5 // of one person at a time
+const (
+	openRequests  = 5  // of one person at a time
+	dailyRequests = 20 // of one person
+)
 
 // Submit makes a request, or returns the open one that asks for exactly the
 // same. Its error is a *Refusal where the person can mend it.
@@ -78,7 +81,7 @@ func (d *Desk) compose(tx *ledger.Tx, who policy.Principal, a Application, dec p
 	})
 	return &policy.Request{
 		At: tx.Now(), Who: who, Target: a.Target, Login: dec.Login, Actions: actions, Customers: dec.Customers,
-		Need: a.Need, For: long, ActivateWithin: dec.Limits.ActivateWithin, Stages: dec.Stages, Rule: dec.Rule, Policy: d.Policy().Digest,
+		Need: a.Need, For: long, ActivateWithin: dec.Limits.ActivateWithin, Stages: dec.Stages, Rule: dec.Rule, Policy: d.Policy().Digest, Machine: dec.Machine,
 	}, nil
 }
 
@@ -130,6 +133,9 @@ func asked(q policy.Request) ([]byte, error) {
 
 // file stores the request under a new code.
 func (d *Desk) file(tx *ledger.Tx, q *policy.Request, from netip.Addr, v *View) error {
+	if err := count(tx, q.Who.ID); err != nil {
+		return err
+	}
 	code, err := newCode(tx)
 	if err != nil {
 		return err
@@ -156,4 +162,23 @@ func (d *Desk) file(tx *ledger.Tx, q *policy.Request, from netip.Addr, v *View) 
 	})
 	*v = View{Request: q, Digest: r.digest(), Status: q.Tally(tx.Now()), Now: tx.Now()}
 	return err
+}
+
+// count refuses the person's next request of the day when there were too many.
+func count(tx *ledger.Tx, person string) error {
+	var n struct {
+		Day   string `json:"day"`
+		Count int    `json:"count"`
+	}
+	key := "asked/" + person
+	if _, err := tx.Get(key, &n); err != nil {
+		return err
+	}
+	if today := tx.Now().Format(time.DateOnly); n.Day != today {
+		n.Day, n.Count = today, 0
+	}
+	if n.Count++; n.Count > dailyRequests {
+		return refuse("you have made %d requests today; that is the limit", dailyRequests)
+	}
+	return tx.Put(key, n)
 }

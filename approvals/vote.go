@@ -86,7 +86,7 @@ func (d *Desk) approval(q *policy.Request, digest string, who policy.Principal, 
 	return statement.Approval{
 		Log: d.Log, Request: q.ID, Digest: digest,
 		Requester: person(q.Who), Reason: string(q.Need.Reason), Need: q.Need.Text, Ticket: or(q.Need.Ticket, "none"),
-		Target: q.Target, Login: q.Login, Customers: concerned(q, b.Stage), May: actions(q.Actions),
+		Target: q.Target, Machine: q.Machine, Login: q.Login, Customers: concerned(q, b.Stage), May: actions(q.Actions),
 		Window: b.For.String(), Start: q.ActivateWithin.String() + " of the last approval", Recording: "required",
 		Policy: q.Policy, Stage: stageName(q, b.Stage), Decision: policy.Yes, Decider: person(who), Nonce: b.Nonce,
 	}
@@ -275,7 +275,7 @@ func (d *Desk) settle(tx *ledger.Tx, q *policy.Request, digest string, s policy.
 	}
 	if s.Phase == policy.Approved {
 		g := policy.Grant{
-			ID: q.ID, Who: q.Who, Target: q.Target, Login: q.Login, Actions: q.Actions, Customers: q.Customers, Reason: q.Need.Reason,
+			ID: q.ID, Who: q.Who, Target: q.Target, Login: q.Login, Actions: q.Actions, Customers: q.Customers, Reason: q.Need.Reason, Machine: q.Machine,
 			For: s.For, Made: tx.Now(), ActivateBefore: tx.Now().Add(q.ActivateWithin),
 		}
 		if err := tx.Put(grantKey(q.ID), g); err != nil {

@@ -22,7 +22,7 @@ func TestWhoMayNotVote(t *testing.T) {
 		{"the reviewer of another customer sees nothing", w.bo, ""},
 		{"an auditor", w.aud, "not among those"},
 		{"the customer before the board", w.ann, "not your turn"},
-		{"a board member whom an operator added alone", w.lone, "not one of those that were founded"},
+		{"a board member whom an operator added alone", w.lone, ""},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			err := w.approve(t, c.who, code, 0)
@@ -100,7 +100,9 @@ func TestANoNeedsNoTouchAndEndsIt(t *testing.T) {
 	wantRefusal(t, w.approve(t, w.ann, code, 0), "the request is rejected")
 	code = w.submitFor(t, 7*time.Minute)
 	_, err := w.Reject(t.Context(), w.lone.Principal, code, "")
-	wantRefusal(t, err, "none of your passkeys was founded")
+	if !errors.Is(err, ErrUnknown) {
+		t.Errorf("an executive whom an operator added alone says no: got %v", err)
+	}
 	_, err = w.Reject(t.Context(), w.ann.Principal, code, "a\nb")
 	wantRefusal(t, err, "one line")
 }

@@ -100,6 +100,8 @@ func (c *crowd) Pinned(_ *ledger.Tx, s policy.Stage, fingerprint string) (bool, 
 		s.Kind == policy.ByCustomer && h.Kind == policy.Reviewer && h.Customer == s.Customer), nil
 }
 
+func (c *crowd) HoldsKey(*ledger.Tx, string, string) (bool, error) { return true, nil }
+
 func (c *crowd) Voters(tx *ledger.Tx, s policy.Stage) (all []policy.Principal, err error) {
 	for _, h := range c.all {
 		if ok, _ := c.Pinned(tx, s, h.public().Fingerprint()); ok {
@@ -125,7 +127,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	w := &world{path: filepath.Join(t.TempDir(), "ledger.db")}
 	who := func(id, name string, k policy.Kind, customer string, pinned bool) *human {
-		h := newHuman(t, policy.Principal{ID: id, Name: name, Kind: k, Customer: customer}, pinned)
+		h := newHuman(t, policy.Principal{ID: id, Name: name, Kind: k, Customer: customer, Admitted: pinned}, pinned)
 		w.crowd.all = append(w.crowd.all, h)
 		return h
 	}

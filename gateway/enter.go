@@ -78,6 +78,9 @@ func (g *Gateway) enter(tx *ledger.Tx, k Knock) (Answer, error) {
 
 // decide finds what the person holds and asks policy.
 func (g *Gateway) decide(tx *ledger.Tx, k Knock) (Answer, error) {
+	if ok, err := g.Desk.People.HoldsKey(tx, k.Who.ID, k.Key); err != nil || !ok {
+		return Answer{Decision: policy.Decision{Code: policy.ByPolicy, Why: "the SSH key is not yours any more, or its passkey is locked"}}, err
+	}
 	q := policy.Question{Now: tx.Now(), Who: k.Who, Do: k.Do, On: k.On, Login: k.Login, Customer: k.Customer, From: k.From}
 	a := Answer{Decision: g.Desk.Policy().Decide(q)}
 	if a.Verdict != policy.Ask {

@@ -112,6 +112,7 @@ func (g *Gateway) admit(ctx context.Context, v *Visit, k Knock) (a Answer, err e
 	if err != nil || a.Verdict != policy.Allow {
 		g.forget(v)
 		v.end(nil)
+		close(v.gone) // Close may have found it meanwhile
 		return a, err
 	}
 	v.wg.Go(func() { v.watch(seq) })

@@ -64,6 +64,7 @@ type Decision struct {
 
 	Login     string    // the account, with its customer filled in
 	Customers []string  // whose data it reaches
+	Machine   string    // Target.Machine
 	Stages    []Stage   // whose yes is needed, of an Ask
 	Limits    Limits    // of an Ask
 	Ticket    string    // pattern, of an Ask
@@ -97,11 +98,13 @@ func deny(c Code, format string, args ...any) Decision {
 	return Decision{Code: c, Why: fmt.Sprintf(format, args...)}
 }
 
-// access decides on an action on a target: which rule, whose yes, which grant, which proof.
+// access decides on an action on a target: which rule, whose yes, which grant,
+// which proof. Whom no rule permits anything on it learns nothing of a target,
+// not even that it is there.
 func (p *Policy) access(q Question) Decision {
 	t := p.Targets[q.On]
-	if t == nil {
-		return deny(NoTarget, "there is no target %q; `targets` lists those you may ask for", q.On)
+	if t == nil || !p.concerns(q.Who, t) {
+		return deny(NoTarget, "there is no target %q for you; `targets` lists those you may ask for", q.On)
 	}
 	login, customers, why := t.login(q.Login, q.Customer)
 	if why != "" {
@@ -115,12 +118,17 @@ func (p *Policy) access(q Question) Decision {
 		return Decision{Code: ByPolicy, Rule: r.Name, Position: r.Position, Why: fmt.Sprintf("rule %q forbids %s on %s", r.Name, q.Do, t.Name)}
 	}
 	d := Decision{
-		Code: NoGrant, Rule: r.Name, Position: r.Position, Login: login, Customers: customers, Fresh: r.Fresh, Recording: r.Record,
+		Code: NoGrant, Rule: r.Name, Position: r.Position, Login: login, Customers: customers, Machine: t.Machine(), Fresh: r.Fresh, Recording: r.Record,
 	}
 	if q.Grant == nil {
 		return d.ask(r, t)
 	}
 	return d.under(q, r)
+}
+
+// concerns says whether some rule permits the person anything on the target, at whatever time.
+func (p *Policy) concerns(who Principal, t *Target) bool {
+	return slices.ContainsFunc(p.Rules, func(r Rule) bool { return !r.Forbid && p.applies(&r, who) && r.covers(t) })
 }
 
 // ask completes a decision that a request is needed.
@@ -141,6 +149,9 @@ func (d Decision) under(q Question, r *Rule) Decision {
 	switch why := g.Over(q.Now); {
 	case g.Who.ID != q.Who.ID, g.Target != q.On, g.Login != d.Login:
 		d.Why = "the grant is for another person, target or login"
+		return d
+	case g.Machine != d.Machine:
+		d.Why = fmt.Sprintf("%s is another machine, or holds other data, than when grant %s was approved; ask again", g.Target, g.ID)
 		return d
 	case !slices.Contains(g.Actions, q.Do):
 		d.Code, d.Why = ByPolicy, fmt.Sprintf("grant %s does not hold %s", g.ID, q.Do)
@@ -186,13 +197,18 @@ func (t *Target) login(name, customer string) (login string, customers []string,
 	if name == "" {
 		name = t.Logins[0].Name
 	}
+	for _, l := range t.Logins { // a name as it is written comes before one that is made up of a customer's
+		switch {
+		case strings.Contains(l.Name, perCustomer) || l.Name != name:
+			continue
+		case l.One:
+			return t.one(name, customer)
+		}
+		return name, t.Customers, ""
+	}
 	for _, l := range t.Logins {
 		prefix, suffix, each := strings.Cut(l.Name, perCustomer)
 		switch {
-		case !each && l.Name == name && !l.One:
-			return name, t.Customers, ""
-		case !each && l.Name == name:
-			return t.one(name, customer)
 		case !each:
 			continue
 		case name == l.Name && customer == "":
@@ -253,7 +269,7 @@ func (p *Policy) applies(r *Rule, who Principal) bool {
 
 func (r *Rule) covers(t *Target) bool {
 	if len(r.Targets) == 0 && len(r.Kinds) == 0 && len(r.Labels) == 0 {
-		return false
+		return r.Forbid // what forbids without a place forbids everywhere; what permits, nowhere
 	}
 	if len(r.Targets) > 0 && !slices.Contains(r.Targets, t.Name) || len(r.Kinds) > 0 && !slices.Contains(r.Kinds, t.Kind) {
 		return false
@@ -274,7 +290,7 @@ func (r *Rule) miss(q Question) string {
 		reason = q.Grant.Reason
 	}
 	switch {
-	case r.Hours != nil && !r.Hours.hold(q.Now):
+	case r.Hours != nil && !r.Hours.hold(q.Now) && !(r.Forbid && r.Hours.Zone == nil):
 		return "in its hours"
 	case len(r.From) > 0 && !r.near(q.From):
 		return "from its networks"
@@ -288,7 +304,7 @@ func (r *Rule) near(from netip.Addr) bool {
 	if !from.IsValid() {
 		return r.Forbid
 	}
-	return slices.ContainsFunc(r.From, func(p netip.Prefix) bool { return p.Contains(from.Unmap()) })
+	return slices.ContainsFunc(r.From, func(p netip.Prefix) bool { return p.Contains(from.Unmap().WithZone("")) })
 }
 
 func (h *Hours) hold(now time.Time) bool {

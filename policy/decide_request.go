@@ -51,12 +51,16 @@ func (p *Policy) voteOn(q Question, s Status) Decision {
 // which a person reads a page and touches.
 const ceremony = 5 * time.Minute
 
-// Decides says whether a person is among those who fill a stage.
+// Decides says whether a person is among those who fill a stage. Nobody is
+// whose passkey is not pinned: an operator alone can make no approver, and no
+// eyes inside a customer.
 func (p *Policy) Decides(who Principal, s Stage) bool {
-	switch s.Kind {
-	case ByExecutive:
+	switch {
+	case !who.Admitted:
+		return false
+	case s.Kind == ByExecutive:
 		return who.Kind == Executive && (s.Group == "" || p.Member(who, s.Group))
-	case ByCustomer:
+	case s.Kind == ByCustomer:
 		return who.Kind == Reviewer && who.Customer != "" && who.Customer == s.Customer
 	}
 	return false
@@ -97,7 +101,7 @@ func (p *Policy) mayLook(who Principal, r *Request) bool {
 	return len(r.Customers) == 1 && r.Customers[0] == who.Customer
 }
 
-// Operators is the group whose members, like executives, may confirm first keys.
+// Operators is the group of those who run the gateway: they see its state, and decide on nothing.
 const Operators = "operators"
 
 // vouch decides whether a person may confirm the first key of another, having
@@ -107,8 +111,8 @@ func (p *Policy) vouch(q Question) Decision {
 	switch {
 	case q.Person.ID == "" || q.Person.ID == q.Who.ID:
 		return deny(ByPolicy, "nobody confirms their own key")
-	case q.Who.Kind != Executive && !(q.Who.Kind == Staff && p.Member(q.Who, Operators)):
-		return deny(ByPolicy, "only executives and members of %q confirm keys", Operators)
+	case q.Who.Kind != Executive || !q.Who.Admitted:
+		return deny(ByPolicy, "only an executive whose own passkey is pinned confirms keys")
 	case !proven(q, Passkey, ceremony):
 		return Decision{Verdict: Prove, Code: NeedTouch, Proof: Passkey, Why: "confirming a key is a passkey signature"}
 	}

@@ -14,10 +14,10 @@ import (
 var (
 	eng   = Principal{ID: "eng@example.eu", Name: "Eng", Kind: Staff, Vouched: "op@example.eu"}
 	op    = Principal{ID: "op@example.eu", Kind: Staff}
-	ceo   = Principal{ID: "ceo@example.eu", Kind: Executive}
-	cto   = Principal{ID: "cto@example.eu", Kind: Executive}
-	nord  = Principal{ID: "ann@nord.example", Kind: Reviewer, Customer: "nord"}
-	syd   = Principal{ID: "bo@syd.example", Kind: Reviewer, Customer: "syd"}
+	ceo   = Principal{ID: "ceo@example.eu", Kind: Executive, Admitted: true}
+	cto   = Principal{ID: "cto@example.eu", Kind: Executive, Admitted: true}
+	nord  = Principal{ID: "ann@nord.example", Kind: Reviewer, Customer: "nord", Admitted: true}
+	syd   = Principal{ID: "bo@syd.example", Kind: Reviewer, Customer: "syd", Admitted: true}
 	audit = Principal{ID: "aud@example.eu", Kind: Auditor}
 	// noon is a Wednesday in Copenhagen, 13:00 there.
 	noon = time.Date(2026, 11, 18, 12, 0, 0, 0, time.UTC)
@@ -38,7 +38,7 @@ func testPolicy(t *testing.T) *Policy {
 	week := []time.Weekday{time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday}
 	limits := Limits{Default: time.Hour, Max: 4 * time.Hour, ActivateWithin: time.Hour}
 	return &Policy{
-		Groups: map[string][]string{"engineers": {eng.ID}, "board": {ceo.ID, cto.ID}, Operators: {op.ID}},
+		Groups: map[string][]string{"engineers": {eng.ID}, "board": {ceo.ID, cto.ID}},
 		Targets: map[string]*Target{
 			"db1.prod": {Name: "db1.prod", Kind: "ssh", Customers: []string{"nord", "syd"}, Labels: map[string]string{"env": "prod"},
 				Logins: []Login{{Name: "deploy"}, {Name: "support_{{customer}}", One: true}, {Name: "shared", One: true}}},
@@ -66,14 +66,23 @@ func testPolicy(t *testing.T) *Policy {
 			{Name: "no puts", Forbid: true, Actions: []Action{SFTPPut}, People: []string{eng.ID}, Targets: []string{"db1.prod"}, From: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}},
 			{Name: "no gets", Forbid: true, Actions: []Action{SFTPGet}, Targets: []string{"web.prod"}},
 			{Name: "gets", Actions: []Action{SFTPGet}, Groups: []string{"engineers"}, Targets: []string{"web.prod"}, Limits: limits},
+			{Name: "no nights", Forbid: true, Actions: []Action{Shell}, Targets: []string{"web.prod"}, Hours: &Hours{}},
+			{Name: "shells", Actions: []Action{Shell}, Groups: []string{"engineers"}, Targets: []string{"web.prod"}, Limits: limits},
+			{Name: "no get anywhere", Forbid: true, Actions: []Action{SFTPGet}, People: []string{"somebody@x.eu"}},
 			{Name: "free for all", Actions: []Action{SFTPPut}, Targets: []string{"web.prod"}, Limits: limits},
 			{Name: "puts", Actions: []Action{SFTPPut}, People: []string{eng.ID}, Targets: []string{"db1.prod"}, Limits: limits},
 		},
 	}
 }
 
+// machine is that of db1.prod in the tables.
+func machine() string {
+	t := Target{Name: "db1.prod", Kind: "ssh", Customers: []string{"syd", "nord"}}
+	return t.Machine()
+}
+
 func grant() *Grant {
-	return &Grant{ID: "7KQM", Who: eng, Target: "db1.prod", Login: "deploy", Actions: []Action{Shell}, Customers: []string{"nord", "syd"},
+	return &Grant{Machine: machine(), ID: "7KQM", Who: eng, Target: "db1.prod", Login: "deploy", Actions: []Action{Shell}, Customers: []string{"nord", "syd"},
 		Reason: "outage", For: time.Hour, Made: noon, ActivateBefore: at(60)}
 }
 
@@ -121,17 +130,18 @@ func TestAccess(t *testing.T) {
 		{"no login is the first one", q(func(q *Question) { q.Login = "" }), Ask, NoGrant, "no active grant for deploy"},
 		{"without a grant one asks", q(func(q *Question) {}), Ask, NoGrant, "no active grant"},
 		{"what no rule names is denied", q(func(q *Question) { q.Do = Forward }), Deny, ByPolicy, "no rule permits forward"},
-		{"who is in no group is denied", q(func(q *Question) { q.Who = op }), Deny, ByPolicy, "no rule permits"},
+		{"who is in no group learns of no target", q(func(q *Question) { q.Who = op }), Deny, NoTarget, "there is no target"},
 		{"a group of the identity provider counts", q(func(q *Question) { q.Who = Principal{ID: "x", Kind: Staff, Groups: []string{"engineers"}} }), Ask, NoGrant, ""},
-		{"an executive does not go in", q(func(q *Question) { q.Who.Kind = Executive }), Deny, ByPolicy, "no rule permits"},
-		{"a reviewer does not go in", q(func(q *Question) { q.Who.Kind = Reviewer }), Deny, ByPolicy, "no rule permits"},
-		{"an auditor does not go in", q(func(q *Question) { q.Who.Kind = Auditor }), Deny, ByPolicy, "no rule permits"},
+		{"an executive does not go in", q(func(q *Question) { q.Who.Kind = Executive }), Deny, NoTarget, "there is no target"},
+		{"a reviewer does not go in", q(func(q *Question) { q.Who.Kind = Reviewer }), Deny, NoTarget, "there is no target"},
+		{"an auditor does not go in", q(func(q *Question) { q.Who.Kind = Auditor }), Deny, NoTarget, "there is no target"},
 		{"a machine may ask", q(func(q *Question) { q.Who.Kind = Machine }), Ask, NoGrant, ""},
 		{"a rule without targets matches none", q(func(q *Question) { q.On, q.Login = "box.test", "root" }), Ask, NoGrant, ""},
 		{"forbid beats permit, even later", q(func(q *Question) { q.On, q.Login, q.Do = "box.test", "root", Exec }), Deny, ByPolicy, `"no exec" forbids exec`},
 		{"a forbid of an unknown place holds", q(func(q *Question) { q.Do = SFTPPut }), Deny, ByPolicy, "forbids"},
 		{"a forbid of another place does not", q(func(q *Question) { q.Do, q.From = SFTPPut, netip.MustParseAddr("192.0.2.1") }), Ask, NoGrant, ""},
 		{"a forbid that names nobody is for everybody", q(func(q *Question) { q.On, q.Login, q.Do = "web.prod", "app", SFTPGet }), Deny, ByPolicy, "forbids"},
+		{"a forbid whose hours have no zone holds", q(func(q *Question) { q.On, q.Login = "web.prod", "app" }), Deny, ByPolicy, "forbids"},
 		{"a permit that names nobody is for nobody", q(func(q *Question) { q.On, q.Login, q.Do = "web.prod", "app", SFTPPut }), Deny, ByPolicy, "no rule"},
 		{"a rule by kind fits that kind", q(func(q *Question) { q.On, q.Login, q.Do = "web.prod", "app", Forward }), Ask, NoGrant, ""},
 		{"a rule by kind fits no other", q(func(q *Question) { q.Do = Forward }), Deny, ByPolicy, "no rule"},
@@ -167,6 +177,7 @@ func TestAccess(t *testing.T) {
 		{"revoked without a word", under(with(begun(), func(g *Grant) { g.Revoked, g.RevokedBy = noon, "ceo" }), at(1), touched(noon)), Deny, WasRevoked, "revoked by ceo"},
 		{"another person's grant", under(with(grant(), func(g *Grant) { g.Who = op }), noon, touched(noon)), Deny, NoGrant, "another person"},
 		{"another target's grant", under(with(grant(), func(g *Grant) { g.Target = "x.prod" }), noon, touched(noon)), Deny, NoGrant, "another person, target"},
+		{"a grant for another machine of that name", under(with(grant(), func(g *Grant) { g.Machine = "other" }), noon, touched(noon)), Deny, NoGrant, "another machine"},
 		{"another login's grant", under(with(grant(), func(g *Grant) { g.Login = "shared" }), noon, touched(noon)), Deny, NoGrant, "login"},
 		{"an action the grant lacks", q(func(q *Question) { q.Grant, q.Do, q.Proofs = grant(), Exec, touched(noon) }), Deny, ByPolicy, "does not hold exec"},
 		{"a customer the grant lacks", under(with(grant(), func(g *Grant) { g.Customers = []string{"nord"} }), noon, touched(noon)), Deny, NoGrant, "not approved for"},

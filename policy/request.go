@@ -27,7 +27,8 @@ type Request struct {
 	ActivateWithin time.Duration `json:"activate_within"`
 	Stages         []Stage       `json:"stages"` // copied when made
 	Rule           string        `json:"rule"`
-	Policy         string        `json:"policy"` // digest
+	Policy         string        `json:"policy"`  // digest
+	Machine        string        `json:"machine"` // Target.Machine when made
 
 	Votes     []Vote    `json:"votes,omitempty"`
 	Withdrawn time.Time `json:"withdrawn,omitzero"`
@@ -185,6 +186,7 @@ type Grant struct {
 	Actions        []Action      `json:"actions"`
 	Customers      []string      `json:"customers,omitempty"`
 	Reason         Reason        `json:"reason"`
+	Machine        string        `json:"machine"` // Target.Machine when it was asked for
 	For            time.Duration `json:"for"`
 	Made           time.Time     `json:"made"`
 	ActivateBefore time.Time     `json:"activate_before"`

@@ -103,7 +103,7 @@ func TestStagesOpenInOrder(t *testing.T) {
 func TestVotes(t *testing.T) {
 	p := testPolicy(t)
 	proof := []Proof{{Passkey, ceo.ID, at(1), "statement"}}
-	opExec := Principal{ID: op.ID, Kind: Executive}
+	opExec := Principal{ID: op.ID, Kind: Executive, Admitted: true}
 	p.Groups["board"] = append(p.Groups["board"], op.ID)
 	approvedByBoard := with(request(), func(r *Request) { r.Votes = []Vote{yes(ceo, 0, 0)} })
 	all := with(request(), func(r *Request) { r.Customers = []string{"nord", "syd"} })
@@ -121,12 +121,14 @@ func TestVotes(t *testing.T) {
 		{"own request", Question{Who: eng, Do: Approve, Request: request()}, Deny, "own request"},
 		{"own request, rejected", Question{Who: eng, Do: Reject, Request: request()}, Deny, "own request"},
 		{"who vouched for the requester", Question{Who: opExec, Do: Approve, Request: request()}, Deny, "confirmed the key"},
-		{"an executive outside the group", Question{Who: Principal{ID: "x", Kind: Executive}, Do: Approve, Request: request()}, Deny, "not among those"},
-		{"staff in the board's group", Question{Who: Principal{ID: ceo.ID, Kind: Staff}, Do: Approve, Request: request()}, Deny, "not among those"},
+		{"an executive outside the group", Question{Who: Principal{ID: "x", Kind: Executive, Admitted: true}, Do: Approve, Request: request()}, Deny, "not among those"},
+		{"an executive who is not pinned", Question{Who: Principal{ID: ceo.ID, Kind: Executive}, Do: Reject, Request: request()}, Deny, "not among those"},
+		{"an executive who is not pinned sees nothing", Question{Who: Principal{ID: ceo.ID, Kind: Executive}, Do: See, Request: request()}, Deny, "not yours"},
+		{"staff in the board's group", Question{Who: Principal{ID: ceo.ID, Kind: Staff, Admitted: true}, Do: Approve, Request: request()}, Deny, "not among those"},
 		{"a reviewer before the board", Question{Who: nord, Do: Approve, Request: request()}, Deny, "not your turn"},
 		{"a reviewer after the board", Question{Who: nord, Do: Approve, Request: approvedByBoard}, Prove, ""},
 		{"a reviewer of another customer", Question{Who: syd, Do: Approve, Request: approvedByBoard}, Deny, "not among those"},
-		{"a reviewer of no customer", Question{Who: Principal{ID: "x", Kind: Reviewer}, Do: Approve, Request: with(request(), func(r *Request) { r.Stages[0].Kind, r.Stages[0].Customer = ByCustomer, "" })}, Deny, "not among those"},
+		{"a reviewer of no customer", Question{Who: Principal{ID: "x", Kind: Reviewer, Admitted: true}, Do: Approve, Request: with(request(), func(r *Request) { r.Stages[0].Kind, r.Stages[0].Customer = ByCustomer, "" })}, Deny, "not among those"},
 		{"the board twice", Question{Who: ceo, Do: Reject, Request: approvedByBoard}, Deny, "already voted"},
 		{"the other board member after quorum", Question{Who: cto, Do: Approve, Request: approvedByBoard}, Deny, "this stage is approved"},
 		{"an expired request", Question{Now: at(12 * 60), Who: ceo, Do: Approve, Request: request()}, Deny, "the request is expired"},
@@ -159,9 +161,11 @@ func TestVotes(t *testing.T) {
 		{"an unknown action", Question{Who: ceo, Do: "fly", Request: request()}, Deny, "not yours to fly"},
 
 		{"an executive vouches, signed", Question{Who: ceo, Do: Vouch, Person: eng}, Prove, ""},
-		{"an operator vouches, signed", Question{Who: op, Do: Vouch, Person: eng, Binding: "v", Proofs: []Proof{{Passkey, op.ID, at(1), "v"}}}, Allow, ""},
-		{"an engineer does not vouch", Question{Who: eng, Do: Vouch, Person: op}, Deny, "only executives"},
-		{"a reviewer does not vouch", Question{Who: nord, Do: Vouch, Person: op}, Deny, "only executives"},
+		{"and signs", Question{Who: ceo, Do: Vouch, Person: eng, Binding: "v", Proofs: []Proof{{Passkey, ceo.ID, at(1), "v"}}}, Allow, ""},
+		{"one who is not pinned does not", Question{Who: Principal{ID: "x", Kind: Executive}, Do: Vouch, Person: eng}, Deny, "only an executive"},
+		{"an operator does not vouch", Question{Who: op, Do: Vouch, Person: eng}, Deny, "only an executive"},
+		{"an engineer does not vouch", Question{Who: eng, Do: Vouch, Person: op}, Deny, "only an executive"},
+		{"a reviewer does not vouch", Question{Who: nord, Do: Vouch, Person: op}, Deny, "only an executive"},
 		{"nobody vouches for themselves", Question{Who: ceo, Do: Vouch, Person: ceo}, Deny, "own key"},
 		{"nobody vouches for nobody", Question{Who: ceo, Do: Vouch}, Deny, "own key"},
 	} {

@@ -1,6 +1,9 @@
 package policy
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -26,6 +29,7 @@ type Principal struct {
 	Groups   []string `json:"groups,omitempty"`   // as the identity provider says; the policy's own groups are added by Decide
 	Customer string   `json:"customer,omitempty"` // whom a Reviewer speaks for
 	Vouched  string   `json:"vouched,omitempty"`  // who confirmed this person's first key; "" when founded
+	Admitted bool     `json:"admitted,omitempty"` // their passkey is pinned: without it an executive or reviewer is nobody
 }
 
 // A ProofKind is a way in which somebody showed who they are.
@@ -101,8 +105,22 @@ type Target struct {
 	Labels    map[string]string
 }
 
-// Production says whether an executive must approve access. No class is production.
-func (t *Target) Production() bool { return t.Class == "" || t.Class == "production" }
+// Production says whether an executive must approve access. No class is
+// production, and so is one that nobody knows.
+func (t *Target) Production() bool {
+	return !slices.Contains([]string{"staging", "test", "development"}, t.Class)
+}
+
+// Machine is the hex SHA-256 of what makes this target that one machine: a
+// grant for it is for no other that is given its name later.
+func (t *Target) Machine() string {
+	h := sha256.New()
+	h.Write([]byte("lockbox/machine/v1\x00"))
+	for _, s := range append([]string{t.Name, t.Kind, t.Address, t.HostKey, t.Class}, slices.Sorted(slices.Values(t.Customers))...) {
+		fmt.Fprintf(h, "%d:%s", len(s), s)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
 
 // A Reason is why somebody needs access.
 type Reason string

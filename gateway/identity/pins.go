@@ -124,11 +124,15 @@ func (d *Directory) voter(tx *ledger.Tx, s policy.Stage, fingerprint string) (po
 		return policy.Principal{}, err
 	}
 	p, err := person(tx, of)
-	pol := d.policy()
-	if err != nil || pol == nil || !pol.Decides(p.Principal, s) {
+	if err != nil {
 		return policy.Principal{}, err
 	}
-	return p.Principal, nil
+	who, err := d.admitted(tx, p, fingerprint)
+	pol := d.policy()
+	if err != nil || pol == nil || !pol.Decides(who, s) {
+		return policy.Principal{}, err
+	}
+	return who, nil
 }
 
 // first confirms a passkey at its enrolment where no second person is needed: it

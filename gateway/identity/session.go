@@ -82,7 +82,20 @@ func (d *Directory) login(tx *ledger.Tx, cookie string) (Login, web, error) {
 	if err != nil {
 		return Login{}, web{}, gone(err)
 	}
-	return Login{p.Principal, w.At, w.At.Add(webLife), c.Fingerprint, !c.Confirmed.IsZero()}, w, nil
+	who, err := d.admitted(tx, p, c.Fingerprint)
+	if err != nil {
+		return Login{}, web{}, err
+	}
+	return Login{who, w.At, w.At.Add(webLife), c.Fingerprint, !c.Confirmed.IsZero()}, w, nil
+}
+
+// admitted is the person as the passkey makes them: an executive or reviewer
+// only with one that is pinned.
+func (d *Directory) admitted(tx *ledger.Tx, p Person, fingerprint string) (policy.Principal, error) {
+	pins, err := d.Pins(tx)
+	who := p.Principal
+	who.Admitted = err == nil && who.Kind != policy.Staff && pins.Hold(who, fingerprint)
+	return who, err
 }
 
 // gone is ErrSignedOut where there is no such person or passkey any more.

@@ -3,6 +3,7 @@ package identity
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -210,6 +211,34 @@ func sshKey(tx *ledger.Tx, fingerprint string) (s SSHKey, err error) {
 	return s, nil
 }
 
+// counting finds an SSH key whose passkey counts.
+func (d *Directory) counting(tx *ledger.Tx, fingerprint string) (SSHKey, error) {
+	s, err := sshKey(tx, fingerprint)
+	if err != nil {
+		return SSHKey{}, err
+	}
+	c, err := credential(tx, s.Passkey)
+	if err != nil {
+		return SSHKey{}, err
+	}
+	if why := c.why(); why != "" {
+		return SSHKey{}, refuse("%s", why)
+	}
+	if c.Of != s.Of || d.copies.has(c.ID) {
+		return SSHKey{}, refuse("the passkey that signed for this key does not count")
+	}
+	return s, nil
+}
+
+// HoldsKey says whether the SSH key is still the person's, and counts.
+func (d *Directory) HoldsKey(tx *ledger.Tx, person, fingerprint string) (bool, error) {
+	s, err := d.counting(tx, fingerprint)
+	if r := new(Refusal); errors.As(err, &r) {
+		return false, nil
+	}
+	return err == nil && s.Of == person, err
+}
+
 // BySSHKey says whose key it is. A certificate, a weak key, a key nobody has, and
 // one whose passkey does not count are each nobody's.
 func (d *Directory) BySSHKey(ctx context.Context, k ssh.PublicKey) (who policy.Principal, err error) {
@@ -217,19 +246,12 @@ func (d *Directory) BySSHKey(ctx context.Context, k ssh.PublicKey) (who policy.P
 		return policy.Principal{}, err
 	}
 	err = d.Ledger.View(ctx, func(tx *ledger.Tx) error {
-		s, err := sshKey(tx, ssh.FingerprintSHA256(k))
+		s, err := d.counting(tx, ssh.FingerprintSHA256(k))
 		if err != nil {
 			return err
 		}
-		c, err := credential(tx, s.Passkey)
-		if err != nil {
-			return err
-		}
-		if why := c.why(); why != "" {
-			return refuse("%s", why)
-		}
-		if c.Of != s.Of || d.copies.has(c.ID) || !bytes.Equal(k.Marshal(), s.Key) {
-			return refuse("the passkey that signed for this key does not count")
+		if !bytes.Equal(k.Marshal(), s.Key) {
+			return refuse("nobody has this key")
 		}
 		p, err := person(tx, s.Of)
 		who = p.Principal

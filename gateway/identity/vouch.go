@@ -68,11 +68,15 @@ func (d *Directory) Vouch(ctx context.Context, id string, assertionJSON []byte) 
 }
 
 func (d *Directory) vouch(tx *ledger.Tx, ask Ask, a statement.Assertion) error {
-	proof, _, err := d.Assert(tx, ask.who, ask.domain, ask.Text, a)
+	proof, key, err := d.Assert(tx, ask.who, ask.domain, ask.Text, a)
 	if err != nil {
 		return err
 	}
-	by, err := person(tx, ask.who)
+	voucher, err := person(tx, ask.who)
+	if err != nil {
+		return err
+	}
+	by, err := d.admitted(tx, voucher, key.Fingerprint())
 	if err != nil {
 		return err
 	}
@@ -81,7 +85,7 @@ func (d *Directory) vouch(tx *ledger.Tx, ask Ask, a statement.Assertion) error {
 		return err
 	}
 	if v := d.policy().Decide(policy.Question{
-		Now: tx.Now(), Who: by.Principal, Proofs: []policy.Proof{proof}, Do: policy.Vouch,
+		Now: tx.Now(), Who: by, Proofs: []policy.Proof{proof}, Do: policy.Vouch,
 		Binding: binding(ask.domain, ask.Text), Person: p.Principal,
 	}); v.Verdict != policy.Allow {
 		return refuse("%s", v.Why)

@@ -71,9 +71,18 @@ func Clean(s string) error {
 		return errors.New("it is not UTF-8")
 	}
 	for _, r := range s {
-		if r != ' ' && !unicode.IsPrint(r) {
+		if r != ' ' && !unicode.IsPrint(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) || blank(r) {
 			return fmt.Errorf("it holds the invisible character %U", r)
 		}
 	}
 	return nil
+}
+
+// blank says whether r is drawn as nothing although it counts as printed.
+func blank(r rune) bool {
+	switch r {
+	case 0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0:
+		return true
+	}
+	return false
 }

@@ -10,6 +10,7 @@ type Approval struct {
 	Need      string
 	Ticket    string
 	Target    string
+	Machine   string // hex SHA-256 of what makes the target that machine
 	Login     string
 	Customers string // concerned, comma separated
 	May       string // actions, comma separated
@@ -26,7 +27,7 @@ type Approval struct {
 func (a *Approval) lines() []line {
 	return []line{
 		{"log", &a.Log}, {"request", &a.Request}, {"request-sha256", &a.Digest}, {"requester", &a.Requester},
-		{"reason", &a.Reason}, {"need", &a.Need}, {"ticket", &a.Ticket}, {"target", &a.Target}, {"login", &a.Login},
+		{"reason", &a.Reason}, {"need", &a.Need}, {"ticket", &a.Ticket}, {"target", &a.Target}, {"machine-sha256", &a.Machine}, {"login", &a.Login},
 		{"concerned", &a.Customers}, {"may", &a.May}, {"window", &a.Window}, {"start-within", &a.Start},
 		{"recording", &a.Recording}, {"policy-sha256", &a.Policy}, {"stage", &a.Stage},
 		{"decision", &a.Decision}, {"decider", &a.Decider}, {"nonce", &a.Nonce},

@@ -333,7 +333,7 @@ func TestAStatementCannotSayTwoThings(t *testing.T) {
 		"something after it": append(bytes.Clone(good), "x: y\n"...),
 		"its end cut off":    good[:len(good)-3],
 		"a line missing":     bytes.Replace(good, []byte("ticket: none\n"), nil, 1),
-		"lines swapped":      bytes.Replace(good, []byte("target: t\nlogin: l\n"), []byte("login: l\ntarget: t\n"), 1),
+		"lines swapped":      bytes.Replace(good, []byte("stage: 1\ndecision: approve\n"), []byte("decision: approve\nstage: 1\n"), 1),
 		"an escape":          bytes.Replace(good, []byte("need: "), []byte("need: \x1b"), 1),
 		"without end":        append(bytes.Clone(good), make([]byte, 20<<10)...),
 		"another head":       bytes.Replace(good, []byte("v1"), []byte("v2"), 1),

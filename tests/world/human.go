@@ -53,6 +53,9 @@ func (w *World) populate(t testing.TB) {
 	w.Bo = w.Enrol(t, identity.Invite{ID: "bo@syd.x", Name: "Bo", Kind: policy.Reviewer, Customer: "syd"}, false)
 	must(t, w.People.Found(t.Context(), []string{w.Ceo.Fingerprint, w.Cto.Fingerprint},
 		map[string][]string{"nord": {w.Ann.Fingerprint}, "syd": {w.Bo.Fingerprint}}))
+	for _, h := range []*Human{w.Ceo, w.Cto, w.Ann, w.Bo} {
+		h.Admitted = true // as a session of theirs says
+	}
 	w.Mate = w.Enrol(t, identity.Invite{ID: "mate@x.eu", Name: "Mate", Kind: policy.Staff}, true)
 	w.Confirm(t, w.Cto, w.Mate)
 	w.Lone = w.Enrol(t, identity.Invite{ID: "lone@x.eu", Name: "Lone", Kind: policy.Executive}, false)
