@@ -60,6 +60,7 @@ type row struct {
 	Body      []byte        `json:"body"` // JSON of policy.Request without votes
 	Votes     []policy.Vote `json:"votes,omitempty"`
 	Withdrawn time.Time     `json:"withdrawn,omitzero"`
+	Trail     []int64       `json:"trail,omitempty"` // events that tell what became of it, but for votes
 }
 
 func (r row) request() (*policy.Request, error) {

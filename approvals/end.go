@@ -80,16 +80,32 @@ func (d *Desk) change(ctx context.Context, who policy.Principal, code string, do
 	})
 }
 
-// close takes a request off the list of open ones, with the event that says why.
+// close takes a request off the list of open ones, with the event that says
+// why, and how many sessions there were under its grant.
 func (d *Desk) close(tx *ledger.Tx, q *policy.Request, kind, actor, why string) error {
-	if err := tx.Delete(liveKey(q.Who.ID, q.ID)); err != nil {
+	var r row
+	if _, err := tx.Get(requestKey(q.ID), &r); err != nil {
 		return err
 	}
-	_, err := tx.Append(ledger.Event{
-		Kind: kind, Actor: actor, Subjects: append([]string{q.ID, q.Target}, q.Customers...),
-		Private: map[string]string{"why": why},
-	})
-	return err
+	g, err := loadGrant(tx.Get, q.ID)
+	if err != nil {
+		return err
+	}
+	e := ledger.Event{
+		Kind: kind, Actor: actor, Subjects: append([]string{q.ID, q.Target}, q.Customers...), Private: map[string]string{"why": why},
+	}
+	if g != nil {
+		e.Detail = map[string]string{"sessions": strconv.Itoa(g.Sessions)}
+	}
+	seq, err := tx.Append(e)
+	if err != nil {
+		return err
+	}
+	r.Trail = append(r.Trail, seq)
+	if err := tx.Put(requestKey(q.ID), r); err != nil {
+		return err
+	}
+	return tx.Delete(liveKey(q.Who.ID, q.ID))
 }
 
 // Sweep writes down the ends that time brings: requests nobody answered,

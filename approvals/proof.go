@@ -165,22 +165,33 @@ func supports(q *policy.Request, g *policy.Grant) error {
 		return fmt.Errorf("grant %s is longer than what was approved", g.ID)
 	case !g.Activated.IsZero() && (g.Activated.Before(g.Made) || !g.Activated.Before(g.ActivateBefore)):
 		return fmt.Errorf("grant %s was not started in its time", g.ID)
+	case !asksAll(q):
+		return fmt.Errorf("request %s did not ask every customer that it concerns", q.ID)
 	case !subset(g.Actions, q.Actions) || !subset(g.Customers, q.Customers):
 		return fmt.Errorf("grant %s is wider than what was approved", g.ID)
 	}
 	return nil
 }
 
+// asksAll says whether every customer concerned has a stage of its own.
+func asksAll(q *policy.Request) bool {
+	return !slices.ContainsFunc(q.Customers, func(c string) bool {
+		return !slices.ContainsFunc(q.Stages, func(s policy.Stage) bool {
+			return s.Kind == policy.ByCustomer && s.Customer == c && s.Count >= 1
+		})
+	})
+}
+
 func subset[T comparable](part, whole []T) bool {
 	return !slices.ContainsFunc(part, func(x T) bool { return !slices.Contains(whole, x) })
 }
 
-// Activate starts the clock of the grant at its first use, in the transaction
-// that opens the session.
+// Activate counts a session of the grant, and starts its clock at the first, in
+// the transaction that opens it.
 func (d *Desk) Activate(tx *ledger.Tx, g *policy.Grant) error {
-	if !g.Activated.IsZero() {
-		return nil
+	if g.Activated.IsZero() {
+		g.Activated, g.NotAfter = tx.Now(), tx.Now().Add(g.For)
 	}
-	g.Activated, g.NotAfter = tx.Now(), tx.Now().Add(g.For)
+	g.Sessions++
 	return tx.Put(grantKey(g.ID), *g)
 }

@@ -146,13 +146,10 @@ func (d *Desk) file(tx *ledger.Tx, q *policy.Request, from netip.Addr, v *View) 
 		return fmt.Errorf("write request: %w", err)
 	}
 	r := row{Body: body}
-	if err := tx.Put(requestKey(code), r); err != nil {
-		return err
-	}
 	if err := tx.Put(liveKey(q.Who.ID, code), code); err != nil {
 		return err
 	}
-	_, err = tx.Append(ledger.Event{
+	seq, err := tx.Append(ledger.Event{
 		Kind: "request.made", Actor: q.Who.ID, Subjects: append([]string{code, q.Target}, q.Customers...),
 		Detail: map[string]string{
 			"request-sha256": r.digest(), "for": q.For.String(), "reason": string(q.Need.Reason), "login": q.Login,
@@ -160,8 +157,12 @@ func (d *Desk) file(tx *ledger.Tx, q *policy.Request, from netip.Addr, v *View) 
 		},
 		Private: map[string]string{"need": q.Need.Text, "ticket": q.Need.Ticket, "from": from.String()},
 	})
+	if err != nil {
+		return err
+	}
+	r.Trail = []int64{seq}
 	*v = View{Request: q, Digest: r.digest(), Status: q.Tally(tx.Now()), Now: tx.Now()}
-	return err
+	return tx.Put(requestKey(code), r)
 }
 
 // count refuses the person's next request of the day when there were too many.

@@ -255,11 +255,11 @@ func (d *Desk) cast(tx *ledger.Tx, r row, vote policy.Vote, v *View) error {
 		return err
 	}
 	r.Votes[len(r.Votes)-1].Seq = seq
-	if err := tx.Put(requestKey(q.ID), r); err != nil {
+	if seq, err = d.settle(tx, q, r.digest(), q.Tally(tx.Now())); err != nil {
 		return err
 	}
-	s := q.Tally(tx.Now())
-	if err := d.settle(tx, q, r.digest(), s); err != nil {
+	r.Trail = append(r.Trail, seq)
+	if err := tx.Put(requestKey(q.ID), r); err != nil {
 		return err
 	}
 	seen, err := view(tx, tx.Get, q.ID)
@@ -268,7 +268,7 @@ func (d *Desk) cast(tx *ledger.Tx, r row, vote policy.Vote, v *View) error {
 }
 
 // settle appends the event that tells where the request stands now, and makes the grant when it is approved.
-func (d *Desk) settle(tx *ledger.Tx, q *policy.Request, digest string, s policy.Status) error {
+func (d *Desk) settle(tx *ledger.Tx, q *policy.Request, digest string, s policy.Status) (int64, error) {
 	e := ledger.Event{
 		Kind: "request." + string(s.Phase), Actor: "lockbox", Subjects: append([]string{q.ID, q.Target}, q.Customers...),
 		Detail: map[string]string{"request-sha256": digest},
@@ -279,10 +279,9 @@ func (d *Desk) settle(tx *ledger.Tx, q *policy.Request, digest string, s policy.
 			For: s.For, Made: tx.Now(), ActivateBefore: tx.Now().Add(q.ActivateWithin),
 		}
 		if err := tx.Put(grantKey(q.ID), g); err != nil {
-			return err
+			return 0, err
 		}
 		e.Kind, e.Detail["for"] = "grant.made", g.For.String()
 	}
-	_, err := tx.Append(e)
-	return err
+	return tx.Append(e)
 }

@@ -197,3 +197,24 @@ func (g *Gateway) Receipt(ctx context.Context, who policy.Principal, code string
 	}
 	return r, err
 }
+
+// NoteLook writes down that a recording is opened on the gateway's own machine
+// by who may read its keys: the engineer and the customers concerned can see it.
+func (g *Gateway) NoteLook(ctx context.Context, actor, session, purpose string) error {
+	if !ValidSession(session) {
+		return approvals.ErrUnknown
+	}
+	return g.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		var s recorder.Session
+		if ok, err := tx.Get(sessionKey(session), &s); err != nil {
+			return err
+		} else if !ok {
+			return approvals.ErrUnknown
+		}
+		_, err := tx.Append(ledger.Event{
+			Kind: "session.looked-at", Actor: actor, Subjects: slices.Concat([]string{s.ID, s.Request}, s.Customers),
+			Detail: map[string]string{"where": "the gateway's own machine"}, Private: map[string]string{"purpose": purpose},
+		})
+		return err
+	})
+}

@@ -198,39 +198,40 @@ func (t *Target) login(name, customer string) (login string, customers []string,
 		name = t.Logins[0].Name
 	}
 	for _, l := range t.Logins { // a name as it is written comes before one that is made up of a customer's
-		switch {
-		case strings.Contains(l.Name, perCustomer) || l.Name != name:
-			continue
-		case l.One:
-			return t.one(name, customer)
+		if !strings.Contains(l.Name, perCustomer) && l.Name == name {
+			return name, t.Customers, "" // one account cannot reach only one customer
 		}
-		return name, t.Customers, ""
 	}
 	for _, l := range t.Logins {
 		prefix, suffix, each := strings.Cut(l.Name, perCustomer)
-		switch {
-		case !each:
+		if !each {
 			continue
-		case name == l.Name && customer == "":
+		}
+		if name == l.Name && customer == "" {
 			return "", nil, fmt.Sprintf("%s is one login for each customer: say which (%s)", name, strings.Join(t.Customers, ", "))
-		case name == l.Name:
-			return t.one(prefix+customer+suffix, customer)
+		}
+		if name == l.Name {
+			return t.reach(l, prefix+customer+suffix, customer)
 		}
 		if c := strings.TrimSuffix(strings.TrimPrefix(name, prefix), suffix); prefix+c+suffix == name && slices.Contains(t.Customers, c) {
 			if customer != "" && customer != c {
 				return "", nil, fmt.Sprintf("%s reaches %s, not %s", name, c, customer)
 			}
-			return t.one(name, c)
+			return t.reach(l, name, c)
 		}
 	}
 	return "", nil, fmt.Sprintf("%s has no login %q", t.Name, name)
 }
 
-func (t *Target) one(login, customer string) (string, []string, string) {
-	if !slices.Contains(t.Customers, customer) {
-		return "", nil, fmt.Sprintf("%s reaches one customer: say which (%s)", login, strings.Join(t.Customers, ", "))
+// reach is whose data the account made for one customer reaches.
+func (t *Target) reach(l Login, login, customer string) (string, []string, string) {
+	switch {
+	case !slices.Contains(t.Customers, customer):
+		return "", nil, fmt.Sprintf("%s is one login for each customer: say which (%s)", l.Name, strings.Join(t.Customers, ", "))
+	case l.One:
+		return login, []string{customer}, ""
 	}
-	return login, []string{customer}, ""
+	return login, t.Customers, ""
 }
 
 // match finds the rule that decides: the first forbid that fits, else the

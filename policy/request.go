@@ -192,6 +192,7 @@ type Grant struct {
 	ActivateBefore time.Time     `json:"activate_before"`
 	Activated      time.Time     `json:"activated,omitzero"` // first use; the clock runs from here
 	NotAfter       time.Time     `json:"not_after,omitzero"` // Activated + For
+	Sessions       int           `json:"sessions,omitempty"` // opened so far
 	Revoked        time.Time     `json:"revoked,omitzero"`
 	RevokedBy      string        `json:"revoked_by,omitempty"`
 	RevokedWhy     string        `json:"revoked_why,omitempty"`

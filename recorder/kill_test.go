@@ -97,6 +97,7 @@ func killOne(t *testing.T, after time.Duration, width int, pace time.Duration) {
 	first := make(chan struct{})
 	go func() { forwarded <- count(out, first) }()
 	<-first
+	begun := time.Now()
 	<-time.After(after)
 	killed := time.Now()
 	must(t, cmd.Process.Kill())
@@ -111,7 +112,7 @@ func killOne(t *testing.T, after time.Duration, width int, pace time.Duration) {
 	if !m.Recovered || m.Cause != CauseStopped {
 		t.Errorf("got manifest recovered %t, cause %q", m.Recovered, m.Cause)
 	}
-	checkLoss(t, r, session, sent, killed)
+	checkLoss(t, r, session, sent, begun, killed)
 }
 
 // count reads the numbers of forwarded lines to the end.
@@ -126,11 +127,11 @@ func count(out io.Reader, first chan struct{}) (n int) {
 
 // checkLoss: each track holds its lines from the first without a gap, and what
 // was forwarded and is not there is less than a second old.
-func checkLoss(t *testing.T, r rig, session string, sent int, killed time.Time) {
+func checkLoss(t *testing.T, r rig, session string, sent int, begun, killed time.Time) {
 	p, err := Open(r.folder(t, session), r.id)
 	must(t, err)
 	for i, ti := range p.Tracks() {
-		next, at := i, time.Time{}
+		next, at := i, begun // where not one line is left, all are lost from the first
 		for line := range bytes.Lines(stream(events(t, p, ti.Name), CodeOutput)) {
 			f := strings.Fields(string(line))
 			if len(f) < 2 || !bytes.HasSuffix(line, []byte("\n")) {

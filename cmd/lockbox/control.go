@@ -42,7 +42,9 @@ func (s *Server) controlServer() *http.Server {
 	})
 	mux.HandleFunc("POST /look", func(w http.ResponseWriter, r *http.Request) {
 		var v looked
-		answer(w, r, &v, func() (any, error) { return "written", s.noteLook(r.Context(), v) })
+		answer(w, r, &v, func() (any, error) {
+			return "written", s.Gateway.NoteLook(r.Context(), localUser(), v.Session, v.Purpose)
+		})
 	})
 	mux.HandleFunc("POST /pins", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, r, &struct{}{}, func() (any, error) { return s.pinned(r.Context()) })
@@ -106,17 +108,6 @@ func localUser() string {
 		return "operator@localhost"
 	}
 	return u.Username + "@localhost"
-}
-
-// noteLook writes down that a recording is opened on this machine.
-func (s *Server) noteLook(ctx context.Context, v looked) error {
-	return s.Ledger.Update(ctx, func(tx *ledger.Tx) error {
-		_, err := tx.Append(ledger.Event{
-			Kind: "session.looked-at", Actor: localUser(), Subjects: []string{v.Session},
-			Detail: map[string]string{"where": "the gateway's own machine"}, Private: map[string]string{"purpose": v.Purpose},
-		})
-		return err
-	})
 }
 
 // pinned is what a verifier should pin, after comparing it with a second person.

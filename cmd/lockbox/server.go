@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"filippo.io/age"
@@ -67,7 +68,10 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (s *Server, err error
 	if err != nil {
 		return nil, err
 	}
-	s.Ledger, err = ledger.Open(ctx, engine, ledger.Options{Origin: c.Log, Signer: s.Keys.Log, Verifier: s.Keys.LogVerifier, Now: time.Now})
+	s.Ledger, err = ledger.Open(ctx, engine, ledger.Options{
+		Origin: c.Log, Signer: s.Keys.Log, Verifier: s.Keys.LogVerifier, Now: time.Now,
+		Newest: []string{"grant/", "person/", "credential/", "sshkey/", "pins/", "proof/"},
+	})
 	if err != nil {
 		return nil, errors.Join(err, engine.Close())
 	}
@@ -105,7 +109,29 @@ func (s *Server) settle(ctx context.Context) error {
 	if err := s.People.Found(ctx, s.Policy.Executives, customers); err != nil {
 		return err
 	}
+	if err := s.notePolicy(ctx); err != nil {
+		return err
+	}
 	return s.Gateway.Recover(ctx)
+}
+
+// notePolicy puts into the log which policy is in force from now on, when it is
+// another than before.
+func (s *Server) notePolicy(ctx context.Context) error {
+	const key = "policy/loaded"
+	return s.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		var before string
+		if _, err := tx.Get(key, &before); err != nil || before == s.Policy.Digest {
+			return err
+		}
+		if err := tx.Put(key, s.Policy.Digest); err != nil {
+			return err
+		}
+		_, err := tx.Append(ledger.Event{
+			Kind: "policy.loaded", Actor: localUser(), Detail: map[string]string{"policy-sha256": s.Policy.Digest, "before": before},
+		})
+		return err
+	})
 }
 
 // Listen opens every door's socket, so that nothing is half open.
@@ -291,7 +317,9 @@ func listenControl(path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, unavailable("open the control socket: %w", err)
 	}
+	mask := syscall.Umask(0o077) // nobody else can connect between Listen and Chmod
 	l, err := net.Listen("unix", path)
+	syscall.Umask(mask)
 	if err != nil {
 		return nil, unavailable("open the control socket: %w", err)
 	}

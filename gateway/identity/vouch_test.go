@@ -60,7 +60,7 @@ func TestWhoMayNotConfirm(t *testing.T) {
 		fingerprint string
 		want        string
 	}{
-		{"an engineer", eng, engE.ID, newE.ID, newE.Fingerprint, "only executives"},
+		{"an engineer", eng, engE.ID, newE.ID, newE.Fingerprint, "only an executive"},
 		{"the person", newcomer, newE.ID, newE.ID, newE.Fingerprint, "no passkey that is confirmed"},
 		{"nobody", ceo, "nobody@example.eu", newE.ID, newE.Fingerprint, "nobody"},
 		{"with another person's fingerprint", ceo, ceoE.ID, newE.ID, engE.Fingerprint, "not that of"},
@@ -74,7 +74,8 @@ func TestWhoMayNotConfirm(t *testing.T) {
 			wantRefusal(t, w.vouch(c.by, c.id, c.about, c.fingerprint), c.want)
 		})
 	}
-	w.must(w.vouch(op, opE.ID, newE.ID, newE.Fingerprint))
+	wantRefusal(t, w.vouch(op, opE.ID, newE.ID, newE.Fingerprint), "only an executive")
+	w.must(w.vouch(ceo, ceoE.ID, newE.ID, newE.Fingerprint))
 	w.must(w.vouch(ceo, ceoE.ID, friend.ID, friend.Fingerprint))
 }
 

@@ -26,15 +26,15 @@ type client struct {
 	ctx  context.Context // ends with the connection
 	end  context.CancelCauseFunc
 	wg   sync.WaitGroup
-	gate chan struct{} // held by who opens a stay, so that there is one for a login
+	gate chan struct{} // held by who opens a stay, so that there is one for a place
 
 	mu        sync.Mutex // guards the rest
 	departing bool
 	refused   int // channels
 	slots     int // sessions, with those whose close the client has not answered yet
 	sessions  map[*session]struct{}
-	stays     map[string]*stay // by login
-	quiet     *time.Timer      // runs while there is no channel
+	stays     map[place]*stay
+	quiet     *time.Timer // runs while there is no channel
 }
 
 // refusals is how many channels one connection may have refused before it is cut.
@@ -53,7 +53,7 @@ func newClient(ctx context.Context, d *Door, conn *ssh.ServerConn, g *guest, lim
 	}
 	c := &client{
 		door: d, limits: limits, conn: conn, socket: g, id: id, from: address(conn.RemoteAddr()), gate: make(chan struct{}, 1),
-		sessions: map[*session]struct{}{}, stays: map[string]*stay{},
+		sessions: map[*session]struct{}{}, stays: map[place]*stay{},
 	}
 	c.ctx, c.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	c.quiet = time.AfterFunc(limits.Idle, c.hangUp)

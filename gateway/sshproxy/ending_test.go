@@ -16,11 +16,9 @@ import (
 func TestA16AnotherHostKeyGetsNothing(t *testing.T) {
 	h, target := stubHouse(t, echo)
 	h.granted(t, h.Eng, time.Hour)
-	p := *h.Policy()
-	other := *p.Targets["db1.prod"]
-	other.HostKey = ssh.FingerprintSHA256(newSigner(t).PublicKey())
-	p.Targets = map[string]*policy.Target{"db1.prod": &other}
-	h.SetPolicy(&p)
+	target.mu.Lock()
+	target.host = newSigner(t) // somebody else answers
+	target.mu.Unlock()
 	got := run(t, h.dial(t, login, h.Eng), "true")
 	if got.Status != 255 || got.Stdout != "" || !strings.Contains(got.Stderr, "another host key") || !strings.Contains(got.Stderr, `"code":"LBX-TARGET"`) {
 		t.Errorf("got %+v", got)
@@ -43,11 +41,7 @@ func TestATargetThatCannotBeReachedOrIsLost(t *testing.T) {
 	}
 	g := onScreen(t, c, "") // the same client may try again
 	g.expect("working")
-	p := *h.Policy()
-	nowhere := *p.Targets["db1.prod"]
-	nowhere.Address = "127.0.0.1:1"
-	p.Targets = map[string]*policy.Target{"db1.prod": &nowhere}
-	h.SetPolicy(&p)
+	_ = target.l.Close()
 	if got := run(t, h.dial(t, login, h.Eng), "true", "LOCKBOX_EXIT=sysexits"); got.Status != 69 || !strings.Contains(got.Stderr, "cannot be reached") {
 		t.Errorf("got %+v", got)
 	}

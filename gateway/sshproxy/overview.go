@@ -9,16 +9,16 @@ import (
 	"lockbox/policy"
 )
 
-// A place is a target as programs read it.
-type place struct {
+// A listing is a target as programs read it.
+type listing struct {
 	Target    string         `json:"target"`
 	Class     string         `json:"class"`
 	Customers []string       `json:"customers"`
-	Logins    []placeLogin   `json:"logins"`
+	Logins    []listingLogin `json:"logins"`
 	Needs     []policy.Stage `json:"needs"`
 }
 
-type placeLogin struct {
+type listingLogin struct {
 	Name     string `json:"name"`
 	One      bool   `json:"one_customer"`
 	ReadOnly bool   `json:"read_only"`
@@ -26,10 +26,10 @@ type placeLogin struct {
 
 // targets lists where the person may ask to go.
 func (c *console) targets() (int, error) {
-	places := []place{}
+	places := []listing{}
 	p := c.s.c.door.Desk.Policy()
 	for _, name := range slices.Sorted(maps.Keys(p.Targets)) {
-		if at, ok := c.place(p, p.Targets[name]); ok {
+		if at, ok := c.listing(p, p.Targets[name]); ok {
 			places = append(places, at)
 		}
 	}
@@ -55,9 +55,9 @@ func (c *console) targets() (int, error) {
 	return exitDone, nil
 }
 
-// place describes a target, if the person may ask for it.
-func (c *console) place(p *policy.Policy, t *policy.Target) (place, bool) {
-	at := place{Target: t.Name, Class: t.Class, Customers: slices.Concat([]string{}, t.Customers), Logins: []placeLogin{}}
+// listing describes a target, if the person may ask for it.
+func (c *console) listing(p *policy.Policy, t *policy.Target) (listing, bool) {
+	at := listing{Target: t.Name, Class: t.Class, Customers: slices.Concat([]string{}, t.Customers), Logins: []listingLogin{}}
 	if at.Class == "" {
 		at.Class = "production"
 	}
@@ -72,7 +72,7 @@ func (c *console) place(p *policy.Policy, t *policy.Target) (place, bool) {
 			if d.Verdict != policy.Ask {
 				continue
 			}
-			at.Logins = append(at.Logins, placeLogin{l.Name, l.One, l.ReadOnly})
+			at.Logins = append(at.Logins, listingLogin{l.Name, l.One, l.ReadOnly})
 			if at.Needs == nil {
 				at.Needs = d.Stages
 			}

@@ -31,7 +31,7 @@ lockbox: run the same command later, or with LOCKBOX_WAIT=10m to wait for it
 lockbox-json: {"lockbox":1,"code":"LBX-PENDING","target":"db1.prod","request":"` + code + `","retryable":true,"url":"http://localhost:8080/r/` + code + `"}
 `},
 		{"pending, with sysexits", login, h.Mate, []string{"LOCKBOX=EXIT=sysexits"}, 75, ""},
-		{"unknown target", "db9.prod", h.Eng, nil, 255, "lockbox: there is no target \"db9.prod\"; `targets` lists those you may ask for\n" +
+		{"unknown target", "db9.prod", h.Eng, nil, 255, "lockbox: there is no target \"db9.prod\" for you; `targets` lists those you may ask for\n" +
 			"lockbox: ssh GATEWAY targets lists those you may ask for\n" +
 			`lockbox-json: {"lockbox":1,"code":"LBX-TARGET","target":"db9.prod","request":null,"retryable":false,"url":"http://localhost:8080"}` + "\n"},
 		{"unknown target, with sysexits", "x%y", h.Eng, []string{"LOCKBOX_EXIT=sysexits"}, 78, ""},

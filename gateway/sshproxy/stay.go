@@ -18,7 +18,7 @@ type stay struct {
 	c     *client
 	visit *gateway.Visit
 	up    *upstream
-	login string
+	at    place
 	began time.Time
 	last  atomic.Int64 // time.Duration after began, when a byte passed
 
@@ -36,21 +36,15 @@ func (c *client) enter(ctx context.Context, k gateway.Knock) (*stay, gateway.Ans
 		return nil, gateway.Answer{}, context.Cause(ctx)
 	}
 	defer func() { <-c.gate }()
-	a, err := c.door.Gateway.Enter(ctx, k)
-	if err != nil {
-		return nil, a, err
+	st := c.stay(place{k.Login, k.Customer})
+	if st == nil {
+		return c.open(ctx, k)
 	}
-	if st := c.stay(a.Login); st != nil {
-		a.Decision, err = st.may(ctx, k.Do)
-		if err != nil || a.Verdict != policy.Allow {
-			return nil, a, err
-		}
-		return st, a, nil
+	d, err := st.may(ctx, k.Do)
+	if err != nil || d.Verdict != policy.Allow {
+		return nil, gateway.Answer{Decision: d}, err
 	}
-	if a.Verdict != policy.Allow {
-		return nil, a, nil
-	}
-	return c.open(ctx, k)
+	return st, gateway.Answer{Decision: d}, nil
 }
 
 // may asks for one more program. A grant that is over says itself why.
@@ -66,14 +60,18 @@ func (st *stay) may(ctx context.Context, do policy.Action) (policy.Decision, err
 	return d, err
 }
 
-// stay is the one under way on the login, or nil.
-func (c *client) stay(login string) *stay {
+// A place is what a person asks for on the target of a connection: a login,
+// and the customer where it reaches one.
+type place struct{ login, customer string }
+
+// stay is the one under way at a place, or nil.
+func (c *client) stay(at place) *stay {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.stays[login]
+	return c.stays[at]
 }
 
-// open begins a visit: recording, then target. gate is held.
+// open begins a visit, if the person may: recording, then target. gate is held.
 func (c *client) open(ctx context.Context, k gateway.Knock) (*stay, gateway.Answer, error) {
 	v, a, err := c.door.Gateway.Visit(ctx, k)
 	if err != nil || v == nil {
@@ -92,7 +90,7 @@ func (c *client) open(ctx context.Context, k gateway.Knock) (*stay, gateway.Answ
 		}
 		return nil, a, context.Cause(v.Context())
 	}
-	st := &stay{c: c, visit: v, up: up, login: a.Login, began: time.Now()}
+	st := &stay{c: c, visit: v, up: up, at: place{k.Login, k.Customer}, began: time.Now()}
 	if !c.settle(st) {
 		up.hangUp()
 		up.wait()
@@ -127,7 +125,7 @@ func (c *client) settle(st *stay) bool {
 	if c.departing || c.ctx.Err() != nil {
 		return false
 	}
-	c.stays[st.login] = st
+	c.stays[st.at] = st
 	return true
 }
 
@@ -145,7 +143,7 @@ func (st *stay) mind() {
 	}
 	stop()
 	c.mu.Lock()
-	delete(c.stays, st.login)
+	delete(c.stays, st.at)
 	c.mu.Unlock()
 	st.mu.Lock()
 	st.over = true

@@ -16,10 +16,11 @@ import (
 // A stub is a target that counts what reaches it and does as the test says.
 type stub struct {
 	addr string
-	host ssh.Signer
+	l    net.Listener
 	run  func(ssh.Channel, *ssh.Request) // a shell or exec, in a goroutine of its own; it closes the channel
 
 	mu       sync.Mutex // guards the rest
+	host     ssh.Signer
 	conns    []net.Conn
 	auths    []*ssh.Certificate
 	channels int
@@ -33,7 +34,7 @@ func newStub(t *testing.T, run func(ssh.Channel, *ssh.Request)) *stub {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stub{addr: l.Addr().String(), host: newSigner(t), run: run}
+	s := &stub{addr: l.Addr().String(), l: l, host: newSigner(t), run: run}
 	s.wg.Go(func() {
 		for {
 			c, err := l.Accept()
@@ -77,7 +78,9 @@ func (s *stub) serve(c net.Conn) {
 			return nil, nil
 		},
 	}
+	s.mu.Lock()
 	config.AddHostKey(s.host)
+	s.mu.Unlock()
 	conn, channels, requests, err := ssh.NewServerConn(c, config)
 	if err != nil {
 		return

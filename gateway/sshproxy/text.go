@@ -30,9 +30,9 @@ type asking struct {
 
 // refusing is what is said where there is no terminal, or no way.
 type refusing struct {
-	pending, laterOrWait, waiting, patienceOver, sameAgain, howToAsk, touchFirst, touchPlain  string
-	whichCode, setCode, whichCustomer, setCustomer, listTargets, keyGone, noRequest, internal string
-	noSubsystem, noSubsystemNext                                                              string
+	pending, laterOrWait, waiting, patienceOver, sameAgain, howToAsk, touchFirst, touchPlain                 string
+	whichCode, setCode, whichCustomer, setCustomer, giveBackFirst, listTargets, keyGone, noRequest, internal string
+	noSubsystem, noSubsystemNext                                                                             string
 }
 
 // working is what is said on the target, and at its end.

@@ -60,6 +60,7 @@ func refusingDanish() refusing {
 		setCode:         "sæt LOCKBOX_CODE",
 		whichCustomer:   "det login når én kunde: sig hvilken (%s)",
 		setCustomer:     "sæt LOCKBOX_CUSTOMER",
+		giveBackFirst:   "ssh GATEWAY give-back %s, og spørg så igen",
 		listTargets:     "ssh GATEWAY targets viser dem, du kan bede om",
 		keyGone:         "din SSH-nøgle er ikke længere kendt her",
 		noRequest:       "den anmodning findes ikke",

@@ -50,8 +50,11 @@ func (w *way) next(a gateway.Answer) *refusal {
 		return w.ask(a)
 	}
 	r := &refusal{code: a.Code, exit: status(a.Code), why: a.Why, target: w.knock.On}
-	if a.Code == policy.NoTarget {
+	switch {
+	case a.Code == policy.NoTarget:
 		r.next = w.say.listTargets
+	case a.Code == policy.NoGrant && a.Grant != nil: // it holds, and gives nothing here
+		r.next = fmt.Sprintf(w.say.giveBackFirst, a.Grant.ID)
 	}
 	return r
 }

@@ -36,6 +36,10 @@ type Options struct {
 	// reading, as time.Now's do and time.Now().UTC() do not, or a clock that is
 	// set ahead while the process runs goes unseen.
 	Now func() time.Time
+	// Newest are the kinds of rows ("grant/") of which Verified also proves that
+	// the version is the newest, or that there is none. Each takes some memory.
+	Newest []string
+
 	// Elapsed is a monotonic clock to hold Now against; nil: the monotonic
 	// reading in what Now returns.
 	Elapsed func() time.Duration
@@ -65,6 +69,7 @@ type Ledger struct {
 	o      Options
 	engine Engine
 	clock  clock
+	newest newest
 	signed atomic.Pointer[head] // the last one signed here, committed or not
 
 	mu   sync.Mutex
@@ -81,10 +86,14 @@ func Open(ctx context.Context, e Engine, o Options) (*Ledger, error) {
 		return nil, fmt.Errorf("open the ledger: %w", err)
 	}
 	l := &Ledger{o: o, engine: e, clock: newClock(o), wake: make(chan struct{}), done: make(chan struct{})}
+	l.newest = newest{kinds: o.Newest, rows: map[string]written{}}
 	if err := l.found(ctx); err != nil {
 		return nil, fmt.Errorf("open the ledger: %w", err)
 	}
 	if err := l.Check(ctx); err != nil {
+		return nil, fmt.Errorf("open the ledger: %w", err)
+	}
+	if err := l.read(ctx, l.newest.learn); err != nil {
 		return nil, fmt.Errorf("open the ledger: %w", err)
 	}
 	return l, nil

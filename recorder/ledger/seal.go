@@ -36,6 +36,7 @@ func (tx *Tx) seal() (head, error) {
 		return head{}, err
 	}
 	tx.l.signed.Store(&next)
+	tx.l.newest.note(next.N-1, tx.rows)
 	return next, tx.w.Put([]byte{inNote}, next.note)
 }
 

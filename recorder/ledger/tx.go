@@ -61,8 +61,9 @@ func (tx *Tx) Get(key string, v any) (bool, error) { return tx.get(key, v, false
 // Verified is Get with proof: the row is committed to by the event it was last
 // written with, and that event is in the log that this process has verified.
 // Otherwise it returns ErrTampered. That the row is the newest version, and
-// that an absent row was never there, only Check can tell. A row written in
-// this transaction is believed.
+// that an absent row was never there, it can tell of the kinds in
+// Options.Newest; of the others only Check can. A row written in this
+// transaction is believed.
 func (tx *Tx) Verified(key string, v any) (bool, error) { return tx.get(key, v, true) }
 
 func (tx *Tx) get(key string, v any, proof bool) (bool, error) {
@@ -84,6 +85,9 @@ func (tx *Tx) value(key string, proof bool) ([]byte, bool, error) {
 		return d.value, !d.gone, nil
 	}
 	b, err := tx.log.Get(rowAt(key))
+	if err == nil && b == nil && proof && !tx.l.newest.holds(key, -1, tx.log.N) {
+		err = tampered("row %s was removed", key)
+	}
 	if err != nil || b == nil {
 		return nil, false, err
 	}
@@ -100,6 +104,9 @@ func (tx *Tx) value(key string, proof bool) ([]byte, bool, error) {
 func (tx *Tx) prove(key string, r row) error {
 	if r.seq < 0 || r.seq >= tx.log.N {
 		return tampered("row %s was edited: there is no event %d", key, r.seq)
+	}
+	if !tx.l.newest.holds(key, r.seq, tx.log.N) {
+		return tampered("row %s is an old version that was put back", key)
 	}
 	f, err := tx.log.leaf(r.seq)
 	if err != nil {

@@ -141,8 +141,8 @@ func TestC28WhoLeavesTakesTheirVoteAndTheirSessionAlong(t *testing.T) {
 		says string
 	}{
 		{"the executive leaves the board", func(p *policy.Policy) { p.Groups["board"] = []string{"cto@x.eu"} }, ""},
-		{"the engineer leaves the group", func(p *policy.Policy) { p.Groups["engineers"] = []string{"mate@x.eu"} }, "no rule permits"},
-		{"the rule goes", func(p *policy.Policy) { p.Rules = nil }, "no rule permits"},
+		{"the engineer leaves the group", func(p *policy.Policy) { p.Groups["engineers"] = []string{"mate@x.eu"} }, "no target"},
+		{"the rule goes", func(p *policy.Policy) { p.Rules = nil }, "no target"},
 		{"the target goes", func(p *policy.Policy) { p.Targets = nil }, "no target"},
 		{"a forbid comes", func(p *policy.Policy) {
 			p.Rules = append(p.Rules, policy.Rule{Name: "stop", Forbid: true, Actions: policy.OnTarget(), Kinds: []string{"ssh"}})
