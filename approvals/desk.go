@@ -36,6 +36,7 @@ type Desk struct {
 	Policy func() *policy.Policy
 	Log    string          // name of the ledger, in every statement
 	Party  statement.Party // where people sign
+	Daily  int             // requests of one person a day; 0: 20
 }
 
 // A Refusal is a no that the person may read; it is not a failure.

@@ -133,7 +133,7 @@ func asked(q policy.Request) ([]byte, error) {
 
 // file stores the request under a new code.
 func (d *Desk) file(tx *ledger.Tx, q *policy.Request, from netip.Addr, v *View) error {
-	if err := count(tx, q.Who.ID); err != nil {
+	if err := d.count(tx, q.Who.ID); err != nil {
 		return err
 	}
 	code, err := newCode(tx)
@@ -166,7 +166,11 @@ func (d *Desk) file(tx *ledger.Tx, q *policy.Request, from netip.Addr, v *View) 
 }
 
 // count refuses the person's next request of the day when there were too many.
-func count(tx *ledger.Tx, person string) error {
+func (d *Desk) count(tx *ledger.Tx, person string) error {
+	most := d.Daily
+	if most == 0 {
+		most = dailyRequests
+	}
 	var n struct {
 		Day   string `json:"day"`
 		Count int    `json:"count"`
@@ -178,8 +182,8 @@ func count(tx *ledger.Tx, person string) error {
 	if today := tx.Now().Format(time.DateOnly); n.Day != today {
 		n.Day, n.Count = today, 0
 	}
-	if n.Count++; n.Count > dailyRequests {
-		return refuse("you have made %d requests today; that is the limit", dailyRequests)
+	if n.Count++; n.Count > most {
+		return refuse("you have made %d requests today; that is the limit", most)
 	}
 	return tx.Put(key, n)
 }

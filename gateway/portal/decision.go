@@ -21,7 +21,6 @@ type decisionPage struct {
 	Usual     []string
 	Warnings  []string
 	May       bool // vote now
-	Unpinned  bool // the passkey gives no vote yet
 	Shorter   []time.Duration
 	Vote      *voteFacts // the reader's own
 	MayRevoke bool
@@ -63,8 +62,7 @@ func (x *exchange) pageOf(q *policy.Request) string {
 func (x *exchange) decisionPage(v approvals.View) (d decisionPage, err error) {
 	q, pol := v.Request, x.p.Desk.Policy()
 	d = decisionPage{facts: x.facts(v), Path: x.r.URL.Path, Customer: customerName(pol, x.who.Customer)}
-	stage, may := x.turn(v)
-	d.May = may
+	d.May = x.turn(v)
 	ask := policy.Question{Now: v.Now, Who: x.who.Principal, Do: policy.Revoke, Request: q}
 	d.MayRevoke = v.Grant != nil && d.Over == "" && pol.Decide(ask).Verdict == policy.Allow
 	for _, s := range d.Stages {
@@ -82,30 +80,24 @@ func (x *exchange) decisionPage(v approvals.View) (d decisionPage, err error) {
 			d.Shorter = append(d.Shorter, short)
 		}
 	}
-	pinned, err := x.pinned(stage)
-	if err != nil {
-		return d, err
-	}
-	d.Unpinned = !pinned
 	d.Usual, d.Warnings, err = x.normal(q, v.Now)
 	return d, err
 }
 
-// turn finds the stage that the reader could vote on now, as far as a page needs to
-// know: when they vote, the desk decides. A view for a reviewer has no stages of
+// turn says whether the reader could vote now, as far as a page needs to know: when they vote, the desk decides. A view for a reviewer has no stages of
 // others, so that only its Status can be believed, not a new tally of its Request.
-func (x *exchange) turn(v approvals.View) (policy.Stage, bool) {
+func (x *exchange) turn(v approvals.View) bool {
 	who := x.who.Principal
 	if v.Status.Phase != policy.Pending || v.Request.Who.ID == who.ID || v.Request.Who.Vouched == who.ID {
-		return policy.Stage{}, false
+		return false
 	}
 	for _, s := range v.Status.Stages {
 		mine := func(b policy.Vote) bool { return b.By.ID == who.ID }
 		if s.Open && x.p.Desk.Policy().Decides(who, s.Stage) && !slices.ContainsFunc(slices.Concat(s.Yes, s.No), mine) {
-			return s.Stage, true
+			return true
 		}
 	}
-	return policy.Stage{}, false
+	return false
 }
 
 // decide takes the answer to a decision page: a no at once, for a yes the sheet to sign.

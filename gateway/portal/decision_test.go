@@ -216,10 +216,13 @@ func TestAPasskeyThatIsNotPinnedIsToldSo(t *testing.T) {
 	s := newStage(t)
 	code := s.World.Ask(t, s.Eng, "nord", time.Hour)
 	lone := s.visitor(s.Lone)
-	if page := lone.get("/a/" + code); !strings.Contains(page.body, "gives no vote here") {
+	if page := lone.get("/"); !strings.Contains(page.body, "gives no vote here") {
 		t.Errorf("%s", body(page))
 	}
-	if got := lone.approve(code); got.status != http.StatusForbidden {
+	if page := lone.get("/a/" + code); page.status != http.StatusNotFound {
+		t.Errorf("%d: an executive whom an operator invited sees a request", page.status)
+	}
+	if got := lone.post("/a/"+code, "do", "approve"); got.status != http.StatusNotFound {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 }

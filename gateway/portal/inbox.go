@@ -17,6 +17,8 @@ type inboxPage struct {
 	Recent []inboxRow // over
 	Asks   bool       // the reader is one who asks for access
 	Votes  bool       // … or decides
+
+	Unpinned bool // would decide, but the passkey gives no vote yet
 }
 
 type inboxRow struct {
@@ -37,6 +39,7 @@ func (p *Portal) inbox(x *exchange) error {
 		Asks:  x.who.Kind == policy.Staff,
 		Votes: x.who.Kind == policy.Executive || x.who.Kind == policy.Reviewer,
 	}
+	page.Unpinned = page.Votes && !x.who.Admitted
 	slices.SortFunc(views, func(a, b approvals.View) int { return b.Request.At.Compare(a.Request.At) })
 	for _, v := range views {
 		if err := p.sort(x, &page, v); err != nil {
@@ -56,7 +59,7 @@ func (p *Portal) inbox(x *exchange) error {
 // sort puts one open request where it belongs for the reader.
 func (p *Portal) sort(x *exchange, page *inboxPage, v approvals.View) error {
 	row := inboxRow{facts: x.facts(v), To: "/r/" + v.Request.ID}
-	_, turn := x.turn(v)
+	turn := x.turn(v)
 	switch state := row.State(); {
 	case turn:
 		row.To, row.Todo = x.pageOf(v.Request), x.say.text("Decide")

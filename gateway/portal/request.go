@@ -49,7 +49,7 @@ func (p *Portal) requestPage(x *exchange, v approvals.View) (r requestPage, err 
 	live := v.Grant != nil && r.Over == ""
 	r.MayEnd = live && may(policy.GiveBack) || r.Phase == policy.Pending && may(policy.Withdraw)
 	r.MayStop = live && !r.Mine && may(policy.Revoke)
-	if _, turn := x.turn(v); turn {
+	if x.turn(v) {
 		r.Decide = x.pageOf(q)
 	}
 	if live && r.Mine {

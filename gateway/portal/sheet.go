@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"lockbox/policy"
 	"lockbox/policy/statement"
 	"lockbox/recorder/ledger"
 )
@@ -33,15 +32,6 @@ func (s sheet) Text() string { return string(s.Statement) }
 func (x *exchange) sign(s sheet) error {
 	s.Domain, s.Words = string(s.domain), inWords(statement.Challenge(s.domain, s.Statement))
 	return x.page(ok, "sign", s.Head, s)
-}
-
-// pinned says whether the passkey of this session is one whose vote counts for the stage.
-func (x *exchange) pinned(s policy.Stage) (yes bool, err error) {
-	err = x.p.view(x.r.Context(), func(tx *ledger.Tx) error {
-		yes, err = x.p.People.Pinned(tx, s, x.who.Fingerprint)
-		return err
-	})
-	return yes, err
 }
 
 func (p *Portal) view(ctx context.Context, fn func(*ledger.Tx) error) error {

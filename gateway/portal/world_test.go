@@ -38,6 +38,7 @@ type stage struct {
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	w := world.New(t, "127.0.0.1:1", "")
+	w.Desk.Daily = 10_000 // the tables ask a lot
 	w.Shelf.MinFree, w.Shelf.MinFreePercent = -1, -1
 	s := &stage{World: w, t: t, Portal: &Portal{
 		Gateway: w.Gateway, Desk: w.Desk, People: w.People, Ledger: w.Ledger, Shelf: w.Shelf, URL: here,

@@ -175,3 +175,16 @@ func TestAnInternalErrorIsAReference(t *testing.T) {
 		t.Errorf("reported %v for %q", said, ref)
 	}
 }
+
+func TestAGrantForAnotherMachineOfThatNameIsToBeGivenBack(t *testing.T) {
+	h := newHouse(t)
+	code := h.granted(t, h.Eng, time.Hour)
+	p := *h.Policy()
+	moved := *p.Targets["db1.prod"]
+	moved.Address = "127.0.0.1:1"
+	p.Targets = map[string]*policy.Target{"db1.prod": &moved}
+	h.SetPolicy(&p)
+	if got := run(t, h.dial(t, login, h.Eng), "true"); got.Status != 255 || !strings.Contains(got.Stderr, "lockbox: ssh GATEWAY give-back "+code+", then ask again\n") {
+		t.Errorf("got %+v", got)
+	}
+}
