@@ -257,6 +257,7 @@ func (s *site) touch(p *harness.Person, code string) {
 
 func (s *site) inspect(p *harness.Person) {
 	s.t.Helper()
+	p.WaitURL("/") // and all of it loaded, its style too
 	p.Screen(320, 800, false)
 	if got := p.Eval(inspection); got != "" {
 		s.t.Errorf("%s at %s: %s", p.Name, p.URL(), got)
