@@ -68,7 +68,7 @@ version: 1
 groups:
   engineers:       { members: [eng@example.eu] }
   executive-board: { members: [ceo@example.eu, cto@example.eu] }
-  operators:       { members: [ops@example.eu] }     # may confirm first keys; executives may, too
+  operators:       { members: [ops@example.eu] }     # who run the gateway; they decide on nothing
 # executives: { founded_by: [ "SHA256:…", "SHA256:…" ] }        # from "lockbox found", compared by two people
 customers:
   nord: { name: Nord Legal }                         # then: founded_by: [ "SHA256:…" ]
@@ -108,5 +108,8 @@ const realNext = `Written to %[1]s. Next:
 3  They enrol. Then print fingerprints:    lockbox found --config %[1]s/lockbox.yaml
    Two people compare each with its owner, over another channel, and write them into founded_by in policy/.
 4  Start again. What is pinned then cannot be changed by an operator.
-5  Let targets trust the target CA only:   TrustedUserCAKeys with %[1]s/target_ca.pub
+5  Invite engineers the same way (--kind staff --ssh-key FILE). An executive compares each
+   one's fingerprint on the page "People" and confirms it; that executive does not decide on
+   the requests of whom they confirmed.
+6  Let targets trust the target CA only:   TrustedUserCAKeys with %[1]s/target_ca.pub
 `
