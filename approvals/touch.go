@@ -69,12 +69,19 @@ type given struct {
 	Key       string       `json:"key"`
 }
 
-// AskTouch opens a touch for the terminal. The terminal shows its number.
+// AskTouch opens a touch for the terminal, which shows its number. A terminal
+// that asks again, having been closed before the touch, gets the same.
 func (d *Desk) AskTouch(ctx context.Context, at Terminal) (t Touch, err error) {
 	err = d.Ledger.Update(ctx, func(tx *ledger.Tx) error {
 		open, err := touches(tx, at.Grant)
 		if err != nil {
 			return err
+		}
+		for _, o := range open {
+			if o.Terminal.Binding() == at.Binding() && o.Until.Sub(tx.Now()) > touchLife/2 {
+				t = o
+				return nil
+			}
 		}
 		if len(open) >= touchOpen {
 			return &Refusal{policy.NeedTouch, "too many terminals wait for a touch on this grant; close some and try again"}

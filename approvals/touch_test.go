@@ -2,6 +2,7 @@ package approvals
 
 import (
 	"errors"
+	"fmt"
 	"lockbox/policy"
 	"lockbox/recorder/ledger"
 	"testing"
@@ -100,9 +101,14 @@ func TestATouchDoesNotWaitForEver(t *testing.T) {
 	if err := w.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for range touchOpen {
+	if one, same := w.askTouch(t, at), w.askTouch(t, at); one.ID != same.ID || one.Number != same.Number {
+		t.Error("a terminal that asks again gets another number")
+	}
+	for i := range touchOpen - 1 {
+		at.Source = fmt.Sprint("127.0.0.", 2+i)
 		w.askTouch(t, at)
 	}
+	at.Source = "127.0.0.99"
 	_, err = w.AskTouch(t.Context(), at)
 	wantRefusal(t, err, "too many terminals")
 }

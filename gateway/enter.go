@@ -134,6 +134,7 @@ func (g *Gateway) held(tx *ledger.Tx, k Knock, a *Answer) error {
 			continue
 		}
 		switch {
+		case v.Grant != nil && v.Grant.Machine != a.Machine: // its name stands for another machine now: ask again
 		case v.Grant != nil && v.Grant.Over(tx.Now()) == "":
 			a.Grant, a.Request, a.Status = v.Grant, v.Request, v.Status
 			return nil

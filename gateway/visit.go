@@ -96,7 +96,9 @@ func (g *Gateway) admit(ctx context.Context, v *Visit, k Knock) (a Answer, err e
 		if err := g.Desk.Activate(tx, a.Grant); err != nil {
 			return err
 		}
+		g.mu.Lock() // Visits reads them
 		v.Grant, v.Session.Began = *a.Grant, tx.Now()
+		g.mu.Unlock()
 		seq, err = tx.Append(ledger.Event{
 			Kind: "session.open", Actor: k.Who.ID, Subjects: slices.Concat([]string{v.Session.ID, a.Grant.ID, k.On}, a.Customers),
 			Detail: map[string]string{
@@ -291,7 +293,9 @@ func (v *Visit) Leave() {
 
 func (v *Visit) close(cause string, seal recorder.Seal) error {
 	return v.g.Ledger.Update(context.WithoutCancel(v.ctx), func(tx *ledger.Tx) error {
+		v.g.mu.Lock() // as in admit
 		v.Session.Ended, v.Session.Cause, v.Session.Root = tx.Now(), cause, seal.Root
+		v.g.mu.Unlock()
 		return shut(tx, v.Session, map[string]string{
 			"cause": cause, "root": seal.Root, "bytes": strconv.FormatInt(seal.Bytes, 10), "segments": strconv.Itoa(seal.Segments),
 		})

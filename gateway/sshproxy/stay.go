@@ -104,8 +104,8 @@ func (c *client) open(ctx context.Context, k gateway.Knock) (*stay, gateway.Answ
 func (c *client) dial(ctx context.Context, v *gateway.Visit) (*upstream, error) {
 	d := c.door
 	t := d.Desk.Policy().Targets[v.Session.Target]
-	if t == nil {
-		return nil, fmt.Errorf("target %s is not in the policy any more", v.Session.Target)
+	if t == nil || t.Machine() != v.Grant.Machine { // the policy changed since the visit was opened
+		return nil, fmt.Errorf("target %s is not the machine any more that grant %s is for", v.Session.Target, v.Grant.ID)
 	}
 	seen, err := d.Desk.See(ctx, v.Session.Who, v.Grant.ID)
 	if err != nil {
