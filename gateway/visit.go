@@ -71,6 +71,7 @@ func (g *Gateway) Visit(ctx context.Context, k Knock) (*Visit, Answer, error) {
 		Who: k.Who, Customers: a.Customers, Began: time.Now().UTC(),
 	}
 	if v.Recording, err = g.Shelf.Open(v.Session); err != nil {
+		v.end(nil)
 		g.Report(fmt.Errorf("open recording %s: %w", v.Session.ID, err))
 		return nil, a, &Ending{NoRecorder, "the recorder cannot write, so no session is opened; operators see why on the status page"}
 	}
@@ -92,6 +93,10 @@ func (g *Gateway) admit(ctx context.Context, v *Visit, k Knock) (a Answer, err e
 	err = g.Ledger.Update(ctx, func(tx *ledger.Tx) error {
 		if a, err = g.enter(tx, k); err != nil || a.Verdict != policy.Allow {
 			return err
+		}
+		if a.Grant.ID != v.Session.Request { // the recording names the one before
+			a.Decision = policy.Decision{Code: policy.HasExpired, Why: "the grant was replaced meanwhile; connect again"}
+			return nil
 		}
 		if err := g.Desk.Activate(tx, a.Grant); err != nil {
 			return err
