@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"lockbox/approvals/charter"
 	"lockbox/policy"
 	"lockbox/policy/statement"
 	"lockbox/recorder/ledger"
@@ -31,12 +32,13 @@ type People interface {
 
 // A Desk takes requests and votes.
 type Desk struct {
-	Ledger *ledger.Ledger
-	People People
-	Policy func() *policy.Policy
-	Log    string          // name of the ledger, in every statement
-	Party  statement.Party // where people sign
-	Daily  int             // requests of one person a day; 0: 20
+	Ledger  *ledger.Ledger
+	People  People
+	Charter *charter.Charter // nil: nobody is a deputy, and nothing stands for a vote
+	Policy  func() *policy.Policy
+	Log     string          // name of the ledger, in every statement
+	Party   statement.Party // where people sign
+	Daily   int             // requests of one person a day; 0: 20
 }
 
 // A Refusal is a no that the person may read; it is not a failure.
@@ -51,7 +53,7 @@ func refuse(format string, args ...any) error {
 	return &Refusal{policy.ByPolicy, fmt.Sprintf(format, args...)}
 }
 
-func refused(d policy.Decision) error { return &Refusal{d.Code, d.Why} }
+func refused(d policy.Decision) error { return &Refusal{d.Code, d.Why.String()} }
 
 // ErrUnknown is the answer to a code that does not exist or is not the asker's to see.
 var ErrUnknown = errors.New("there is no such request")
@@ -156,6 +158,7 @@ type View struct {
 	Digest  string
 	Status  policy.Status
 	Grant   *policy.Grant // nil until approved
+	Thread  []Remark
 	Now     time.Time
 }
 

@@ -77,7 +77,7 @@ func TestACustomerSeesNothingOfAnother(t *testing.T) {
 	if err := w.approve(t, w.bo, code, 0); err != nil {
 		t.Fatal(err)
 	}
-	b, err := w.Prepare(t.Context(), w.ann.Principal, code, 0)
+	b, err := w.Prepare(t.Context(), w.ann.Principal, code, policy.Terms{})
 	if err != nil {
 		t.Fatal(err)
 	}

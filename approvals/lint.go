@@ -42,8 +42,8 @@ func lint(n policy.Need, d policy.Decision) error {
 		return refuse("the reason seems to hold a CPR number; leave it out, the case number is enough")
 	case secret.MatchString(all):
 		return refuse("the reason seems to hold a password, key or token; leave it out and change it, for it has been typed here")
-	case !slices.Contains(d.Reasons, n.Reason):
-		return refuse("the reason code must be one of %v", d.Reasons)
+	case !slices.Contains(d.Reasons(), n.Reason):
+		return refuse("the reason code must be one of %v", d.Reasons())
 	}
 	return lintTicket(n.Ticket, d.Ticket)
 }

@@ -67,7 +67,7 @@ func (t Trust) vote(q *policy.Request, digest string, v policy.Vote) error {
 // scope says whether the statement is the one that v must have signed.
 func (t Trust) scope(q *policy.Request, digest string, v policy.Vote) error {
 	said, err := statement.ParseApproval(v.Statement)
-	if err == nil && said != (&Desk{Log: t.Log}).approval(q, digest, v.By, Ballot{Nonce: said.Nonce, Stage: v.Stage, For: v.For}) {
+	if err == nil && said != (&Desk{Log: t.Log}).approval(q, digest, v.By, Ballot{Nonce: said.Nonce, Stage: v.Stage, Terms: v.Terms}) {
 		err = errors.New("the statement is about something else than this request")
 	}
 	if err == nil && (v.Stage < 0 || v.Stage >= len(q.Stages)) {

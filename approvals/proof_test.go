@@ -102,7 +102,7 @@ func TestAGrantWithoutValidVotesOpensNothing(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				b := Ballot{Nonce: nonce(), Stage: 0, For: q.For}
+				b := Ballot{Nonce: nonce(), Stage: 0, Terms: policy.Terms{For: q.For}}
 				if b.Statement, err = w.approval(q, r.digest(), w.lone.Principal, b).Bytes(); err != nil {
 					t.Fatal(err)
 				}

@@ -61,7 +61,8 @@ func (d *Desk) compose(tx *ledger.Tx, who policy.Principal, a Application, dec p
 	if err != nil {
 		return nil, err
 	}
-	for i, s := range dec.Stages {
+	stages := dec.Stages()
+	for i, s := range stages {
 		voters, err := d.People.Voters(tx, s)
 		if err != nil {
 			return nil, err
@@ -72,16 +73,16 @@ func (d *Desk) compose(tx *ledger.Tx, who policy.Principal, a Application, dec p
 		if len(voters) < s.Count {
 			return nil, refuse("%s; ask an operator to enrol them", nobody(s, len(voters)))
 		}
-		dec.Stages[i].Of = len(voters)
+		stages[i].Of = len(voters)
 	}
-	actions := slices.DeleteFunc(slices.Clone(dec.Actions), func(x policy.Action) bool {
+	actions := slices.DeleteFunc(slices.Clone(dec.Actions()), func(x policy.Action) bool {
 		return d.Policy().Decide(policy.Question{
 			Now: tx.Now(), Who: who, Do: x, On: a.Target, Login: dec.Login, From: a.From, Reason: a.Need.Reason, Customer: one(dec.Customers),
 		}).Verdict != policy.Ask
 	})
 	return &policy.Request{
 		At: tx.Now(), Who: who, Target: a.Target, Login: dec.Login, Actions: actions, Customers: dec.Customers,
-		Need: a.Need, For: long, ActivateWithin: dec.Limits.ActivateWithin, Stages: dec.Stages, Rule: dec.Rule, Policy: d.Policy().Digest, Machine: dec.Machine,
+		Need: a.Need, For: long, ActivateWithin: dec.Limits.ActivateWithin, Stages: stages, Rule: dec.Rule, Policy: d.Policy().Digest, Machine: dec.Machine(), ReadOnly: dec.ReadOnly,
 	}, nil
 }
 

@@ -15,13 +15,13 @@ import (
 
 // A Ballot is a statement that one person was shown and may sign once.
 type Ballot struct {
-	Nonce     string        `json:"nonce"`
-	Request   string        `json:"request"`
-	By        string        `json:"by"`
-	Stage     int           `json:"stage"`
-	For       time.Duration `json:"for"`
-	Statement []byte        `json:"statement"`
-	Until     time.Time     `json:"until"`
+	Nonce     string       `json:"nonce"`
+	Request   string       `json:"request"`
+	By        string       `json:"by"`
+	Stage     int          `json:"stage"`
+	Terms     policy.Terms `json:"terms"`
+	Statement []byte       `json:"statement"`
+	Until     time.Time    `json:"until"`
 }
 
 // Challenge is what the passkey signs.
@@ -30,8 +30,8 @@ func (b Ballot) Challenge() []byte { return statement.Challenge(statement.ForApp
 const ballotLife = 5 * time.Minute
 
 // Prepare writes the statement that who would sign to approve the request for
-// at most long (0: as asked). Its hash is in the log before it is shown.
-func (d *Desk) Prepare(ctx context.Context, who policy.Principal, code string, long time.Duration) (b Ballot, err error) {
+// these terms (zero: as asked). Its hash is in the log before it is shown.
+func (d *Desk) Prepare(ctx context.Context, who policy.Principal, code string, t policy.Terms) (b Ballot, err error) {
 	if !ValidCode(code) {
 		return Ballot{}, ErrUnknown
 	}
@@ -44,13 +44,13 @@ func (d *Desk) Prepare(ctx context.Context, who policy.Principal, code string, l
 		if err != nil {
 			return err
 		}
-		if long == 0 {
-			long = q.For
+		if t.For == 0 {
+			t.For = q.For
 		}
-		if long < time.Minute || long > q.For {
+		if t.For < time.Minute || t.For > q.For {
 			return refuse("approve for one minute to %s", q.For)
 		}
-		b = Ballot{Nonce: nonce(), Request: code, By: who.ID, Stage: dec.Stage, For: long, Until: tx.Now().Add(ballotLife)}
+		b = Ballot{Nonce: nonce(), Request: code, By: who.ID, Stage: dec.Stage, Terms: t, Until: tx.Now().Add(ballotLife)}
 		if b.Statement, err = d.approval(q, r.digest(), who, b).Bytes(); err != nil {
 			return err
 		}
@@ -87,7 +87,7 @@ func (d *Desk) approval(q *policy.Request, digest string, who policy.Principal, 
 		Log: d.Log, Request: q.ID, Digest: digest,
 		Requester: person(q.Who), Reason: string(q.Need.Reason), Need: q.Need.Text, Ticket: or(q.Need.Ticket, "none"),
 		Target: q.Target, Machine: q.Machine, Login: q.Login, Customers: concerned(q, b.Stage), May: actions(q.Actions),
-		Window: b.For.String(), Start: q.ActivateWithin.String() + " of the last approval", Recording: "required",
+		Window: b.Terms.For.String(), Start: q.ActivateWithin.String() + " of the last approval", Recording: "required",
 		Policy: q.Policy, Stage: stageName(q, b.Stage), Decision: policy.Yes, Decider: person(who), Nonce: b.Nonce,
 	}
 }
@@ -171,7 +171,7 @@ func (d *Desk) Approve(ctx context.Context, who policy.Principal, ballot string,
 			return fmt.Errorf("write assertion: %w", err)
 		}
 		return d.cast(tx, r, policy.Vote{
-			By: who, At: tx.Now(), Stage: b.Stage, Verdict: policy.Yes, For: b.For,
+			By: who, At: tx.Now(), Stage: b.Stage, Verdict: policy.Yes, Terms: b.Terms,
 			Statement: b.Statement, Assertion: signed, Key: key.Fingerprint(),
 		}, &v)
 	})
@@ -276,7 +276,7 @@ func (d *Desk) settle(tx *ledger.Tx, q *policy.Request, digest string, s policy.
 	if s.Phase == policy.Approved {
 		g := policy.Grant{
 			ID: q.ID, Who: q.Who, Target: q.Target, Login: q.Login, Actions: q.Actions, Customers: q.Customers, Reason: q.Need.Reason, Machine: q.Machine,
-			For: s.For, Made: tx.Now(), ActivateBefore: tx.Now().Add(q.ActivateWithin),
+			For: s.For, Made: tx.Now(), ActivateBefore: tx.Now().Add(q.ActivateWithin), Stages: q.Stages,
 		}
 		if err := tx.Put(grantKey(q.ID), g); err != nil {
 			return 0, err

@@ -45,7 +45,7 @@ func TestABallotCountsOnce(t *testing.T) {
 	code := w.submit(t)
 	prepare := func(h *human) Ballot {
 		t.Helper()
-		b, err := w.Prepare(t.Context(), h.Principal, code, 0)
+		b, err := w.Prepare(t.Context(), h.Principal, code, policy.Terms{})
 		if err != nil {
 			t.Fatal(err)
 		}

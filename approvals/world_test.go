@@ -206,7 +206,7 @@ func (w *world) submitFor(t testing.TB, long time.Duration) string {
 
 func (w *world) approve(t testing.TB, h *human, code string, long time.Duration) error {
 	t.Helper()
-	b, err := w.Prepare(t.Context(), h.Principal, code, long)
+	b, err := w.Prepare(t.Context(), h.Principal, code, policy.Terms{For: long})
 	if err != nil {
 		return err
 	}

@@ -79,7 +79,7 @@ func (g *Gateway) enter(tx *ledger.Tx, k Knock) (Answer, error) {
 // decide finds what the person holds and asks policy.
 func (g *Gateway) decide(tx *ledger.Tx, k Knock) (Answer, error) {
 	if ok, err := g.Desk.People.HoldsKey(tx, k.Who.ID, k.Key); err != nil || !ok {
-		return Answer{Decision: policy.Decision{Code: policy.ByPolicy, Why: "the SSH key is not yours any more, or its passkey is locked"}}, err
+		return Answer{Decision: policy.Decision{Code: policy.ByPolicy, Why: policy.Says("the SSH key is not yours any more, or its passkey is locked")}}, err
 	}
 	q := policy.Question{Now: tx.Now(), Who: k.Who, Do: k.Do, On: k.On, Login: k.Login, Customer: k.Customer, From: k.From}
 	a := Answer{Decision: g.Desk.Policy().Decide(q)}
@@ -134,7 +134,7 @@ func (g *Gateway) held(tx *ledger.Tx, k Knock, a *Answer) error {
 			continue
 		}
 		switch {
-		case v.Grant != nil && v.Grant.Machine != a.Machine: // its name stands for another machine now: ask again
+		case v.Grant != nil && v.Grant.Machine != a.Machine(): // its name stands for another machine now: ask again
 		case v.Grant != nil && v.Grant.Over(tx.Now()) == "":
 			a.Grant, a.Request, a.Status = v.Grant, v.Request, v.Status
 			return nil

@@ -87,7 +87,7 @@ func (g *Gateway) Visit(ctx context.Context, k Knock) (*Visit, Answer, error) {
 // asked.
 func (g *Gateway) admit(ctx context.Context, v *Visit, k Knock) (a Answer, err error) {
 	if !g.register(v) {
-		return Answer{Decision: policy.Decision{Why: "the gateway is closing"}}, nil
+		return Answer{Decision: policy.Decision{Why: policy.Says("the gateway is closing")}}, nil
 	}
 	var seq int64
 	err = g.Ledger.Update(ctx, func(tx *ledger.Tx) error {
@@ -95,7 +95,7 @@ func (g *Gateway) admit(ctx context.Context, v *Visit, k Knock) (a Answer, err e
 			return err
 		}
 		if a.Grant.ID != v.Session.Request { // the recording names the one before
-			a.Decision = policy.Decision{Code: policy.HasExpired, Why: "the grant was replaced meanwhile; connect again"}
+			a.Decision = policy.Decision{Code: policy.HasExpired, Why: policy.Says("the grant was replaced meanwhile; connect again")}
 			return nil
 		}
 		if err := g.Desk.Activate(tx, a.Grant); err != nil {
@@ -153,7 +153,7 @@ func (v *Visit) May(ctx context.Context, do policy.Action) (policy.Decision, err
 
 func (v *Visit) may(ctx context.Context, do policy.Action, ask func(*ledger.Tx, Knock) (Answer, error)) (policy.Decision, error) {
 	if v.ctx.Err() != nil {
-		return policy.Decision{Why: context.Cause(v.ctx).Error()}, nil
+		return policy.Decision{Why: policy.Says("%s", context.Cause(v.ctx).Error())}, nil
 	}
 	k := v.knock
 	k.Do = do
@@ -168,9 +168,9 @@ func (v *Visit) may(ctx context.Context, do policy.Action, ask func(*ledger.Tx, 
 	case a.Verdict == policy.Deny:
 		return a.Decision, nil
 	case a.Grant == nil || a.Grant.ID != v.Grant.ID:
-		return policy.Decision{Code: policy.HasExpired, Why: "this session's grant is over; connect again"}, nil
+		return policy.Decision{Code: policy.HasExpired, Why: policy.Says("this session's grant is over; connect again")}, nil
 	case a.Verdict == policy.Prove: // the touch opened this visit; it need not be fresh for its next channel
-		a.Verdict, a.Code, a.Why = policy.Allow, "", "grant "+a.Grant.ID+" is in force"
+		a.Verdict, a.Code, a.Why = policy.Allow, "", policy.Says("grant %s is in force", a.Grant.ID)
 	}
 	return a.Decision, nil
 }
@@ -255,7 +255,7 @@ func (v *Visit) recheck() {
 
 // ended ends the visit for the reason that its own grant gives, where it is over.
 func (v *Visit) ended(d policy.Decision) {
-	why := &Ending{d.Code, d.Why}
+	why := &Ending{d.Code, d.Why.String()}
 	if w, err := v.g.Desk.Ended(v.ctx, v.Grant.ID); err == nil && w.Why != "" {
 		why = &Ending{w.Code, w.Why}
 	}

@@ -16,7 +16,7 @@ func (p *Policy) vote(q Question) Decision {
 	case r.Who.Vouched == q.Who.ID:
 		return deny(ByPolicy, "you confirmed the key of the person who asks; somebody else has to decide")
 	case s.Phase != Pending:
-		return deny(ByPolicy, "the request is %s", s.Phase)
+		return deny(ByPolicy, "the request is %s", string(s.Phase))
 	default:
 		return p.voteOn(q, s)
 	}
@@ -25,11 +25,12 @@ func (p *Policy) vote(q Question) Decision {
 func (p *Policy) voteOn(q Question, s Status) Decision {
 	why := "you are not among those who decide on this request"
 	for i, st := range s.Stages {
+		behalf, delegation, ok := p.seat(q, st)
 		switch {
-		case !p.Decides(q.Who, st.Stage):
+		case !ok:
 			continue
-		case slices.ContainsFunc(slices.Concat(st.Yes, st.No), func(v Vote) bool { return v.By.ID == q.Who.ID }):
-			why = "you have already voted"
+		case slices.ContainsFunc(slices.Concat(st.Yes, st.No), func(v Vote) bool { return v.isOf(q.Who.ID) || v.isOf(behalf) }):
+			why = "you have already voted, or the person you stand for has"
 			continue
 		case !st.Open:
 			why = "it is not your turn yet: an earlier stage has not decided"
@@ -38,58 +39,104 @@ func (p *Policy) voteOn(q Question, s Status) Decision {
 			}
 			continue
 		}
-		d := Decision{Verdict: Allow, Stage: i, Why: "you may decide"}
+		d := Decision{Verdict: Allow, Stage: i, Behalf: behalf, Delegation: delegation, Why: Says("you may decide")}
 		if q.Do == Approve && !proven(q, Passkey, ceremony) {
-			d.Verdict, d.Code, d.Proof, d.Why = Prove, NeedTouch, Passkey, "approving is a passkey signature"
+			d.Verdict, d.Code, d.Proof, d.Why = Prove, NeedTouch, Passkey, Says("approving is a passkey signature")
 		}
 		return d
 	}
 	return deny(ByPolicy, "%s", why)
 }
 
+// isOf says whether a person gave the vote, or it was given for them.
+func (v Vote) isOf(id string) bool { return id != "" && (v.By.ID == id || v.Behalf == id) }
+
+// seat says whether a person may answer for a stage: by themselves, or as the
+// deputy of somebody who may.
+func (p *Policy) seat(q Question, st StageStatus) (behalf, delegation string, ok bool) {
+	if p.Fills(q.Who, st, q.Now) {
+		return "", "", true
+	}
+	for _, m := range q.Delegations {
+		if m.deputises(q.Who, q.Request, q.Now) && p.Fills(m.By, st, q.Now) {
+			return m.By.ID, m.ID, true
+		}
+	}
+	return "", "", false
+}
+
+// deputises says whether a motion makes who a deputy for the request: not for
+// one's own, not for that of the person one stands for, and never further.
+func (m *Motion) deputises(who Principal, r *Request, now time.Time) bool {
+	return m.Kind == ToDelegate && m.Holds(now) && m.About == who.ID && m.By.ID != who.ID &&
+		m.By.ID != r.Who.ID && m.By.ID != r.Who.Vouched && m.Scope.Covers(r)
+}
+
 // ceremony bounds how old an assertion may be when it is counted: the time in
 // which a person reads a page and touches.
 const ceremony = 5 * time.Minute
 
-// Decides says whether a person is among those who fill a stage. Nobody is
-// whose passkey is not pinned: an operator alone can make no approver, and no
-// eyes inside a customer.
+// Decides says whether a person is among those whom a stage asks at first.
+// Nobody is an executive or reviewer whose passkey is not pinned: an operator
+// alone can make no approver, and no eyes inside a customer.
 func (p *Policy) Decides(who Principal, s Stage) bool {
-	switch {
-	case !who.Admitted:
-		return false
-	case s.Kind == ByExecutive:
-		return who.Kind == Executive && (s.Group == "" || p.Member(who, s.Group))
-	case s.Kind == ByCustomer:
-		return who.Kind == Reviewer && who.Customer != "" && who.Customer == s.Customer
+	return p.ofKind(who, s) && (s.Group == "" || s.Kind == ByOwner && who.ID == s.Group || p.Member(who, s.Group))
+}
+
+// ofKind says whether a person is of the kind that a stage asks for, whatever its group.
+func (p *Policy) ofKind(who Principal, s Stage) bool {
+	switch s.Kind {
+	case ByExecutive:
+		return who.Admitted && who.Kind == Executive
+	case ByCustomer:
+		return who.Admitted && who.Kind == Reviewer && who.Customer != "" && who.Customer == s.Customer
+	case ByPeer, ByOwner:
+		return s.Group != "" && (who.Kind == Staff || who.Kind == Executive && who.Admitted)
 	}
 	return false
+}
+
+// Fills says whether a person may answer for a stage at now: those whom it asks
+// at first, and after each rung of its escalation those of that rung.
+func (p *Policy) Fills(who Principal, st StageStatus, now time.Time) bool {
+	if p.Decides(who, st.Stage) {
+		return true
+	}
+	return p.ofKind(who, st.Stage) && slices.ContainsFunc(st.Escalate, func(r Rung) bool {
+		return r.To != "" && st.risen(r, now) && p.Member(who, r.To)
+	})
 }
 
 // about decides on looking at, ending and replaying what a request led to.
 func (p *Policy) about(q Question) Decision {
 	r := q.Request
 	own := q.Who.ID == r.Who.ID
-	voter := slices.ContainsFunc(r.Stages, func(s Stage) bool { return p.Decides(q.Who, s) })
+	voter := false
+	for _, st := range r.Tally(q.Now).Stages {
+		_, _, sits := p.seat(q, st)
+		voter = voter || sits
+	}
 	ok := false
 	switch q.Do {
 	case See:
 		ok = own || voter || q.Who.Kind == Auditor
-	case Withdraw, GiveBack:
+	case Say:
+		ok = own || voter
+	case Withdraw, GiveBack, Extend, Accept:
 		ok = own
 	case Touch:
 		if ok = own; ok && !proven(q, Passkey, ceremony) {
-			return Decision{Verdict: Prove, Code: NeedTouch, Proof: Passkey, Why: "starting a session is a passkey signature"}
+			return Decision{Verdict: Prove, Code: NeedTouch, Proof: Passkey, Why: Says("starting a session is a passkey signature")}
 		}
 	case Revoke:
-		ok = voter
+		ok = voter || own
 	case Watch, Replay:
 		ok = own || q.Who.Kind == Auditor || voter && p.mayLook(q.Who, r)
 	}
 	if !ok {
 		return deny(ByPolicy, "this is not yours to %s", strings.ReplaceAll(string(q.Do), "-", " "))
 	}
-	return Decision{Verdict: Allow, Why: "you may"}
+	return Decision{Verdict: Allow, Why: Says("you may")}
 }
 
 // mayLook says whether a voter may see a recording: a customer only where no
@@ -114,7 +161,7 @@ func (p *Policy) vouch(q Question) Decision {
 	case q.Who.Kind != Executive || !q.Who.Admitted:
 		return deny(ByPolicy, "only an executive whose own passkey is pinned confirms keys")
 	case !proven(q, Passkey, ceremony):
-		return Decision{Verdict: Prove, Code: NeedTouch, Proof: Passkey, Why: "confirming a key is a passkey signature"}
+		return Decision{Verdict: Prove, Code: NeedTouch, Proof: Passkey, Why: Says("confirming a key is a passkey signature")}
 	}
-	return Decision{Verdict: Allow, Why: "you may confirm it"}
+	return Decision{Verdict: Allow, Why: Says("you may confirm it")}
 }

@@ -50,7 +50,7 @@ func testPolicy(t *testing.T) *Policy {
 		Rules: []Rule{
 			{Name: "prod", Position: "r.yaml:1:1", Actions: []Action{Shell, Exec}, Groups: []string{"engineers"}, Targets: []string{"db1.prod"},
 				Labels: map[string]string{"env": "prod"}, Reasons: []Reason{"outage", "planned"}, Limits: limits, Fresh: 15 * time.Minute,
-				Stages: []Stage{{Kind: ByExecutive, Group: "board", Count: 1, Expires: 12 * time.Hour}, {Kind: ByCustomer, Count: 1, Expires: 96 * time.Hour}}},
+				Stages: []Stage{{Kind: ByExecutive, Group: "board", Count: 1, Expires: 12 * time.Hour}, {Kind: ByCustomer, Count: 1, Expires: 96 * time.Hour, Step: 1}}},
 			{Name: "later", Actions: []Action{Shell}, Groups: []string{"engineers"}, Targets: []string{"db1.prod"}, Reasons: []Reason{"outage"}},
 			{Name: "other label", Actions: []Action{Forward}, Groups: []string{"engineers"}, Targets: []string{"db1.prod"}, Labels: map[string]string{"env": "test"}},
 			{Name: "office hours", Actions: []Action{Shell}, Groups: []string{"engineers"}, Targets: []string{"night.prod"}, Limits: limits,
@@ -193,7 +193,7 @@ func TestAccess(t *testing.T) {
 
 func check(t *testing.T, got Decision, want Verdict, code Code, why string) {
 	t.Helper()
-	if got.Verdict != want || got.Code != code || !strings.Contains(got.Why, why) {
+	if got.Verdict != want || got.Code != code || !strings.Contains(got.Why.String(), why) {
 		t.Errorf("got %v %q %q, want %v %q %q", got.Verdict, got.Code, got.Why, want, code, why)
 	}
 }
@@ -258,17 +258,17 @@ func TestCustomersAreAskedEvenIfTheRuleForgot(t *testing.T) {
 	p.Rules[0].Stages = nil
 	got := p.Decide(Question{Now: noon, Who: eng, Do: Shell, On: "db1.prod", Login: "support_nord"})
 	var kinds []StageKind
-	for _, s := range got.Stages {
+	for _, s := range got.Stages() {
 		kinds = append(kinds, s.Kind)
 	}
 	if !slices.Equal(kinds, []StageKind{ByExecutive, ByCustomer}) {
 		t.Errorf("got %v", kinds)
 	}
-	if !slices.Equal(got.Reasons, p.Rules[0].Reasons) {
-		t.Errorf("got reasons %v", got.Reasons)
+	if !slices.Equal(got.Reasons(), p.Rules[0].Reasons) {
+		t.Errorf("got reasons %v", got.Reasons())
 	}
-	if got := p.Decide(Question{Now: noon, Who: eng, Do: Shell, On: "box.test"}); !slices.Equal(got.Reasons, Reasons()) {
-		t.Errorf("a rule without reasons takes %v", got.Reasons)
+	if got := p.Decide(Question{Now: noon, Who: eng, Do: Shell, On: "box.test"}); !slices.Equal(got.Reasons(), Reasons()) {
+		t.Errorf("a rule without reasons takes %v", got.Reasons())
 	}
 }
 

@@ -18,7 +18,7 @@ func request() *Request {
 }
 
 func yes(by Principal, stage, minute int) Vote {
-	return Vote{By: by, Stage: stage, Verdict: Yes, At: at(minute), For: time.Hour}
+	return Vote{By: by, Stage: stage, Verdict: Yes, At: at(minute), Terms: Terms{For: time.Hour}}
 }
 
 func no(by Principal, stage, minute int) Vote {

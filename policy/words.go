@@ -40,6 +40,8 @@ const (
 	Passkey ProofKind = "passkey" // a WebAuthn assertion with user verification
 	SSHKey  ProofKind = "ssh-key"
 	Cookie  ProofKind = "session" // a signed-in portal session
+
+	Declared ProofKind = "declaration" // a signed declaration of confidentiality; For is its digest
 )
 
 // A Proof counts for one person and for the one thing it was given for.
@@ -60,21 +62,33 @@ const (
 	SFTPGet Action = "sftp-get"
 	SFTPPut Action = "sftp-put"
 	Forward Action = "forward"
+	HTTPGet Action = "http-read"  // safe methods: GET, HEAD, OPTIONS
+	HTTPPut Action = "http-write" // all others
 
 	Approve  Action = "approve"
 	Reject   Action = "reject"
-	See      Action = "see"      // look at a request
+	See      Action = "see"      // look at a request or a motion
+	Say      Action = "say"      // write into the thread of a request
 	Withdraw Action = "withdraw" // take one's own request back
+	Extend   Action = "extend"   // ask for more time under one's own grant
+	Accept   Action = "accept"   // promise what approvers asked for
 	GiveBack Action = "give-back"
 	Revoke   Action = "revoke"
 	Touch    Action = "touch" // start one's own session with a passkey
 	Watch    Action = "watch"
 	Replay   Action = "replay"
 	Vouch    Action = "vouch" // confirm the first key of another person
+
+	Propose Action = "propose" // make a motion
+	Sign    Action = "sign"    // say yes to a motion, with a passkey
+	Oppose  Action = "oppose"  // say no to a motion
+	End     Action = "end"     // end a motion that holds, or take one back
 )
 
 // OnTarget lists the actions that a rule can permit and a grant can hold.
-func OnTarget() []Action { return []Action{Shell, Exec, SFTPGet, SFTPPut, Forward} }
+func OnTarget() []Action {
+	return []Action{Shell, Exec, SFTPGet, SFTPPut, Forward, HTTPGet, HTTPPut}
+}
 
 // Customer is one whose data some targets hold. Who speaks for it is not here:
 // its reviewers are pinned in the ledger and change by its own vote.
@@ -88,7 +102,7 @@ type Customer struct {
 type Login struct {
 	Name     string // "support_{{customer}}" stands for one login per customer
 	One      bool   // reaches the one customer named in it; else all customers of the target
-	ReadOnly bool
+	ReadOnly bool   // the target itself lets it change nothing
 }
 
 // A Target is one machine or application behind a door.
@@ -96,7 +110,8 @@ type Target struct {
 	Name      string
 	Kind      string // "ssh" or "http"
 	Address   string // host:port
-	HostKey   string // SHA256:… of the pinned host key
+	HostKey   string // SHA256:… of the pinned host key; "" where HostCA is set, and for http
+	HostCA    string // SHA256:… of the key that signs the target's host certificates
 	Logins    []Login
 	Class     string // "" is production
 	Owner     string
@@ -116,7 +131,7 @@ func (t *Target) Production() bool {
 func (t *Target) Machine() string {
 	h := sha256.New()
 	h.Write([]byte("lockbox/machine/v1\x00"))
-	for _, s := range append([]string{t.Name, t.Kind, t.Address, t.HostKey, t.Class}, slices.Sorted(slices.Values(t.Customers))...) {
+	for _, s := range append([]string{t.Name, t.Kind, t.Address, t.HostKey, t.HostCA, t.Class}, slices.Sorted(slices.Values(t.Customers))...) {
 		fmt.Fprintf(h, "%d:%s", len(s), s)
 	}
 	return hex.EncodeToString(h.Sum(nil))
@@ -137,17 +152,29 @@ type StageKind string
 const (
 	ByExecutive StageKind = "executive"
 	ByCustomer  StageKind = "customer"
+	ByPeer      StageKind = "peer"  // a member of the group, of the staff, who is not the one who asks
+	ByOwner     StageKind = "owner" // the target's owner: that person, or a member of that group
+	BySelf      StageKind = "self"  // of motions only: the one who made it
 )
+
+// A Rung is one step of an escalation: what happens when a stage has waited so long.
+type Rung struct {
+	After  time.Duration `json:"after"`            // since the stage opened
+	Remind string        `json:"remind,omitempty"` // "all": everybody whom the stage asks is told again
+	To     string        `json:"to,omitempty"`     // a group whose members may decide from then on, being of the stage's kind
+	Of     int           `json:"of,omitempty"`     // people whom To added when the request was made
+}
 
 // A Stage is a part of an approval: so many votes from such people.
 type Stage struct {
 	Kind     StageKind     `json:"kind"`
-	Group    string        `json:"group,omitempty"`    // voters must be members; "" for all of that kind
+	Group    string        `json:"group,omitempty"`    // voters must be members; "" for all of that kind; of ByOwner the owner
 	Customer string        `json:"customer,omitempty"` // whose reviewers vote, for ByCustomer
 	Count    int           `json:"count"`              // votes to approve; at least 1
 	Of       int           `json:"of"`                 // people who could vote when the request was made
 	Expires  time.Duration `json:"expires"`            // from when the request was made
 	Step     int           `json:"step"`               // stages of one step are open together, once all earlier ones passed
+	Escalate []Rung        `json:"escalate,omitempty"` // in the order of After
 }
 
 // Limits bound what a rule gives.
@@ -169,6 +196,48 @@ type Hours struct {
 type Recording struct {
 	Input bool          // what is typed, never while the terminal does not echo
 	Keep  time.Duration // 0: for ever
+	SFTP  string        // "digest" (the default): paths, sizes and hashes; "full": contents too
+	HTTP  string        // "metadata" (the default); "full": bodies too
+}
+
+// Bounds are what a rule allows of an action besides its name. A door that
+// does not know how to keep one that is set refuses the action.
+type Bounds struct {
+	To   []string // host:port that direct-tcpip may reach on the target; of forward
+	SQL  *SQL     // of forward: the tunnel carries PostgreSQL, and its statements are recorded
+	HTTP *HTTP    // of http-read and http-write
+	SFTP *SFTP    // of sftp-get and sftp-put
+}
+
+// SQL is how a tunnelled PostgreSQL is read along.
+type SQL struct {
+	TargetTLS string // "require", "verify" or "off"
+}
+
+// HTTP bounds what reaches a web application.
+type HTTP struct {
+	Methods []string // none: every method of the action
+	Paths   []string // "/api/**"; none: every path
+	MaxBody int64    // bytes; 0: none is set
+	Rate    float64  // requests a second; 0: none is set
+}
+
+// SFTP bounds file transfers.
+type SFTP struct {
+	Paths   []string // "/srv/export/**"; none: every path
+	MaxFile int64    // bytes; 0: none is set
+}
+
+// A Declaration of confidentiality must be signed before somebody may ask.
+type Declaration struct {
+	Version string
+	Text    string
+}
+
+// Digest is hex SHA-256 over version and text: what is signed.
+func (d *Declaration) Digest() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "lockbox/declaration/v1\x00%d:%s%d:%s", len(d.Version), d.Version, len(d.Text), d.Text))
+	return hex.EncodeToString(sum[:])
 }
 
 // A Rule permits or forbids. The zero Rule matches nothing.
@@ -192,6 +261,7 @@ type Rule struct {
 	Limits  Limits
 	Fresh   time.Duration // how long one touch counts
 	Record  Recording
+	Bounds  Bounds
 }
 
 // A Policy is what the files under review say. The zero Policy denies everything.
@@ -202,6 +272,19 @@ type Policy struct {
 	Executives []string // fingerprints of the first executives' passkeys
 	Targets    map[string]*Target
 	Rules      []Rule
+
+	Activation  int          // executives who must sign a change in production; less than 2 is 2
+	Declaration *Declaration // nil: none is asked for
+
+	index *index // of Ready; nil: every rule is looked at
+}
+
+// Activators is how many executives must sign before a change counts.
+func (p *Policy) Activators() int {
+	if p == nil {
+		return 2
+	}
+	return max(2, p.Activation)
 }
 
 // Member says whether who is in the group, by the policy or by the identity provider.

@@ -90,14 +90,14 @@ func (p *Portal) askPage(x *exchange, target string, w typed) (askPage, error) {
 	}
 	_, d := p.entry(x, target, w)
 	if d.Verdict != policy.Ask {
-		return askPage{}, &approvals.Refusal{Code: d.Code, Why: d.Why}
+		return askPage{}, &approvals.Refusal{Code: d.Code, Why: d.Why.String()}
 	}
-	a := askPage{Target: target, Reasons: d.Reasons, Ticket: d.Ticket, Times: times(d.Limits), Typed: w}
+	a := askPage{Target: target, Reasons: d.Reasons(), Ticket: d.Ticket, Times: times(d.Limits), Typed: w}
 	if a.Typed.Minutes == 0 {
 		a.Typed.Minutes = int(d.Limits.Default.Minutes())
 	}
 	x.choices(&a, t)
-	for _, g := range d.Stages {
+	for _, g := range d.Stages() {
 		whose := x.whose(g)
 		if g.Kind == policy.ByCustomer && (a.Of != nil || len(a.Logins) > 1) {
 			whose = x.say.text("every customer whose data the login reaches")

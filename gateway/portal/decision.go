@@ -130,7 +130,7 @@ func (p *Portal) sheetOf(x *exchange) error {
 	if long == 0 {
 		long = v.Status.For
 	}
-	b, err := p.Desk.Prepare(x.r.Context(), x.who.Principal, x.code(), long)
+	b, err := p.Desk.Prepare(x.r.Context(), x.who.Principal, x.code(), policy.Terms{For: long})
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func (p *Portal) sheetOf(x *exchange) error {
 	return x.sign(sheet{
 		Head: x.say.text("Sign your approval"),
 		Lead: x.say.text("You approve: {who} may use {target} as {login} for {long}. Only the text below counts; read it, then sign it.",
-			"who", f.Who, "target", f.Target, "login", f.Login, "long", x.say.long(b.For)),
+			"who", f.Who, "target", f.Target, "login", f.Login, "long", x.say.long(b.Terms.For)),
 		Statement: b.Statement, domain: statement.ForApproval, Options: string(options), ID: b.Nonce,
 		To: "/" + x.r.URL.Path[1:2] + "/" + f.Code + "/vote", Back: x.pageOf(v.Request), Until: b.Until,
 	})

@@ -170,14 +170,14 @@ func (s *stage) matrix() []matrixRow {
 			return v.post("/c/"+code, "do", "reject")
 		}, [8]int{401, 403, 404, 403, 303, 404, 403, 403}},
 		{"vote with Ceo's ballot", "POST /a/{code}/vote", func(c cell, v *visitor) reply {
-			b, err := c.Desk().Prepare(s.t.Context(), s.Ceo.Principal, c.code(), 0)
+			b, err := c.Desk().Prepare(s.t.Context(), s.Ceo.Principal, c.code(), policy.Terms{})
 			must(s.t, err)
 			return v.json("/a/"+b.Request+"/vote", fmt.Sprintf(`{"id":%q,"credential":%s}`, b.Nonce, c.signature(statement.ForApproval, b.Statement)))
 		}, [8]int{401, 404, 404, 200, 404, 404, 404, 403}},
 		{"vote with Ann's ballot", "POST /c/{code}/vote", func(c cell, v *visitor) reply {
 			code := c.code()
 			must(s.t, s.World.Approve(s.t, s.Ceo, code))
-			b, err := c.Desk().Prepare(s.t.Context(), s.Ann.Principal, code, 0)
+			b, err := c.Desk().Prepare(s.t.Context(), s.Ann.Principal, code, policy.Terms{})
 			must(s.t, err)
 			return v.json("/c/"+code+"/vote", fmt.Sprintf(`{"id":%q,"credential":%s}`, b.Nonce, c.signature(statement.ForApproval, b.Statement)))
 		}, [8]int{401, 404, 404, 404, 200, 404, 404, 403}},

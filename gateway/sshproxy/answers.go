@@ -34,7 +34,7 @@ func (c *console) request(a args) (int, error) {
 	case answer.Grant != nil:
 		return 0, &approvals.Refusal{Code: policy.ByPolicy, Why: fmt.Sprintf(c.say.haveGrant, answer.Grant.ID, k.On)}
 	case answer.Verdict != policy.Ask:
-		return 0, &approvals.Refusal{Code: answer.Code, Why: answer.Why}
+		return 0, &approvals.Refusal{Code: answer.Code, Why: answer.Why.String()}
 	case a.flag["--reason"] == "" && c.s.terminal() != nil:
 		return c.form(k, answer)
 	}
@@ -74,10 +74,10 @@ func (c *console) submit(a args, k gateway.Knock, answer gateway.Answer) (int, e
 	}
 	switch {
 	case app.Need.Reason != "":
-	case len(answer.Reasons) == 1:
-		app.Need.Reason = answer.Reasons[0]
+	case len(answer.Reasons()) == 1:
+		app.Need.Reason = answer.Reasons()[0]
 	default:
-		return 0, usage(c.say.whichCode, answer.Reasons)
+		return 0, usage(c.say.whichCode, answer.Reasons())
 	}
 	if text := a.flag["--for"]; text != "" {
 		d, ok := parseLong(text)

@@ -91,7 +91,7 @@ func (w *way) ask(a gateway.Answer) *refusal {
 	if !w.tty {
 		return w.askPlain(a)
 	}
-	w.head(a.Login, a.Customers, a.Stages, "")
+	w.head(a.Login, a.Customers, a.Stages(), "")
 	if r := w.outcome(approvals.View{Request: a.Request, Status: a.Status}); r != nil {
 		w.line("%s %s", mark(*r), r.why)
 	} else {
@@ -122,11 +122,11 @@ func (w *way) ask(a gateway.Answer) *refusal {
 // fill asks for what a request needs, and whether to send it.
 func (f *form) fill(app *approvals.Application, a gateway.Answer) (send bool, err error) {
 	say := f.s.say()
-	if len(a.Reasons) == 1 {
-		app.Need.Reason = a.Reasons[0]
+	if len(a.Reasons()) == 1 {
+		app.Need.Reason = a.Reasons()[0]
 	} else if app.Need.Reason == "" {
 		var codes []string
-		for _, r := range a.Reasons {
+		for _, r := range a.Reasons() {
 			codes = append(codes, string(r))
 		}
 		code, err := f.choose(say.reasonCode, codes)
@@ -218,7 +218,7 @@ func parseLong(text string) (time.Duration, bool) {
 // askPlain is for who has no terminal: it submits what the variables say, if the
 // person asked to wait, and otherwise says how to ask.
 func (w *way) askPlain(a gateway.Answer) *refusal {
-	no := refusal{code: policy.NoGrant, exit: exitDenied, why: a.Why, next: fmt.Sprintf(w.say.howToAsk, w.aim()), target: w.knock.On, page: askPage(w.knock.On)}
+	no := refusal{code: policy.NoGrant, exit: exitDenied, why: a.Why.String(), next: fmt.Sprintf(w.say.howToAsk, w.aim()), target: w.knock.On, page: askPage(w.knock.On)}
 	if r := w.outcome(approvals.View{Request: a.Request, Status: a.Status}); r != nil {
 		no.code, no.why, no.request = r.code, r.why, r.request
 	}
@@ -233,11 +233,11 @@ func (w *way) askPlain(a gateway.Answer) *refusal {
 	if a.Ticket == "" {
 		app.Need.Ticket = w.s.option("TICKET")
 	}
-	if app.Need.Reason == "" && len(a.Reasons) == 1 {
-		app.Need.Reason = a.Reasons[0]
+	if app.Need.Reason == "" && len(a.Reasons()) == 1 {
+		app.Need.Reason = a.Reasons()[0]
 	}
 	if app.Need.Reason == "" {
-		no.code, no.why, no.next = policy.NoGrant, fmt.Sprintf(w.say.whichCode, a.Reasons), w.say.setCode
+		no.code, no.why, no.next = policy.NoGrant, fmt.Sprintf(w.say.whichCode, a.Reasons()), w.say.setCode
 		return &no
 	}
 	if text := w.s.option("FOR"); text != "" {

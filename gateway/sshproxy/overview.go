@@ -74,7 +74,7 @@ func (c *console) listing(p *policy.Policy, t *policy.Target) (listing, bool) {
 			}
 			at.Logins = append(at.Logins, listingLogin{l.Name, l.One, l.ReadOnly})
 			if at.Needs == nil {
-				at.Needs = d.Stages
+				at.Needs = d.Stages()
 			}
 			break
 		}

@@ -55,7 +55,7 @@ func (st *stay) may(ctx context.Context, do policy.Action) (policy.Decision, err
 	}
 	over, err := st.c.door.Desk.Ended(ctx, st.visit.Grant.ID)
 	if over.Why != "" {
-		d.Code, d.Why = over.Code, over.Why
+		d.Code, d.Why = over.Code, policy.Says("%s", over.Why)
 	}
 	return d, err
 }

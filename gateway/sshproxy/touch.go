@@ -29,7 +29,7 @@ func (w *way) prove(a gateway.Answer) *refusal {
 	if !w.patient {
 		return &refusal{
 			code: policy.NeedTouch, exit: exitPending, target: w.knock.On, request: code, page: "/t/" + code, retry: true,
-			why: a.Why, next: fmt.Sprintf(w.say.touchFirst, w.aim(), long(a.Fresh)),
+			why: a.Why.String(), next: fmt.Sprintf(w.say.touchFirst, w.aim(), long(a.Fresh)),
 		}
 	}
 	w.listen()

@@ -49,7 +49,7 @@ func (w *way) next(a gateway.Answer) *refusal {
 	case a.Verdict == policy.Ask:
 		return w.ask(a)
 	}
-	r := &refusal{code: a.Code, exit: status(a.Code), why: a.Why, target: w.knock.On}
+	r := &refusal{code: a.Code, exit: status(a.Code), why: a.Why.String(), target: w.knock.On}
 	switch {
 	case a.Code == policy.NoTarget:
 		r.next = w.say.listTargets

@@ -53,16 +53,16 @@ func (s *Source) run(t Test) Result {
 		if i == 0 || d.Verdict > best.Verdict || d.Verdict == best.Verdict && best.Rule == "" {
 			best = d
 		}
-		if d.Verdict == policy.Ask && t.Stages != nil && !slices.Equal(kinds(d.Stages), t.Stages) {
+		if d.Verdict == policy.Ask && t.Stages != nil && !slices.Equal(kinds(d.Stages()), t.Stages) {
 			other = d
 		}
 	}
-	res.Got, res.Stages, res.Why = best.Verdict.String(), kinds(best.Stages), best.Why
+	res.Got, res.Stages, res.Why = best.Verdict.String(), kinds(best.Stages()), best.Why.String()
 	switch {
 	case res.Got != t.Expect:
 		res.Why = fmt.Sprintf("expected %s, got %s: %s", t.Expect, res.Got, best.Why)
 	case other.Verdict == policy.Ask:
-		res.Stages = kinds(other.Stages)
+		res.Stages = kinds(other.Stages())
 		res.Why = fmt.Sprintf("expected the stages %v, got %v by rule %q", t.Stages, res.Stages, other.Rule)
 	default:
 		res.OK = true

@@ -12,8 +12,8 @@ import (
 func TestC05WhatIsNotKnownIsDenied(t *testing.T) {
 	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	good := policy.Question{Now: now, Who: policy.Principal{ID: "eng@x.eu", Kind: policy.Staff}, Do: policy.Shell, On: "db1.prod", Login: "deploy"}
-	if d := world.Policy("127.0.0.1:1", "").Decide(good); d.Verdict != policy.Ask || len(d.Stages) != 3 {
-		t.Fatalf("got %v with %d stages", d.Verdict, len(d.Stages))
+	if d := world.Policy("127.0.0.1:1", "").Decide(good); d.Verdict != policy.Ask || len(d.Stages()) != 3 {
+		t.Fatalf("got %v with %d stages", d.Verdict, len(d.Stages()))
 	}
 	for name, fn := range map[string]func(p *policy.Policy, q *policy.Question){
 		"nobody": func(_ *policy.Policy, q *policy.Question) { q.Who = policy.Principal{} }, "no kind": func(_ *policy.Policy, q *policy.Question) { q.Who.Kind = "" },
@@ -58,10 +58,10 @@ func TestC05NoRuleTakesTheHardCodedStagesAway(t *testing.T) {
 		fn(&p.Rules[0])
 		d := p.Decide(policy.Question{Now: time.Now(), Who: policy.Principal{ID: "eng@x.eu", Kind: policy.Staff}, Do: policy.Shell, On: "db1.prod", Login: "deploy"})
 		asked := map[string]int{}
-		for _, s := range d.Stages {
+		for _, s := range d.Stages() {
 			asked[string(s.Kind)+s.Customer]++
 		}
-		if asked["executive"] != 1 || asked["customernord"] != 1 || asked["customersyd"] != 1 || len(d.Stages) != 3 {
+		if asked["executive"] != 1 || asked["customernord"] != 1 || asked["customersyd"] != 1 || len(d.Stages()) != 3 {
 			t.Errorf("%s: asked are %v", name, asked)
 		}
 	}

@@ -24,7 +24,7 @@ func TestC25AClockThatGoesBackOpensNothing(t *testing.T) {
 		if _, err := n.Gateway.Enter(t.Context(), knock(w.Eng)); !errors.Is(err, ledger.ErrClock) {
 			t.Errorf("%s back: got %v, want %v", back, err, ledger.ErrClock)
 		}
-		_, err = n.Desk.Prepare(t.Context(), w.Ceo.Principal, w.Ask(t, w.Eng, "syd", time.Hour), 0)
+		_, err = n.Desk.Prepare(t.Context(), w.Ceo.Principal, w.Ask(t, w.Eng, "syd", time.Hour), policy.Terms{})
 		if !errors.Is(err, ledger.ErrClock) {
 			t.Errorf("%s back: a ballot is given: %v", back, err)
 		}
@@ -70,7 +70,7 @@ func TestC25TimesThatAreNoneAreRefused(t *testing.T) {
 	}
 	code := w.Ask(t, w.Eng, "nord", time.Hour)
 	for _, d := range []time.Duration{-1, 1, time.Hour + 1, math.MaxInt64, math.MinInt64} {
-		if b, err := w.Desk.Prepare(t.Context(), w.Ceo.Principal, code, d); err == nil {
+		if b, err := w.Desk.Prepare(t.Context(), w.Ceo.Principal, code, policy.Terms{For: d}); err == nil {
 			t.Errorf("a vote for %s is taken: %s", d, b.Statement)
 		}
 	}
@@ -184,7 +184,7 @@ func TestC29ARevocationOutlivesTheProcess(t *testing.T) {
 	if lets(t, n.Gateway, knock(w.Eng)) {
 		t.Error("a revoked grant lets in after a restart")
 	}
-	if _, err := n.Desk.Prepare(t.Context(), w.Ceo.Principal, code, 0); err == nil {
+	if _, err := n.Desk.Prepare(t.Context(), w.Ceo.Principal, code, policy.Terms{}); err == nil {
 		t.Error("a revoked request takes a vote again")
 	}
 	must(t, n.Ledger.View(t.Context(), func(tx *ledger.Tx) error {

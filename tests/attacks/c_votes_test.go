@@ -109,7 +109,7 @@ func TestC02WhatIsSignedIsWhatIsShown(t *testing.T) {
 	long := strings.Repeat("look at the queue ", 55) + "end"
 	v, err := ask(long, "INC-1", "db1.prod")
 	must(t, err)
-	b, err := w.Desk.Prepare(t.Context(), w.Ceo.Principal, v.Request.ID, 0)
+	b, err := w.Desk.Prepare(t.Context(), w.Ceo.Principal, v.Request.ID, policy.Terms{})
 	must(t, err)
 	said, err := statement.ParseApproval(b.Statement)
 	must(t, err)
@@ -130,11 +130,11 @@ func TestC03NobodyApprovesTheirOwn(t *testing.T) {
 		{ID: w.Eng.ID, Name: "Eng", Kind: policy.Executive, Groups: []string{"board"}},
 		{ID: w.Eng.ID, Name: "Eng", Kind: policy.Reviewer, Customer: "nord"},
 	} {
-		_, err := w.Desk.Prepare(t.Context(), disguise, code, 0)
+		_, err := w.Desk.Prepare(t.Context(), disguise, code, policy.Terms{})
 		wantNo(t, err, "own request")
 	}
 	q := policy.Request{ID: "X", At: time.Now(), Who: w.Eng.Principal, Stages: []policy.Stage{{Kind: policy.ByExecutive, Count: 1, Of: 2, Expires: time.Hour}}}
-	q.Votes = []policy.Vote{{By: w.Eng.Principal, At: time.Now(), Verdict: policy.Yes, For: time.Hour}}
+	q.Votes = []policy.Vote{{By: w.Eng.Principal, At: time.Now(), Verdict: policy.Yes, Terms: policy.Terms{For: time.Hour}}}
 	if s := q.Tally(time.Now()); s.Phase != policy.Pending || len(s.Stages[0].Yes) != 0 {
 		t.Errorf("a vote on one's own request counts: %s", s.Phase)
 	}
@@ -213,7 +213,7 @@ func TestC07ASignatureCountsOnce(t *testing.T) {
 	_, err = next.Desk.Approve(t.Context(), w.Ceo.Principal, b.Nonce, a)
 	wantNo(t, err, "used already")
 	other := w.Ask(t, w.Eng, "nord", 2*time.Hour)
-	fresh, err := w.Desk.Prepare(t.Context(), w.Ceo.Principal, other, 0)
+	fresh, err := w.Desk.Prepare(t.Context(), w.Ceo.Principal, other, policy.Terms{})
 	must(t, err)
 	_, err = w.Desk.Approve(t.Context(), w.Ceo.Principal, fresh.Nonce, a) // the old signature on a new ballot
 	wantNo(t, err, "does not hold")
@@ -255,15 +255,15 @@ func TestC09OnePersonCountsOnce(t *testing.T) {
 func TestC09TheTallyCountsPeopleNotVotes(t *testing.T) {
 	now := time.Now()
 	q := policy.Request{ID: "X", At: now, Who: policy.Principal{ID: "eng@x.eu"}, For: time.Hour, Stages: []policy.Stage{{Kind: policy.ByExecutive, Count: 2, Of: 3, Expires: time.Hour}}}
-	yes := policy.Vote{By: policy.Principal{ID: "ceo@x.eu"}, At: now, Verdict: policy.Yes, For: time.Hour}
+	yes := policy.Vote{By: policy.Principal{ID: "ceo@x.eu"}, At: now, Verdict: policy.Yes, Terms: policy.Terms{For: time.Hour}}
 	q.Votes = []policy.Vote{yes, yes, yes}
 	if s := q.Tally(now); s.Phase != policy.Pending || len(s.Stages[0].Yes) != 1 {
 		t.Errorf("one person three times: %s with %d", s.Phase, len(s.Stages[0].Yes))
 	}
 	for name, bad := range map[string]policy.Vote{
-		"of another stage":      {By: policy.Principal{ID: "cto@x.eu"}, At: now, Verdict: policy.Yes, For: time.Hour, Stage: 1},
-		"after the stage ended": {By: policy.Principal{ID: "cto@x.eu"}, At: now.Add(time.Hour), Verdict: policy.Yes, For: time.Hour},
-		"of no verdict":         {By: policy.Principal{ID: "cto@x.eu"}, At: now, For: time.Hour},
+		"of another stage":      {By: policy.Principal{ID: "cto@x.eu"}, At: now, Verdict: policy.Yes, Terms: policy.Terms{For: time.Hour}, Stage: 1},
+		"after the stage ended": {By: policy.Principal{ID: "cto@x.eu"}, At: now.Add(time.Hour), Verdict: policy.Yes, Terms: policy.Terms{For: time.Hour}},
+		"of no verdict":         {By: policy.Principal{ID: "cto@x.eu"}, At: now, Terms: policy.Terms{For: time.Hour}},
 		"spelt otherwise":       {By: policy.Principal{ID: "cto@x.eu"}, At: now, Verdict: "Approve", For: time.Hour},
 	} {
 		q.Votes = []policy.Vote{yes, bad}

@@ -51,7 +51,7 @@ func TestE01NothingButAnAssertionOfOnesOwnIsAStep(t *testing.T) {
 			return a
 		},
 	} {
-		b, err := w.Desk.Prepare(t.Context(), w.Ceo.Principal, code, 0)
+		b, err := w.Desk.Prepare(t.Context(), w.Ceo.Principal, code, policy.Terms{})
 		must(t, err)
 		if _, err := w.Desk.Approve(t.Context(), w.Ceo.Principal, b.Nonce, sign(b.Statement)); err == nil {
 			t.Fatalf("%s: the vote counts", name)

@@ -27,7 +27,7 @@ func reach(t *testing.T, w *world.World, who policy.Principal) map[string]func(c
 	ctx := t.Context()
 	return map[string]func(code, session string) error{
 		"see":     func(c, _ string) error { _, err := w.Desk.See(ctx, who, c); return err },
-		"ballot":  func(c, _ string) error { _, err := w.Desk.Prepare(ctx, who, c, 0); return err },
+		"ballot":  func(c, _ string) error { _, err := w.Desk.Prepare(ctx, who, c, policy.Terms{}); return err },
 		"reject":  func(c, _ string) error { _, err := w.Desk.Reject(ctx, who, c, "no"); return err },
 		"revoke":  func(c, _ string) error { return w.Desk.Revoke(ctx, who, c, "no") },
 		"return":  func(c, _ string) error { return w.Desk.GiveBack(ctx, who, c) },
@@ -114,7 +114,7 @@ func TestF01AStatementDoesNotCountOtherCustomersStages(t *testing.T) {
 	w := newWorld(t)
 	code := w.Ask(t, w.Eng, "", time.Hour)
 	must(t, w.Approve(t, w.Ceo, code))
-	b, err := w.Desk.Prepare(t.Context(), w.Bo.Principal, code, 0)
+	b, err := w.Desk.Prepare(t.Context(), w.Bo.Principal, code, policy.Terms{})
 	must(t, err)
 	if said, err := statement.ParseApproval(b.Statement); err != nil || strings.HasPrefix(said.Stage, "3") {
 		t.Errorf("syd signs stage %q: the second of three is another customer's", said.Stage)
@@ -125,7 +125,7 @@ func TestF03ACustomersYesCountsForItsOwnData(t *testing.T) {
 	w := newWorld(t)
 	code := w.Ask(t, w.Eng, "", time.Hour)
 	must(t, w.Approve(t, w.Ceo, code))
-	b, err := w.Desk.Prepare(t.Context(), w.Ann.Principal, code, 0)
+	b, err := w.Desk.Prepare(t.Context(), w.Ann.Principal, code, policy.Terms{})
 	must(t, err)
 	if strings.Contains(string(b.Statement), "syd") {
 		t.Errorf("nord is shown syd:\n%s", b.Statement)

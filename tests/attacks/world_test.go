@@ -130,7 +130,7 @@ func later(d time.Duration) func() time.Time {
 // ballot prepares a ballot and signs it.
 func ballot(t *testing.T, w *world.World, h *world.Human, code string) (approvals.Ballot, statement.Assertion) {
 	t.Helper()
-	b, err := w.Desk.Prepare(t.Context(), h.Principal, code, 0)
+	b, err := w.Desk.Prepare(t.Context(), h.Principal, code, policy.Terms{})
 	must(t, err)
 	return b, w.Sign(t, h, statement.ForApproval, b.Statement)
 }

@@ -139,7 +139,7 @@ func (w *World) Ask(t testing.TB, h *Human, customer string, long time.Duration)
 // Approve lets h sign and cast a vote.
 func (w *World) Approve(t testing.TB, h *Human, code string) error {
 	t.Helper()
-	b, err := w.Desk.Prepare(t.Context(), h.Principal, code, 0)
+	b, err := w.Desk.Prepare(t.Context(), h.Principal, code, policy.Terms{})
 	if err != nil {
 		return err
 	}

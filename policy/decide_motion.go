@@ -1,0 +1,118 @@
+package policy
+
+import "slices"
+
+// motion decides on making, signing, opposing, seeing and ending a motion.
+func (p *Policy) motion(q Question) Decision {
+	m := q.Motion
+	mine := q.Who.ID == m.By.ID
+	switch q.Do {
+	case See:
+		if mine || p.concerned(q.Who, m) || q.Who.Kind == Auditor {
+			return Decision{Verdict: Allow, Why: Says("you may")}
+		}
+		return deny(ByPolicy, "there is no such motion")
+	case Propose:
+		return p.propose(q)
+	case Sign, Oppose:
+		return p.sign(q)
+	case End:
+		return p.end(q)
+	}
+	return deny(ByPolicy, "nothing is known of %q for a motion", string(q.Do))
+}
+
+// concerned says whether a motion is the person's matter: they are among those
+// whose signatures it takes, or it is about them.
+func (p *Policy) concerned(who Principal, m *Motion) bool {
+	return p.Decides(who, m.Stage) || (m.Kind == ToAdmit || m.Kind == ToDismiss || m.Kind == ToDelegate) && m.About == who.ID
+}
+
+// propose decides whether a person may make such a motion. Its stage must be
+// the one that its kind takes: nobody makes their own quorum.
+func (p *Policy) propose(q Question) Decision {
+	m, who := q.Motion, q.Who
+	want := p.Takes(m)
+	switch {
+	case m.By.ID != who.ID:
+		return deny(ByPolicy, "a motion is made in one's own name")
+	case want.Kind == "" || m.Stage.Kind != want.Kind || m.Stage.Customer != want.Customer || m.Stage.Group != "" || m.Stage.Count < want.Count:
+		return deny(ByPolicy, "such a motion takes other signatures")
+	}
+	ok := false
+	switch m.Kind {
+	case ToAdmit, ToDismiss, ToSet, ToInstruct:
+		ok = p.Decides(who, want)
+	case ToActivate:
+		ok = who.Kind == Machine // the gateway itself, when it reads other files than are in force
+	case ToDelegate:
+		ok = who.Admitted && m.About != "" && m.About != who.ID && m.Key != "" && !m.Until.IsZero()
+	case ToDeclare:
+		ok = p.Declaration != nil && m.About == p.Declaration.Version
+	}
+	if !ok {
+		return deny(ByPolicy, "this is not yours to propose")
+	}
+	return Decision{Verdict: Allow, Why: Says("you may")}
+}
+
+// Takes is the least whose signatures a motion of its kind takes. The zero
+// Stage, which nobody fills, for a kind that is not known.
+func (p *Policy) Takes(m *Motion) Stage {
+	switch m.Kind {
+	case ToAdmit, ToDismiss:
+		if m.Customer != "" {
+			return Stage{Kind: ByCustomer, Customer: m.Customer, Count: 1}
+		}
+		return Stage{Kind: ByExecutive, Count: 2}
+	case ToActivate:
+		return Stage{Kind: ByExecutive, Count: p.Activators()}
+	case ToSet, ToInstruct:
+		if m.Customer != "" {
+			return Stage{Kind: ByCustomer, Customer: m.Customer, Count: 1}
+		}
+	case ToDelegate, ToDeclare:
+		return Stage{Kind: BySelf, Count: 1}
+	}
+	return Stage{}
+}
+
+// sign decides on a yes or no to a motion. A yes takes a passkey.
+func (p *Policy) sign(q Question) Decision {
+	m := q.Motion
+	s := m.Tally(q.Now)
+	switch {
+	case (m.Kind == ToAdmit || m.Kind == ToDismiss) && q.Who.ID == m.About:
+		return deny(ByPolicy, "nobody votes on themselves")
+	case m.Stage.Kind == BySelf && q.Who.ID != m.By.ID, m.Stage.Kind != BySelf && !p.Decides(q.Who, m.Stage):
+		return deny(ByPolicy, "you are not among those whose signatures this takes")
+	case s.Phase != Pending:
+		return deny(ByPolicy, "the motion is %s", string(s.Phase))
+	case slices.ContainsFunc(m.Votes, func(v Vote) bool { return v.isOf(q.Who.ID) }):
+		return deny(ByPolicy, "you have already answered")
+	}
+	if q.Do == Sign && !proven(q, Passkey, ceremony) {
+		return Decision{Verdict: Prove, Code: NeedTouch, Proof: Passkey, Why: Says("signing is a passkey signature")}
+	}
+	return Decision{Verdict: Allow, Why: Says("you may")}
+}
+
+// end decides on taking a motion back, or on ending what it made so. What was
+// signed to hold for ever (who is admitted, which policy) ends only by another motion.
+func (p *Policy) end(q Question) Decision {
+	m := q.Motion
+	s := m.Tally(q.Now)
+	ok := q.Who.ID == m.By.ID
+	switch {
+	case s.Phase == Approved && (m.Kind == ToInstruct || m.Kind == ToSet && m.Notice): // less consent ends by one reviewer's word
+		ok = p.Decides(q.Who, m.Stage)
+	case s.Phase == Approved && m.Kind != ToDelegate:
+		return deny(ByPolicy, "this ends only by another motion")
+	case s.Phase != Approved && s.Phase != Pending || !m.Ended.IsZero():
+		return deny(ByPolicy, "the motion is over")
+	}
+	if !ok {
+		return deny(ByPolicy, "this is not yours to end")
+	}
+	return Decision{Verdict: Allow, Why: Says("you may")}
+}
