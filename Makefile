@@ -1,7 +1,7 @@
 # Lockbox. `make run` to try it, `make test` to test it, `make help` for the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check format vet staticcheck layers vuln web bench fuzz shots clean
+.PHONY: help build run test check format vet staticcheck layers vuln web bench bench-policy fuzz shots clean
 
 ARGS     ?=      # for lockbox dev: make run ARGS="--http 127.0.0.1:9000"
 PKG      ?= ./... # for test and bench: make test PKG=./policy/...
@@ -13,7 +13,7 @@ player      := gateway/portal/static/player/asciinema-player.min.js
 code        := cmd gateway approvals recorder policy tests
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/  \1\t\2/p' Makefile | expand -t 14
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' Makefile | expand -t 16
 
 build: ## the program, as bin/lockbox
 	CGO_ENABLED=0 go build -trimpath -o bin/lockbox ./cmd/lockbox
@@ -54,6 +54,11 @@ $(player): gateway/portal/web/package-lock.json .ci/web
 
 bench: ## all benchmarks
 	go test -run '^$$' -bench . -benchmem $(PKG)
+
+bench-policy: ## decisions: with the index and without, and beside Cedar and OPA
+	go test -run '^$$' -bench 'Decide|Ready' -benchmem ./policy
+	@mkdir -p bin
+	cd tests/bench/policy && go run . -json $(CURDIR)/bin/bench-policy.json
 
 fuzz: ## every fuzz test for FUZZTIME
 	@.ci/fuzz $(FUZZTIME)

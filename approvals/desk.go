@@ -1,7 +1,6 @@
 package approvals
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -64,6 +63,16 @@ type row struct {
 	Votes     []policy.Vote `json:"votes,omitempty"`
 	Withdrawn time.Time     `json:"withdrawn,omitzero"`
 	Trail     []int64       `json:"trail,omitempty"` // events that tell what became of it, but for votes
+	Thread    []Remark      `json:"thread,omitempty"`
+	Told      []int         `json:"told,omitempty"`    // rungs of each stage's escalation that were written down
+	From      string        `json:"from,omitempty"`    // address of who asked
+	Accepted  acceptance    `json:"accepted,omitzero"` // of what the grant's approvers asked to be promised
+}
+
+// An acceptance is the requester's word, kept apart from the grant that says so.
+type acceptance struct {
+	At       time.Time `json:"at"`
+	Promises string    `json:"promises"` // hex SHA-256, see promised
 }
 
 func (r row) request() (*policy.Request, error) {
@@ -126,7 +135,7 @@ func ValidCode(s string) bool {
 
 const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-// newCode finds a short code that no request has had. Codes are not secret.
+// newCode finds a short code that no request and no motion has had. Codes are not secret.
 func newCode(tx *ledger.Tx) (string, error) {
 	for try := range 32 {
 		b := make([]byte, 4+try/8) // grows when the short ones run out
@@ -134,8 +143,16 @@ func newCode(tx *ledger.Tx) (string, error) {
 		for i := range b {
 			b[i] = crockford[b[i]%32]
 		}
-		if ok, err := tx.Get(requestKey(string(b)), new(json.RawMessage)); err != nil || !ok {
-			return string(b), err
+		taken := false
+		for _, key := range []string{requestKey(string(b)), "motion/" + string(b)} { // people type either
+			ok, err := tx.Get(key, new(json.RawMessage))
+			if err != nil {
+				return "", err
+			}
+			taken = taken || ok
+		}
+		if !taken {
+			return string(b), nil
 		}
 	}
 	return "", errors.New("find a free request code: too many tries")
@@ -150,146 +167,4 @@ func nonce() string {
 func digest(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
-}
-
-// A View is a request as it stands, for those who may see it.
-type View struct {
-	Request *policy.Request
-	Digest  string
-	Status  policy.Status
-	Grant   *policy.Grant // nil until approved
-	Thread  []Remark
-	Now     time.Time
-}
-
-func view(tx *ledger.Tx, get getter, code string) (View, error) {
-	r, q, err := load(get, code)
-	if err != nil {
-		return View{}, err
-	}
-	g, err := loadGrant(get, code)
-	return View{Request: q, Digest: r.digest(), Status: q.Tally(tx.Now()), Grant: g, Now: tx.Now()}, err
-}
-
-// See gives the request to those who may see it, and ErrUnknown to everybody else.
-func (d *Desk) See(ctx context.Context, who policy.Principal, code string) (v View, err error) {
-	if !ValidCode(code) {
-		return View{}, ErrUnknown
-	}
-	err = d.Ledger.View(ctx, func(tx *ledger.Tx) error {
-		v, err = d.SeeIn(tx, who, code)
-		return err
-	})
-	return v, err
-}
-
-// SeeIn is See within a transaction.
-func (d *Desk) SeeIn(tx *ledger.Tx, who policy.Principal, code string) (View, error) {
-	v, err := d.Whole(tx, who, code)
-	return v.For(who), err
-}
-
-// Whole is SeeIn with what concerns other customers: to decide on, never to show.
-func (d *Desk) Whole(tx *ledger.Tx, who policy.Principal, code string) (View, error) {
-	v, err := view(tx, tx.Get, code)
-	if err != nil {
-		return View{}, err
-	}
-	if d.Policy().Decide(policy.Question{Now: tx.Now(), Who: who, Do: policy.See, Request: v.Request}).Verdict != policy.Allow {
-		return View{}, ErrUnknown
-	}
-	return v, nil
-}
-
-// For is what who may see of a request that they may see: a reviewer gets
-// nothing of another customer, not even that there is one. It is for showing.
-func (v View) For(who policy.Principal) View {
-	if who.Kind != policy.Reviewer || v.Request == nil {
-		return v
-	}
-	q := *v.Request
-	q.Stages, q.Votes, q.Customers = nil, nil, []string{who.Customer}
-	v.Status.Stages = nil
-	for i, st := range v.Request.Tally(v.Now).Stages {
-		if st.Kind == policy.ByCustomer && st.Customer != who.Customer {
-			continue
-		}
-		for _, b := range v.Request.Votes {
-			if b.Stage == i {
-				if b.Stage = len(q.Stages); b.By.ID != who.ID {
-					b.Statement, b.Assertion = nil, nil // it says whose data else is concerned
-				}
-				q.Votes = append(q.Votes, b)
-			}
-		}
-		q.Stages = append(q.Stages, st.Stage)
-		v.Status.Stages = append(v.Status.Stages, st)
-	}
-	v.Request = &q
-	if v.Grant != nil {
-		g := *v.Grant
-		g.Customers = q.Customers
-		v.Grant = &g
-	}
-	return v
-}
-
-// Inbox lists the open requests and grants that who may see.
-func (d *Desk) Inbox(ctx context.Context, who policy.Principal) (open []View, err error) {
-	err = d.Ledger.View(ctx, func(tx *ledger.Tx) error {
-		return d.eachLive(tx, "", func(code string) error {
-			v, err := view(tx, tx.Get, code)
-			if err != nil {
-				return err
-			}
-			if d.Policy().Decide(policy.Question{Now: tx.Now(), Who: who, Do: policy.See, Request: v.Request}).Verdict == policy.Allow {
-				open = append(open, v.For(who))
-			}
-			return nil
-		})
-	})
-	return open, err
-}
-
-// Mine lists the open requests and grants of one person.
-func (d *Desk) Mine(ctx context.Context, person string) (open []View, err error) {
-	err = d.Ledger.View(ctx, func(tx *ledger.Tx) error {
-		open, err = d.MineIn(tx, person)
-		return err
-	})
-	return open, err
-}
-
-// MineIn is Mine within a transaction.
-func (d *Desk) MineIn(tx *ledger.Tx, person string) (open []View, err error) {
-	err = d.eachLive(tx, person, func(code string) error {
-		v, err := view(tx, tx.Get, code)
-		open = append(open, v)
-		return err
-	})
-	return open, err
-}
-
-// eachLive calls fn for every code whose request or grant has not ended, of one person or ("") of all.
-func (d *Desk) eachLive(tx *ledger.Tx, person string, fn func(code string) error) error {
-	prefix := "live/"
-	if person != "" {
-		prefix = liveKey(person, "")
-	}
-	var codes []string
-	err := tx.Scan(prefix, func(_ string, raw json.RawMessage) (bool, error) {
-		var code string
-		err := json.Unmarshal(raw, &code)
-		codes = append(codes, code)
-		return true, err
-	})
-	if err != nil {
-		return fmt.Errorf("list open requests: %w", err)
-	}
-	for _, code := range codes {
-		if err := fn(code); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -17,6 +17,7 @@ func wantRefusal(t *testing.T, err error, why string) {
 }
 
 func TestTwoSignaturesMakeAGrant(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	code := w.submit(t)
 	if err := w.approve(t, w.ceo, code, 30*time.Minute); err != nil {
@@ -39,6 +40,7 @@ func TestTwoSignaturesMakeAGrant(t *testing.T) {
 }
 
 func TestASubmissionIsRefusedWithWhatToDo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, c := range []struct {
 		rule   string
@@ -52,7 +54,7 @@ func TestASubmissionIsRefusedWithWhatToDo(t *testing.T) {
 		{"a CPR number", func(a *Application) { a.Need.Text = "look at 010203-1234 please" }, "CPR"},
 		{"a password", func(a *Application) { a.Need.Text = "login with password=hunter22" }, "password"},
 		{"a key", func(a *Application) { a.Need.Text = "use -----BEGIN OPENSSH" }, "password, key"},
-		{"another reason", func(a *Application) { a.Need.Reason = "curious" }, "only for [outage]"},
+		{"another reason", func(a *Application) { a.Need.Reason = "curious" }, "for other reasons"},
 		{"no reason", func(a *Application) { a.Need.Reason = "" }, "reason code"},
 		{"no ticket", func(a *Application) { a.Need.Ticket = "" }, "ticket is needed"},
 		{"half a ticket", func(a *Application) { a.Need.Ticket = "INC-1x" }, "ticket is needed"},
@@ -77,6 +79,7 @@ func TestASubmissionIsRefusedWithWhatToDo(t *testing.T) {
 }
 
 func TestIdenticalRequestsAreOne(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	first := w.submit(t)
 	if again := w.submit(t); again != first {

@@ -2,9 +2,7 @@ package approvals
 
 import (
 	"context"
-	"encoding/json"
 	"strconv"
-	"time"
 
 	"lockbox/policy"
 	"lockbox/policy/statement"
@@ -44,14 +42,75 @@ func (d *Desk) revoke(ctx context.Context, who policy.Principal, code string, do
 			return refuse("request %s has no grant to end", code)
 		}
 		if over := g.Over(tx.Now()); over != "" {
+			_, next, err := d.Extension(tx, code)
+			switch {
+			case err != nil:
+				return err
+			case next != nil && next.Over(tx.Now()) == "":
+				return refuse("grant %s went on as %s; end that one (`give-back %s`)", code, next.ID, next.ID)
+			}
 			return refuse("there is nothing to end: %s", over)
 		}
-		g.Revoked, g.RevokedBy, g.RevokedWhy = tx.Now(), who.ID, why
-		if err := tx.Put(grantKey(code), *g); err != nil {
+		return d.endChain(tx, g, who.ID, why)
+	})
+}
+
+// endChain ends a grant, those it goes on from and that go on from it, and what
+// asks for more time: nobody goes on under what somebody wanted to end.
+func (d *Desk) endChain(tx *ledger.Tx, g *policy.Grant, by, why string) error {
+	for g != nil && g.Extends != "" { // back to the first that is still in force
+		old, err := loadGrant(tx.Get, g.Extends)
+		if err != nil {
 			return err
 		}
-		return d.close(tx, q, "grant.revoked", who.ID, why)
-	})
+		if old == nil || old.Over(tx.Now()) != "" {
+			break
+		}
+		g = old
+	}
+	for g != nil {
+		pending, next, err := d.Extension(tx, g.ID)
+		if err != nil {
+			return err
+		}
+		if err := d.end(tx, g, by, why); err != nil {
+			return err
+		}
+		if pending != nil {
+			return d.void(tx, pending.ID)
+		}
+		g = next
+	}
+	return nil
+}
+
+// end revokes one grant that is in force.
+func (d *Desk) end(tx *ledger.Tx, g *policy.Grant, by, why string) error {
+	if g.Over(tx.Now()) != "" {
+		return nil
+	}
+	g.Revoked, g.RevokedBy, g.RevokedWhy = tx.Now(), by, why
+	if err := tx.Put(grantKey(g.ID), *g); err != nil {
+		return err
+	}
+	_, q, err := load(tx.Get, g.ID)
+	if err != nil {
+		return err
+	}
+	return d.close(tx, q, "grant.revoked", by, why)
+}
+
+// void takes back a request for more time under a grant that was revoked.
+func (d *Desk) void(tx *ledger.Tx, code string) error {
+	r, q, err := load(tx.Get, code)
+	if err != nil {
+		return err
+	}
+	r.Withdrawn = tx.Now()
+	if err := tx.Put(requestKey(code), r); err != nil {
+		return err
+	}
+	return d.close(tx, q, "request.void", "lockbox", "the grant was revoked")
 }
 
 // change loads a request, asks whether who may do that to it, and does it.
@@ -64,7 +123,10 @@ func (d *Desk) change(ctx context.Context, who policy.Principal, code string, do
 		if err != nil {
 			return err
 		}
-		ask := policy.Question{Now: tx.Now(), Who: who, Do: policy.See, Request: q}
+		ask, err := d.Question(tx, who, policy.See, q)
+		if err != nil {
+			return err
+		}
 		if d.Policy().Decide(ask).Verdict != policy.Allow {
 			return ErrUnknown
 		}
@@ -92,7 +154,7 @@ func (d *Desk) close(tx *ledger.Tx, q *policy.Request, kind, actor, why string) 
 		return err
 	}
 	e := ledger.Event{
-		Kind: kind, Actor: actor, Subjects: append([]string{q.ID, q.Target}, q.Customers...), Private: map[string]string{"why": why},
+		Kind: kind, Actor: actor, Subjects: about(q), Private: map[string]string{"why": why},
 	}
 	if g != nil {
 		e.Detail = map[string]string{"sessions": strconv.Itoa(g.Sessions)}
@@ -106,93 +168,6 @@ func (d *Desk) close(tx *ledger.Tx, q *policy.Request, kind, actor, why string) 
 		return err
 	}
 	return tx.Delete(liveKey(q.Who.ID, q.ID))
-}
-
-// Sweep writes down the ends that time brings: requests nobody answered,
-// grants whose time is up, statements nobody signed. Nothing rests on it: what
-// is over is over before.
-func (d *Desk) Sweep(ctx context.Context) error {
-	if err := d.sweepUnsigned(ctx); err != nil {
-		return err
-	}
-	type end struct{ code, kind string }
-	var ends []end
-	err := d.Ledger.View(ctx, func(tx *ledger.Tx) error {
-		return d.eachLive(tx, "", func(code string) error {
-			v, err := view(tx, tx.Get, code)
-			switch {
-			case err != nil:
-				return err
-			case v.Grant != nil && v.Grant.Over(tx.Now()) != "":
-				ends = append(ends, end{code, "grant.ended"})
-			case v.Grant == nil && v.Status.Phase != policy.Pending:
-				ends = append(ends, end{code, "request." + string(v.Status.Phase)})
-			}
-			return nil
-		})
-	})
-	for _, e := range ends {
-		if err != nil {
-			break
-		}
-		err = d.Ledger.Update(ctx, func(tx *ledger.Tx) error {
-			_, q, err := load(tx.Get, e.code)
-			if err != nil {
-				return err
-			}
-			if ok, err := tx.Get(liveKey(q.Who.ID, e.code), new(json.RawMessage)); err != nil || !ok {
-				return err // somebody else was faster
-			}
-			return d.close(tx, q, e.kind, "lockbox", "")
-		})
-	}
-	return err
-}
-
-// sweepUnsigned forgets ballots and touches that were shown and never signed.
-func (d *Desk) sweepUnsigned(ctx context.Context) error {
-	return d.Ledger.Update(ctx, func(tx *ledger.Tx) error {
-		var keys []string
-		for _, prefix := range []string{ballotKey(""), touchKey("")} {
-			err := tx.Scan(prefix, func(key string, raw json.RawMessage) (bool, error) {
-				var shown struct{ Until time.Time }
-				err := json.Unmarshal(raw, &shown)
-				if !tx.Now().Before(shown.Until) {
-					keys = append(keys, key)
-				}
-				return true, err
-			})
-			if err != nil {
-				return err
-			}
-		}
-		for _, key := range keys {
-			if err := tx.Delete(key); err != nil {
-				return err
-			}
-		}
-		if len(keys) == 0 {
-			return nil
-		}
-		_, err := tx.Append(ledger.Event{Kind: "statement.lapsed", Actor: "lockbox", Detail: map[string]string{"count": strconv.Itoa(len(keys))}})
-		return err
-	})
-}
-
-// SweepEvery sweeps until ctx is done. report hears of what goes wrong.
-func (d *Desk) SweepEvery(ctx context.Context, every time.Duration, report func(error)) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := d.Sweep(ctx); err != nil && ctx.Err() == nil {
-			report(err)
-		}
-	}
 }
 
 // Ended says why a grant gives nothing any more; a zero Refusal while it does.

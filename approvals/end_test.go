@@ -10,6 +10,7 @@ import (
 )
 
 func TestTimeEndsRequestsAndGrants(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	pending := w.submit(t)
 	w.later(13 * time.Hour)
@@ -34,6 +35,7 @@ func TestTimeEndsRequestsAndGrants(t *testing.T) {
 }
 
 func TestWhoEndsAGrant(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	code := w.granted(t)
 	for _, h := range []*human{w.mate, w.bo} {
@@ -63,6 +65,7 @@ func TestWhoEndsAGrant(t *testing.T) {
 }
 
 func TestACustomerSeesNothingOfAnother(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a := app()
 	a.Login = "deploy"
@@ -103,6 +106,7 @@ func TestACustomerSeesNothingOfAnother(t *testing.T) {
 }
 
 func TestFollowTellsEveryChange(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	code := w.submit(t)
 	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)

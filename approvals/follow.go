@@ -60,6 +60,9 @@ func (v View) next() time.Time {
 		if v.Grant.Over(v.Now) != "" {
 			return time.Time{}
 		}
+		if v.Now.Before(v.Grant.NotBefore) && v.Grant.NotBefore.Before(v.Grant.Until()) {
+			return v.Grant.NotBefore
+		}
 		return v.Grant.Until()
 	}
 	var at time.Time

@@ -3,11 +3,9 @@ package approvals
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"lockbox/policy"
 	"lockbox/policy/statement"
-	"lockbox/recorder/ledger"
 )
 
 // Case is a request as it was made, with the votes on it: what anybody needs
@@ -22,7 +20,13 @@ type Trust struct {
 	Log    string
 	Party  statement.Party
 	Key    func(fingerprint string) (k statement.Key, of string, err error)
-	Pinned func(s policy.Stage, fingerprint string) (bool, error)
+	Pinned func(s policy.Stage, fingerprint string, seq int64) (bool, error) // when event seq was written
+	// Delegation gives the motion that made a vote a deputy's, its signatures
+	// proven, in force when the vote was cast. Nil: no deputy counts.
+	Delegation func(v policy.Vote) (*policy.Motion, error)
+	// Stands gives the customer's motion that a vote on the request stands by,
+	// its signatures and its use for that request proven. Nil: none does.
+	Stands func(v policy.Vote, q *policy.Request) (*policy.Motion, error)
 }
 
 // Holding verifies every vote to approve and returns the request with those
@@ -55,6 +59,9 @@ const (
 // request, stage, person and window; its assertion signs that statement; its
 // key is the person's and pinned.
 func (t Trust) vote(q *policy.Request, digest string, v policy.Vote) error {
+	if v.Standing != "" {
+		return t.standing(q, v)
+	}
 	if err := t.scope(q, digest, v); err != nil {
 		return err
 	}
@@ -67,7 +74,9 @@ func (t Trust) vote(q *policy.Request, digest string, v policy.Vote) error {
 // scope says whether the statement is the one that v must have signed.
 func (t Trust) scope(q *policy.Request, digest string, v policy.Vote) error {
 	said, err := statement.ParseApproval(v.Statement)
-	if err == nil && said != (&Desk{Log: t.Log}).approval(q, digest, v.By, Ballot{Nonce: said.Nonce, Stage: v.Stage, Terms: v.Terms}) {
+	if err == nil && said != (&Desk{Log: t.Log}).approval(q, digest, v.By, Ballot{
+		Nonce: said.Nonce, Stage: v.Stage, Terms: v.Terms, Behalf: v.Behalf, Delegation: v.Delegation,
+	}) {
 		err = errors.New("the statement is about something else than this request")
 	}
 	if err == nil && (v.Stage < 0 || v.Stage >= len(q.Stages)) {
@@ -109,89 +118,59 @@ func (t Trust) pinned(q *policy.Request, v policy.Vote) error {
 	if of != v.By.ID || key.Fingerprint() != v.Key {
 		return fail("the passkey is not that person's")
 	}
-	ok, err := t.Pinned(s, v.Key)
+	if v.Behalf != "" || v.Delegation != "" {
+		return t.deputy(q, s, v)
+	}
+	ok, err := t.Pinned(s, v.Key, v.Seq)
 	switch {
 	case err != nil:
 		return fail(err.Error())
 	case !ok:
 		return fail("the passkey is not one that was pinned for this stage")
-	case s.Kind == policy.ByExecutive && v.By.Kind != policy.Executive,
-		s.Kind == policy.ByCustomer && (v.By.Kind != policy.Reviewer || v.By.Customer != s.Customer):
+	case !asks(s, v.By):
 		return fail("the person is not one whom the stage asks")
 	}
 	return nil
 }
 
-// Standing proves that the grant with this code rests on valid votes: every
-// row is the one that the log committed to, every vote's signature holds over
-// the request as it was made, those who voted could vote, and the grant is no
-// wider than what they signed. Nil means that it does. now is the time of tx.
-func (d *Desk) Standing(tx *ledger.Tx, code string) (*policy.Grant, error) {
-	r, made, err := load(tx.Verified, code)
-	if err != nil {
-		return nil, err
+// asks says whether a person is of the kind that a stage asks.
+func asks(s policy.Stage, who policy.Principal) bool {
+	switch s.Kind {
+	case policy.ByExecutive:
+		return who.Kind == policy.Executive
+	case policy.ByCustomer:
+		return who.Kind == policy.Reviewer && who.Customer == s.Customer
+	case policy.ByPeer, policy.ByOwner:
+		return who.Kind == policy.Staff || who.Kind == policy.Executive
 	}
-	g, err := loadGrant(tx.Verified, code)
-	if err != nil {
-		return nil, err
-	}
-	if g == nil {
-		return nil, fmt.Errorf("request %s has no grant", code)
-	}
-	q, broken, err := Case{Body: r.Body, Votes: r.Votes}.Holding(Trust{
-		Log: d.Log, Party: d.Party,
-		Key:    func(f string) (statement.Key, string, error) { return d.People.Passkey(tx, f) },
-		Pinned: func(s policy.Stage, f string) (bool, error) { return d.People.Pinned(tx, s, f) },
-	})
-	if err != nil {
-		return nil, err
-	}
-	q.Withdrawn = made.Withdrawn
-	q.Votes = slices.DeleteFunc(q.Votes, func(v policy.Vote) bool { // who may not vote any more does not count
-		return v.Verdict == policy.Yes && !d.Policy().Decides(v.By, q.Stages[v.Stage])
-	})
-	return g, errors.Join(append(broken, supports(q, g))...)
+	return false
 }
 
-// supports says whether the votes that hold give what the grant gives.
-func supports(q *policy.Request, g *policy.Grant) error {
-	s := q.Tally(g.Made)
+// deputy says whether a delegation made the vote: it was in force when the vote
+// was cast, covers the request, and names the key that signed.
+func (t Trust) deputy(q *policy.Request, s policy.Stage, v policy.Vote) error {
+	fail := func(format string, args ...any) error {
+		return &statement.StepError{Step: StepPinned, Name: "pinned key", Err: fmt.Errorf(format, args...)}
+	}
+	if t.Delegation == nil {
+		return fail("delegation %s cannot be verified here", v.Delegation)
+	}
+	m, err := t.Delegation(v)
 	switch {
-	case s.Phase != policy.Approved:
-		return fmt.Errorf("grant %s rests on a request that is %s", g.ID, s.Phase)
-	case g.ID != q.ID || g.Who.ID != q.Who.ID || g.Target != q.Target || g.Login != q.Login || g.Reason != q.Need.Reason || g.Machine != q.Machine:
-		return fmt.Errorf("grant %s is not the one that was asked for", g.ID)
-	case g.For > s.For || !g.Activated.IsZero() && g.NotAfter.Sub(g.Activated) > s.For || g.ActivateBefore.Sub(g.Made) > q.ActivateWithin:
-		return fmt.Errorf("grant %s is longer than what was approved", g.ID)
-	case !g.Activated.IsZero() && (g.Activated.Before(g.Made) || !g.Activated.Before(g.ActivateBefore)):
-		return fmt.Errorf("grant %s was not started in its time", g.ID)
-	case !asksAll(q):
-		return fmt.Errorf("request %s did not ask every customer that it concerns", q.ID)
-	case !subset(g.Actions, q.Actions) || !subset(g.Customers, q.Customers):
-		return fmt.Errorf("grant %s is wider than what was approved", g.ID)
+	case err != nil:
+		return fail("delegation %s: %v", v.Delegation, err)
+	case m == nil || m.ID != v.Delegation || m.Kind != policy.ToDelegate || m.By.ID != v.Behalf || m.About != v.By.ID:
+		return fail("motion %s does not make %s the deputy of %s", v.Delegation, v.By.ID, v.Behalf)
+	case m.Key == "" || m.Key != v.Key:
+		return fail("delegation %s is to another passkey", m.ID)
+	case !m.Holds(v.At):
+		return fail("delegation %s was not in force when the vote was cast", m.ID)
+	case !m.Scope.Covers(q):
+		return fail("delegation %s does not cover the request", m.ID)
+	case m.By.ID == m.About || q.Who.ID == m.By.ID || q.Who.ID == v.By.ID || q.Who.Vouched == m.By.ID:
+		return fail("nobody decides on their own request, not by a deputy either")
+	case !asks(s, m.By):
+		return fail("%s is not one whom the stage asks", m.By.ID)
 	}
 	return nil
-}
-
-// asksAll says whether every customer concerned has a stage of its own.
-func asksAll(q *policy.Request) bool {
-	return !slices.ContainsFunc(q.Customers, func(c string) bool {
-		return !slices.ContainsFunc(q.Stages, func(s policy.Stage) bool {
-			return s.Kind == policy.ByCustomer && s.Customer == c && s.Count >= 1
-		})
-	})
-}
-
-func subset[T comparable](part, whole []T) bool {
-	return !slices.ContainsFunc(part, func(x T) bool { return !slices.Contains(whole, x) })
-}
-
-// Activate counts a session of the grant, and starts its clock at the first, in
-// the transaction that opens it.
-func (d *Desk) Activate(tx *ledger.Tx, g *policy.Grant) error {
-	if g.Activated.IsZero() {
-		g.Activated, g.NotAfter = tx.Now(), tx.Now().Add(g.For)
-	}
-	g.Sessions++
-	return tx.Put(grantKey(g.ID), *g)
 }

@@ -155,6 +155,7 @@ func TestAGrantWithoutValidVotesOpensNothing(t *testing.T) {
 		{"no request at all", func(_ *testing.T, _ *world, tx *ledger.Tx, code string) error { return tx.Delete(requestKey(code)) }},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			code := w.granted(t)
 			if _, err := w.standing(t, code); err != nil {
@@ -169,6 +170,7 @@ func TestAGrantWithoutValidVotesOpensNothing(t *testing.T) {
 }
 
 func TestWhoMayNotVoteAnyMoreDoesNotCount(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.policy.Rules[0].Stages = []policy.Stage{{Kind: policy.ByExecutive, Group: "board", Count: 1, Expires: time.Hour}}
 	w.policy.Groups["board"] = []string{w.ceo.ID}
@@ -187,6 +189,7 @@ func TestWhoMayNotVoteAnyMoreDoesNotCount(t *testing.T) {
 // TestEveryByteOfTheStoreIsProven flips a bit in every value of the store: the
 // grant then stands as it did, or not at all.
 func TestEveryByteOfTheStoreIsProven(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	code := w.granted(t)
 	want, err := w.standing(t, code)

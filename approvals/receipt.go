@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"lockbox/approvals/charter"
 	"lockbox/policy"
 	"lockbox/policy/statement"
 	"lockbox/recorder"
@@ -25,12 +26,16 @@ type Receipt struct {
 	Votes  []ledger.Inclusion `json:"votes"`  // the leaf of each vote, in the order of Case.Votes
 	Trail  []ledger.Inclusion `json:"trail"`  // the leaves that tell what became of the request
 	Stays  []Stay             `json:"sessions,omitempty"`
+
+	Charter *charter.Evidence  `json:"charter,omitempty"` // what votes of deputies, of instructions and by admitted passkeys rest on
+	Motions []ledger.Inclusion `json:"motions,omitempty"` // the leaves of each vote of its cases, and of their passing, in their order
 }
 
 // A Stay is one session under the grant.
 type Stay struct {
 	Session recorder.Session  `json:"session"`
 	Open    ledger.Inclusion  `json:"open"`
+	Next    *ledger.Inclusion `json:"next,omitempty"`  // where it went on under the grant that extends this one
 	Close   *ledger.Inclusion `json:"close,omitempty"` // nil while it lasts
 }
 
@@ -42,7 +47,7 @@ func (d *Desk) Receipt(ctx context.Context, who policy.Principal, code string) (
 		return Receipt{}, err
 	}
 	out := Receipt{Format: receiptV1, Keys: map[string][]byte{}, KeyOf: map[string]string{}}
-	var trail []int64
+	var votes, trail, motions []int64
 	err := d.Ledger.View(ctx, func(tx *ledger.Tx) error {
 		r, q, err := load(tx.Get, code)
 		if err != nil {
@@ -52,37 +57,54 @@ func (d *Desk) Receipt(ctx context.Context, who policy.Principal, code string) (
 			return ErrUnknown // it would tell one customer of another
 		}
 		out.Case, trail = Case{Body: r.Body, Votes: r.Votes}, r.Trail
-		for _, v := range r.Votes {
-			if v.Verdict != policy.Yes {
-				continue
-			}
-			k, of, err := d.People.Passkey(tx, v.Key)
-			if err != nil {
-				return err
-			}
-			out.Keys[v.Key], out.KeyOf[v.Key] = k.PKIX(), of
+		if err := d.keys(tx, r.Votes, &out); err != nil {
+			return err
+		}
+		if out.Charter, motions, err = d.evidence(tx, q, r.Votes); err != nil {
+			return err
 		}
 		out.Grant, err = loadGrant(tx.Get, code)
 		return err
 	})
+	for _, v := range out.Case.Votes {
+		votes = append(votes, v.Seq)
+	}
+	for _, part := range []struct {
+		seqs []int64
+		into *[]ledger.Inclusion
+	}{{votes, &out.Votes}, {trail, &out.Trail}, {motions, &out.Motions}} {
+		for _, seq := range part.seqs {
+			if err != nil {
+				return Receipt{}, err
+			}
+			var in ledger.Inclusion
+			in, err = d.Ledger.Proof(ctx, seq)
+			*part.into = append(*part.into, in)
+		}
+	}
 	if err != nil {
 		return Receipt{}, err
 	}
-	for _, v := range out.Case.Votes {
-		in, err := d.Ledger.Proof(ctx, v.Seq)
-		if err != nil {
-			return Receipt{}, err
-		}
-		out.Votes = append(out.Votes, in)
-	}
-	for _, seq := range trail {
-		in, err := d.Ledger.Proof(ctx, seq)
-		if err != nil {
-			return Receipt{}, err
-		}
-		out.Trail = append(out.Trail, in)
-	}
 	return out, nil
+}
+
+// keys adds the passkeys that signed.
+func (d *Desk) keys(tx *ledger.Tx, votes []policy.Vote, out *Receipt) error {
+	find := d.People.Passkey
+	if past, ok := d.People.(charter.Memory); ok {
+		find = past.Holder // they have signed, whatever became of them since
+	}
+	for _, v := range votes {
+		if v.Verdict != policy.Yes || v.Standing != "" {
+			continue
+		}
+		k, of, err := find(tx, v.Key)
+		if err != nil {
+			return err
+		}
+		out.Keys[v.Key], out.KeyOf[v.Key] = k.PKIX(), of
+	}
+	return nil
 }
 
 // Pinned is what a verifier holds already: it never comes from the receipt.
@@ -100,6 +122,8 @@ func (p Pinned) pinned(s policy.Stage, fingerprint string) (bool, error) {
 		return slices.Contains(p.Executives, fingerprint), nil
 	case policy.ByCustomer:
 		return slices.Contains(p.Customers[s.Customer], fingerprint), nil
+	case policy.ByPeer, policy.ByOwner:
+		return true, nil // nobody outside knows them; the executive's stage is what counts
 	}
 	return false, nil
 }

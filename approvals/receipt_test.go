@@ -27,6 +27,7 @@ func failed(steps []Step) (all []int) {
 }
 
 func TestAReceiptVerifiesOfflineAndNamesWhatDoesNotHold(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	code := w.granted(t)
 	made, err := w.Receipt(t.Context(), w.eng.Principal, code)

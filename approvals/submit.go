@@ -34,11 +34,9 @@ const (
 func (d *Desk) Submit(ctx context.Context, who policy.Principal, a Application) (v View, err error) {
 	err = d.Ledger.Update(ctx, func(tx *ledger.Tx) error {
 		v = View{}
-		dec := d.Policy().Decide(policy.Question{
-			Now: tx.Now(), Who: who, Do: a.Do, On: a.Target, Login: a.Login, Customer: a.Customer, From: a.From, Reason: a.Need.Reason,
-		})
-		if dec.Verdict != policy.Ask {
-			return refused(dec)
+		dec, err := d.asks(tx, who, a)
+		if err != nil {
+			return err
 		}
 		if err := lint(a.Need, dec); err != nil {
 			return err
@@ -50,9 +48,49 @@ func (d *Desk) Submit(ctx context.Context, who policy.Principal, a Application) 
 		if v, err = d.same(tx, q); err != nil || v.Request != nil {
 			return err
 		}
-		return d.file(tx, q, a.From, &v)
+		return d.file(tx, q, a.From.String(), &v)
 	})
 	return v, err
+}
+
+// asks decides whether the application may be made; without that, its error
+// says what the person has to do before.
+func (d *Desk) asks(tx *ledger.Tx, who policy.Principal, a Application) (policy.Decision, error) {
+	ask, err := d.access(tx, who, a)
+	if err != nil {
+		return policy.Decision{}, err
+	}
+	dec := d.Policy().Decide(ask)
+	switch {
+	case dec.Verdict == policy.Ask:
+		return dec, nil
+	case dec.Verdict == policy.Prove && dec.Proof == policy.Declared:
+		return dec, &Refusal{dec.Code, dec.Why.String() + d.where("/me/declaration")}
+	}
+	return dec, refused(dec)
+}
+
+// where is the page on which people sign something, as the end of a sentence.
+func (d *Desk) where(page string) string {
+	if len(d.Party.Origins) == 0 {
+		return ""
+	}
+	return ": " + d.Party.Origins[0] + page
+}
+
+// access is the question whether an application may be made, with the proof
+// that the person promised confidentiality.
+func (d *Desk) access(tx *ledger.Tx, who policy.Principal, a Application) (policy.Question, error) {
+	ask := policy.Question{
+		Now: tx.Now(), Who: who, Do: a.Do, On: a.Target, Login: a.Login, Customer: a.Customer, From: a.From, Reason: a.Need.Reason,
+	}
+	text := d.Policy().Declaration
+	if text == nil || d.Charter == nil {
+		return ask, nil
+	}
+	var err error
+	ask.Proofs, err = d.Charter.Declared(tx, who.ID, text.Digest())
+	return ask, err
 }
 
 // compose fills in a request from the decision; it has no code yet.
@@ -62,28 +100,66 @@ func (d *Desk) compose(tx *ledger.Tx, who policy.Principal, a Application, dec p
 		return nil, err
 	}
 	stages := dec.Stages()
-	for i, s := range stages {
-		voters, err := d.People.Voters(tx, s)
-		if err != nil {
+	for i := range stages {
+		if err := d.staff(tx, who, &stages[i]); err != nil {
 			return nil, err
 		}
-		voters = slices.DeleteFunc(voters, func(p policy.Principal) bool {
-			return p.ID == who.ID || p.ID == who.Vouched || !d.Policy().Decides(p, s)
-		})
-		if len(voters) < s.Count {
-			return nil, refuse("%s; ask an operator to enrol them", nobody(s, len(voters)))
-		}
-		stages[i].Of = len(voters)
+	}
+	a.Login, a.Customer = dec.Login, one(dec.Customers)
+	ask, err := d.access(tx, who, a)
+	if err != nil {
+		return nil, err
 	}
 	actions := slices.DeleteFunc(slices.Clone(dec.Actions()), func(x policy.Action) bool {
-		return d.Policy().Decide(policy.Question{
-			Now: tx.Now(), Who: who, Do: x, On: a.Target, Login: dec.Login, From: a.From, Reason: a.Need.Reason, Customer: one(dec.Customers),
-		}).Verdict != policy.Ask
+		ask.Do = x
+		return d.Policy().Decide(ask).Verdict != policy.Ask
 	})
 	return &policy.Request{
 		At: tx.Now(), Who: who, Target: a.Target, Login: dec.Login, Actions: actions, Customers: dec.Customers,
 		Need: a.Need, For: long, ActivateWithin: dec.Limits.ActivateWithin, Stages: stages, Rule: dec.Rule, Policy: d.Policy().Digest, Machine: dec.Machine(), ReadOnly: dec.ReadOnly,
 	}, nil
+}
+
+// staff fills in whom a stage of a request by who asks: how many a customer
+// wants of its own, how many there are, and how many each rung adds.
+func (d *Desk) staff(tx *ledger.Tx, who policy.Principal, s *policy.Stage) error {
+	if s.Kind == policy.ByCustomer && d.Charter != nil {
+		n, err := d.Charter.Quorum(tx, s.Customer)
+		if err != nil {
+			return err
+		}
+		s.Count = max(s.Count, n)
+	}
+	asked := map[string]bool{who.ID: true, who.Vouched: true, "": true}
+	count := func(group string) (n int, err error) {
+		of := *s
+		of.Group = group
+		voters, err := d.People.Voters(tx, of)
+		for _, p := range voters {
+			if !asked[p.ID] && d.Policy().Decides(p, of) {
+				asked[p.ID] = true
+				n++
+			}
+		}
+		return n, err
+	}
+	var err error
+	if s.Of, err = count(s.Group); err != nil {
+		return err
+	}
+	if s.Of < s.Count {
+		return refuse("%s; ask an operator to enrol them", nobody(*s, s.Of))
+	}
+	s.Escalate = slices.Clone(s.Escalate) // the policy's own stays as it is
+	for i, r := range s.Escalate {
+		if r.To == "" {
+			continue
+		}
+		if s.Escalate[i].Of, err = count(r.To); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func one(customers []string) string {
@@ -95,8 +171,11 @@ func one(customers []string) string {
 
 func nobody(s policy.Stage, have int) string {
 	whose := "executives"
-	if s.Kind == policy.ByCustomer {
+	switch s.Kind {
+	case policy.ByCustomer:
 		whose = "reviewers of " + s.Customer
+	case policy.ByPeer, policy.ByOwner:
+		whose = "people of " + s.Group
 	}
 	return fmt.Sprintf("%d %s must approve, and %d could", s.Count, whose, have)
 }
@@ -133,7 +212,7 @@ func asked(q policy.Request) ([]byte, error) {
 }
 
 // file stores the request under a new code.
-func (d *Desk) file(tx *ledger.Tx, q *policy.Request, from netip.Addr, v *View) error {
+func (d *Desk) file(tx *ledger.Tx, q *policy.Request, from string, v *View) error {
 	if err := d.count(tx, q.Who.ID); err != nil {
 		return err
 	}
@@ -146,25 +225,51 @@ func (d *Desk) file(tx *ledger.Tx, q *policy.Request, from netip.Addr, v *View) 
 	if err != nil {
 		return fmt.Errorf("write request: %w", err)
 	}
-	r := row{Body: body}
+	r := row{Body: body, From: from}
 	if err := tx.Put(liveKey(q.Who.ID, code), code); err != nil {
 		return err
 	}
+	if err := tx.Put(madeKey(q), code); err != nil {
+		return err
+	}
 	seq, err := tx.Append(ledger.Event{
-		Kind: "request.made", Actor: q.Who.ID, Subjects: append([]string{code, q.Target}, q.Customers...),
+		Kind: "request.made", Actor: q.Who.ID, Subjects: about(q),
 		Detail: map[string]string{
 			"request-sha256": r.digest(), "for": q.For.String(), "reason": string(q.Need.Reason), "login": q.Login,
-			"rule": q.Rule, "policy-sha256": q.Policy,
+			"rule": q.Rule, "policy-sha256": q.Policy, "extends": or(q.Extends, "none"),
 		},
-		Private: map[string]string{"need": q.Need.Text, "ticket": q.Need.Ticket, "from": from.String()},
+		Private: map[string]string{"need": q.Need.Text, "ticket": q.Need.Ticket, "from": from},
 	})
 	if err != nil {
 		return err
 	}
 	r.Trail = []int64{seq}
-	*v = View{Request: q, Digest: r.digest(), Status: q.Tally(tx.Now()), Now: tx.Now()}
-	return tx.Put(requestKey(code), r)
+	if err := d.stand(tx, &r, q); err != nil {
+		return err
+	}
+	if err := tx.Put(requestKey(code), r); err != nil {
+		return err
+	}
+	*v, err = view(tx, tx.Get, code)
+	return err
 }
+
+// about are the subjects of an event about a request.
+func about(q *policy.Request) []string {
+	all := append([]string{q.ID, q.Target}, q.Customers...)
+	if q.Extends != "" {
+		all = append(all, q.Extends)
+	}
+	return all
+}
+
+// A tally counts the requests that a person made on a day.
+type tally struct {
+	Day   string `json:"day"`
+	Count int    `json:"count"`
+}
+
+func dayKey(person string) string { return "asked/" + person }
 
 // count refuses the person's next request of the day when there were too many.
 func (d *Desk) count(tx *ledger.Tx, person string) error {
@@ -172,11 +277,8 @@ func (d *Desk) count(tx *ledger.Tx, person string) error {
 	if most == 0 {
 		most = dailyRequests
 	}
-	var n struct {
-		Day   string `json:"day"`
-		Count int    `json:"count"`
-	}
-	key := "asked/" + person
+	var n tally
+	key := dayKey(person)
 	if _, err := tx.Get(key, &n); err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ func (w *world) askTouch(t *testing.T, at Terminal) Touch {
 }
 
 func TestATouchIsForItsPersonAndNumber(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	code := w.granted(t)
 	asked := w.askTouch(t, w.terminal(code))
@@ -51,6 +52,7 @@ func TestATouchIsForItsPersonAndNumber(t *testing.T) {
 }
 
 func TestATouchCountsForOneTerminal(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	at := w.terminal(w.granted(t))
 	asked := w.askTouch(t, at)
@@ -92,6 +94,7 @@ func TestATouchCountsForOneTerminal(t *testing.T) {
 }
 
 func TestATouchDoesNotWaitForEver(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	at := w.terminal(w.granted(t))
 	asked := w.askTouch(t, at)

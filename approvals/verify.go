@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"lockbox/approvals/charter"
 	"lockbox/policy"
 	"lockbox/policy/statement"
 	"lockbox/recorder/ledger"
@@ -39,6 +40,7 @@ type checker struct {
 	q     *policy.Request
 	steps []Step
 	end   ledger.Leaf // that ended the grant; zero while it lasts
+	seats charter.Trust
 }
 
 // Verify checks the receipt against what is pinned, offline. Everything holds
@@ -60,6 +62,7 @@ func (r Receipt) Verify(p Pinned) ([]Step, error) {
 		return nil, errors.New("the receipt has not one leaf for each vote")
 	}
 	c := &checker{r: r, p: p, log: v, q: q}
+	c.motions()
 	for i, vote := range r.Case.Votes {
 		c.vote(vote, r.Votes[i])
 	}
@@ -82,40 +85,59 @@ func (c *checker) fail(step int, name, format string, args ...any) {
 	c.steps = append(c.steps, Step{step, name, false, fmt.Sprintf(format, args...)})
 }
 
-func (c *checker) trust() Trust {
-	return Trust{Log: c.p.Log, Party: c.p.Party, Pinned: c.p.pinned, Key: func(f string) (statement.Key, string, error) {
-		k, err := statement.ParseKey(c.r.Keys[f])
-		if err == nil && k.Fingerprint() != f {
-			err = errors.New("the key in the receipt has another fingerprint")
-		}
-		return k, c.r.KeyOf[f], err
-	}}
-}
-
 // vote verifies one vote: its signature, whose key that is, what it says, and
 // that the log has it.
 func (c *checker) vote(v policy.Vote, in ledger.Inclusion) {
-	name := v.By.Name
-	if v.Verdict == policy.Yes {
-		t := c.trust()
-		c.signature(name, t.signed(v))
-		if err := t.pinned(c.q, v); err != nil {
-			c.fail(StepPinned, "pinned key", "%v", err)
-		} else {
-			c.say(StepPinned, "pinned key", "the passkey of %s is one that you pinned for this", name)
-		}
-		if err := t.scope(c.q, (row{Body: c.r.Case.Body}).digest(), v); err != nil {
-			c.fail(StepScope, "decision and scope", "%v", err)
-		} else {
-			c.say(StepScope, "decision and scope", "the statement of %s is about this request, and approves it", name)
-		}
-	} else {
+	name, kind := v.By.Name, "vote."+v.Verdict
+	switch {
+	case v.Standing != "":
+		name = v.By.ID
+		kind = c.instruction(v)
+	case v.Verdict == policy.Yes:
+		c.signed(name, v)
+	default:
 		c.say(StepScope, "decision and scope", "%s said no, which needs no signature", name)
 	}
 	c.logged(in, expect{
-		what: "the vote of " + name, kind: "vote." + v.Verdict, about: []string{c.q.ID}, at: v.At,
-		says: map[string]string{"statement-sha256": digest(v.Statement), "assertion-sha256": digest(v.Assertion)},
+		what: "the vote of " + name, kind: kind, about: []string{c.q.ID}, at: v.At,
+		says: map[string]string{"statement-sha256": digest(v.Statement), "assertion-sha256": digest(v.Assertion), "passkey": v.Key},
 	})
+}
+
+// signed verifies what a person signed to approve.
+func (c *checker) signed(name string, v policy.Vote) {
+	t := c.trust()
+	c.signature(name, t.signed(v))
+	switch err := t.pinned(c.q, v); {
+	case err != nil:
+		c.fail(StepPinned, "pinned key", "%v", err)
+	case byGroup(c.q, v.Stage):
+		c.say(StepPinned, "pinned key", "%s voted as a member of a group, whose keys nobody pins: the log names this one", name)
+	case v.Delegation != "":
+		c.say(StepPinned, "pinned key", "%s is the deputy of %s, by delegation %s", name, v.Behalf, v.Delegation)
+	default:
+		c.say(StepPinned, "pinned key", "the passkey of %s is one that you pinned for this", name)
+	}
+	if err := t.scope(c.q, (row{Body: c.r.Case.Body}).digest(), v); err != nil {
+		c.fail(StepScope, "decision and scope", "%v", err)
+	} else {
+		c.say(StepScope, "decision and scope", "the statement of %s is about this request, and approves it", name)
+	}
+}
+
+// instruction verifies a vote that a customer's own motion stands for, and
+// gives the kind of its event.
+func (c *checker) instruction(v policy.Vote) string {
+	t := c.trust()
+	if err := t.standing(c.q, v); err != nil {
+		c.fail(StepScope, "decision and scope", "%v", err)
+		return standingEvent
+	}
+	c.say(StepScope, "decision and scope", "motion %s of customer %s stands for its vote", v.Standing, v.By.Customer)
+	if m, err := t.Stands(v, c.q); err == nil && m.Kind == policy.ToSet {
+		return noticeEvent
+	}
+	return standingEvent
 }
 
 // signature gives the steps of statement.Verify, up to the one that failed.
@@ -182,17 +204,22 @@ func (c *checker) logged(in ledger.Inclusion, e expect) ledger.Leaf {
 	return leaf
 }
 
-// trail verifies what became of the request: the grant was made, and ended, as
-// the log says.
+// trail verifies what became of the request: the grant was made, accepted and
+// ended as the log says.
 func (c *checker) trail() {
 	g := c.r.Grant
-	made := false
+	made, accepted := false, g == nil || g.Accepted.IsZero()
 	for _, in := range c.r.Trail {
 		f := c.logged(in, expect{what: "what became of request " + c.q.ID, about: []string{c.q.ID}})
-		switch f.Kind {
-		case "grant.made":
-			made = g != nil && f.At.Equal(g.Made) && f.Detail["for"] == g.For.String()
-		case "grant.revoked", "grant.ended":
+		switch {
+		case f.Kind == "grant.made" && g != nil:
+			made = f.At.Equal(g.Made) && expect{says: told(g)}.met(f) == nil
+			accepted = accepted || f.Detail["accepted"] == moment(g.Accepted)
+		case f.Kind == "grant.made":
+			made = true
+		case f.Kind == "grant.accepted" && g != nil:
+			accepted = accepted || f.At.Equal(g.Accepted) && f.Detail["promises-sha256"] == promised(g.Promises)
+		case f.Kind == "grant.revoked", f.Kind == "grant.ended":
 			c.end = f
 		}
 	}
@@ -202,6 +229,8 @@ func (c *checker) trail() {
 	case g == nil:
 	case !made:
 		c.fail(StepScope, "window and scope", "the log made no such grant")
+	case !accepted:
+		c.fail(StepScope, "window and scope", "what was to be promised was not accepted, or not then")
 	case (c.end.Kind == "grant.revoked") != !g.Revoked.IsZero(), c.end.Kind == "grant.revoked" && !c.end.At.Equal(g.Revoked):
 		c.fail(StepScope, "window and scope", "whether and when the grant was revoked is not as the log says")
 	default:
@@ -235,91 +264,4 @@ func (c *checker) outcome() {
 		return
 	}
 	c.say(StepScope, "outcome", "the votes gave %s to %s as %s on %s for %s", actions(c.r.Grant.Actions), q.Who.Name, q.Login, q.Target, c.r.Grant.For)
-}
-
-// late is how long after the end of its grant a session's end may be written down.
-const late = 2 * time.Second
-
-// stays verifies the sessions: each within the grant, and all of them.
-func (c *checker) stays() {
-	g := c.r.Grant
-	if g == nil {
-		if len(c.r.Stays) > 0 {
-			c.fail(StepScope, "window and scope", "there are sessions without a grant")
-		}
-		return
-	}
-	var first time.Time
-	seen := map[int64]bool{}
-	for _, s := range c.r.Stays {
-		f := c.stay(s)
-		if seen[f.Seq] {
-			c.fail(StepScope, "window and scope", "a session is listed twice")
-		}
-		seen[f.Seq] = true
-		if first.IsZero() || f.At.Before(first) {
-			first = f.At
-		}
-	}
-	switch {
-	case c.end.Kind != "" && c.end.Detail["sessions"] != strconv.Itoa(len(c.r.Stays)):
-		c.fail(StepScope, "window and scope", "the log counts %s sessions, the receipt %d", c.end.Detail["sessions"], len(c.r.Stays))
-	case !first.Equal(g.Activated):
-		c.fail(StepScope, "window and scope", "the clock of the grant was not started by its first session")
-	default:
-		c.say(StepScope, "window and scope", "there were %d sessions under the grant", len(c.r.Stays))
-	}
-}
-
-// stay verifies one session and gives the leaf that opened it.
-func (c *checker) stay(s Stay) ledger.Leaf {
-	g, what := c.r.Grant, "session "+s.Session.ID
-	open := c.logged(s.Open, expect{
-		what: what + " opened", kind: "session.open", about: []string{s.Session.ID, g.ID, g.Target}, at: s.Session.Began,
-		says: map[string]string{"login": g.Login, "not-after": g.NotAfter.Format(time.RFC3339Nano)},
-	})
-	switch {
-	case open.Kind == "":
-		return open
-	case s.Session.Who.ID != c.q.Who.ID || s.Session.Target != g.Target || s.Session.Login != g.Login || s.Session.Request != g.ID:
-		c.fail(StepScope, "window and scope", "%s was somebody else's, or on something else than was granted", what)
-	case open.At.Before(g.Made) || !open.At.Before(c.limit()):
-		c.fail(StepScope, "window and scope", "%s was not opened in the time that was granted", what)
-	default:
-		c.say(StepScope, "window and scope", "%s was opened within the grant", what)
-	}
-	c.closed(what, s)
-	return open
-}
-
-// limit is when the grant gave nothing any more.
-func (c *checker) limit() time.Time {
-	if g := c.r.Grant; g.Revoked.IsZero() || g.NotAfter.Before(g.Revoked) {
-		return g.NotAfter
-	}
-	return c.r.Grant.Revoked
-}
-
-func (c *checker) closed(what string, s Stay) {
-	if s.Close == nil {
-		if c.end.Kind != "" || !s.Session.Ended.IsZero() {
-			c.fail(StepScope, "window and scope", "%s has no end in the receipt, and its grant is over", what)
-		}
-		return
-	}
-	f := c.logged(*s.Close, expect{
-		what: what + " closed", kind: "session.close", about: []string{s.Session.ID, c.r.Grant.ID}, at: s.Session.Ended,
-		says: map[string]string{"root": s.Session.Root},
-	})
-	switch {
-	case f.Kind == "":
-	case s.Session.Root == "":
-		c.fail(StepScope, "window and scope", "%s has no recording: %s", what, f.Detail["cause"])
-	case f.Detail["recovered"] == "true":
-		c.say(StepScope, "window and scope", "%s ended when the gateway stopped; its end was written down at the next start", what)
-	case f.At.After(c.limit().Add(late)):
-		c.fail(StepScope, "window and scope", "%s lasted until %s, longer than the grant", what, f.At.Format(time.RFC3339))
-	default:
-		c.say(StepScope, "window and scope", "%s ended within the grant, and its recording has the root %s", what, s.Session.Root)
-	}
 }

@@ -22,12 +22,18 @@ type Ballot struct {
 	Terms     policy.Terms `json:"terms"`
 	Statement []byte       `json:"statement"`
 	Until     time.Time    `json:"until"`
+
+	Behalf     string `json:"behalf,omitempty"`     // for whom a deputy signs
+	Delegation string `json:"delegation,omitempty"` // by which motion
 }
 
 // Challenge is what the passkey signs.
 func (b Ballot) Challenge() []byte { return statement.Challenge(statement.ForApproval, b.Statement) }
 
-const ballotLife = 5 * time.Minute
+const (
+	ballotLife = 5 * time.Minute
+	ballotMost = 20 // open ones of one person
+)
 
 // Prepare writes the statement that who would sign to approve the request for
 // these terms (zero: as asked). Its hash is in the log before it is shown.
@@ -44,15 +50,20 @@ func (d *Desk) Prepare(ctx context.Context, who policy.Principal, code string, t
 		if err != nil {
 			return err
 		}
-		if t.For == 0 {
-			t.For = q.For
-		}
-		if t.For < time.Minute || t.For > q.For {
-			return refuse("approve for one minute to %s", q.For)
-		}
-		b = Ballot{Nonce: nonce(), Request: code, By: who.ID, Stage: dec.Stage, Terms: t, Until: tx.Now().Add(ballotLife)}
-		if b.Statement, err = d.approval(q, r.digest(), who, b).Bytes(); err != nil {
+		v, err := d.SeeIn(tx, who, code)
+		if err != nil {
 			return err
+		}
+		terms, err := checked(t, q, v.Status.Actions, tx.Now())
+		if err != nil {
+			return err
+		}
+		if err := fewBallots(tx, who.ID); err != nil {
+			return err
+		}
+		b = Ballot{Nonce: nonce(), Request: code, By: who.ID, Stage: dec.Stage, Terms: terms, Behalf: dec.Behalf, Delegation: dec.Delegation, Until: tx.Now().Add(ballotLife)}
+		if b.Statement, err = d.approval(q, r.digest(), who, b).Bytes(); err != nil {
+			return refuse("this cannot be shown as it would be signed: %v", err)
 		}
 		if err := tx.Put(ballotKey(b.Nonce), b); err != nil {
 			return err
@@ -66,72 +77,21 @@ func (d *Desk) Prepare(ctx context.Context, who policy.Principal, code string, t
 	return b, err
 }
 
-// mayVote decides on a vote that is not proven yet; who may not even see the request learns nothing.
-func (d *Desk) mayVote(tx *ledger.Tx, who policy.Principal, q *policy.Request, do policy.Action) (policy.Decision, error) {
-	ask := policy.Question{Now: tx.Now(), Who: who, Do: policy.See, Request: q}
-	if d.Policy().Decide(ask).Verdict != policy.Allow {
-		return policy.Decision{}, ErrUnknown
+// fewBallots refuses one more statement to somebody who leaves them unsigned.
+func fewBallots(tx *ledger.Tx, person string) error {
+	open := 0
+	err := tx.Scan(ballotKey(""), func(_ string, raw json.RawMessage) (bool, error) {
+		var b Ballot
+		err := json.Unmarshal(raw, &b)
+		if b.By == person && tx.Now().Before(b.Until) {
+			open++
+		}
+		return true, err
+	})
+	if err == nil && open >= ballotMost {
+		err = refuse("you have %d statements open that you did not sign; sign one, or wait %s until they lapse", open, ballotLife)
 	}
-	ask.Do = do
-	dec := d.Policy().Decide(ask)
-	if dec.Verdict == policy.Deny {
-		return dec, refused(dec)
-	}
-	return dec, nil
-}
-
-// approval is the statement of b on q, field by field. Both who signs and who
-// verifies build it here, so that nothing in it is believed.
-func (d *Desk) approval(q *policy.Request, digest string, who policy.Principal, b Ballot) statement.Approval {
-	return statement.Approval{
-		Log: d.Log, Request: q.ID, Digest: digest,
-		Requester: person(q.Who), Reason: string(q.Need.Reason), Need: q.Need.Text, Ticket: or(q.Need.Ticket, "none"),
-		Target: q.Target, Machine: q.Machine, Login: q.Login, Customers: concerned(q, b.Stage), May: actions(q.Actions),
-		Window: b.Terms.For.String(), Start: q.ActivateWithin.String() + " of the last approval", Recording: "required",
-		Policy: q.Policy, Stage: stageName(q, b.Stage), Decision: policy.Yes, Decider: person(who), Nonce: b.Nonce,
-	}
-}
-
-// concerned lists the customers for who signs: to a customer, only itself.
-func concerned(q *policy.Request, stage int) string {
-	if stage >= 0 && stage < len(q.Stages) && q.Stages[stage].Kind == policy.ByCustomer {
-		return q.Stages[stage].Customer
-	}
-	return or(strings.Join(q.Customers, ", "), "none")
-}
-
-func person(p policy.Principal) string {
-	kind := string(p.Kind)
-	if p.Customer != "" {
-		kind += " " + p.Customer
-	}
-	return fmt.Sprintf("%s <%s> (%s)", p.Name, p.ID, kind)
-}
-
-func or(s, none string) string {
-	if s == "" {
-		return none
-	}
-	return s
-}
-
-func actions(all []policy.Action) string {
-	var names []string
-	for _, a := range all {
-		names = append(names, string(a))
-	}
-	return or(strings.Join(names, ", "), "none")
-}
-
-func stageName(q *policy.Request, i int) string {
-	if i < 0 || i >= len(q.Stages) {
-		return "none"
-	}
-	s := q.Stages[i]
-	if s.Kind == policy.ByCustomer { // without its number, which would tell how many others are asked
-		return "customer " + s.Customer
-	}
-	return strings.TrimSpace(fmt.Sprintf("%d %s %s", i+1, s.Kind, s.Group))
+	return err
 }
 
 // Approve counts a vote: the ballot that was shown to who, signed. It is used up whatever comes of it.
@@ -139,6 +99,10 @@ func (d *Desk) Approve(ctx context.Context, who policy.Principal, ballot string,
 	b, err := d.takeBallot(ctx, who, ballot)
 	if err != nil {
 		return View{}, err
+	}
+	signed, err := json.Marshal(a)
+	if err != nil {
+		return View{}, fmt.Errorf("write assertion: %w", err)
 	}
 	err = d.Ledger.Update(ctx, func(tx *ledger.Tx) error {
 		r, q, err := load(tx.Get, b.Request)
@@ -152,30 +116,44 @@ func (d *Desk) Approve(ctx context.Context, who policy.Principal, ballot string,
 		if err != nil {
 			return err
 		}
-		dec := d.Policy().Decide(policy.Question{
-			Now: tx.Now(), Who: who, Proofs: []policy.Proof{proof}, Binding: proof.For, Do: policy.Approve, Request: q,
-		})
-		switch {
-		case dec.Verdict != policy.Allow:
-			return refused(dec)
-		case dec.Stage != b.Stage:
-			return refuse("your vote counts for another stage now; open the page again")
-		}
-		if ok, err := d.People.Pinned(tx, q.Stages[b.Stage], key.Fingerprint()); err != nil {
+		if err := d.counts(tx, who, q, b, proof, key); err != nil {
 			return err
-		} else if !ok {
-			return refuse("your passkey is not one of those that were founded for this decision; it needs admission first")
-		}
-		signed, err := json.Marshal(a)
-		if err != nil {
-			return fmt.Errorf("write assertion: %w", err)
 		}
 		return d.cast(tx, r, policy.Vote{
-			By: who, At: tx.Now(), Stage: b.Stage, Verdict: policy.Yes, Terms: b.Terms,
+			By: who, At: tx.Now(), Stage: b.Stage, Verdict: policy.Yes, Terms: b.Terms, Behalf: b.Behalf, Delegation: b.Delegation,
 			Statement: b.Statement, Assertion: signed, Key: key.Fingerprint(),
 		}, &v)
 	})
 	return v, err
+}
+
+// counts says whether a signed ballot still is a vote: who signed may cast it,
+// for the stage and person it was shown for, with a passkey that was pinned
+// for it or that the delegation names.
+func (d *Desk) counts(tx *ledger.Tx, who policy.Principal, q *policy.Request, b Ballot, proof policy.Proof, key statement.Key) error {
+	ask, err := d.Question(tx, who, policy.Approve, q)
+	if err != nil {
+		return err
+	}
+	ask.Proofs, ask.Binding = []policy.Proof{proof}, proof.For
+	dec := d.Policy().Decide(ask)
+	switch {
+	case dec.Verdict != policy.Allow:
+		return refused(dec)
+	case dec.Stage != b.Stage || dec.Behalf != b.Behalf || dec.Delegation != b.Delegation:
+		return refuse("your vote counts for another stage or person now; open the page again")
+	}
+	if m := delegated(ask, dec); m != nil {
+		if m.Key != key.Fingerprint() {
+			return refuse("delegation %s is to another of your passkeys; sign with that one", m.ID)
+		}
+		return nil
+	}
+	ok, err := d.People.Pinned(tx, q.Stages[b.Stage], key.Fingerprint())
+	if err == nil && !ok {
+		err = refuse("your passkey is not one of those that were founded for this decision; it needs admission first")
+	}
+	return err
 }
 
 // takeBallot uses a ballot up in a transaction of its own: a vote that fails does not give it back.
@@ -222,66 +200,38 @@ func (d *Desk) Reject(ctx context.Context, who policy.Principal, code, comment s
 		if err != nil {
 			return err
 		}
-		voters, err := d.People.Voters(tx, q.Stages[dec.Stage])
-		if err != nil {
+		if err := d.pinnedVoter(tx, q.Stages[dec.Stage], or(dec.Behalf, who.ID)); err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(voters, func(p policy.Principal) bool { return p.ID == who.ID }) {
-			return refuse("none of your passkeys was founded for this decision; it needs admission first")
-		}
-		return d.cast(tx, r, policy.Vote{By: who, At: tx.Now(), Stage: dec.Stage, Verdict: policy.No, Comment: comment}, &v)
+		return d.cast(tx, r, policy.Vote{
+			By: who, At: tx.Now(), Stage: dec.Stage, Verdict: policy.No, Comment: comment, Behalf: dec.Behalf, Delegation: dec.Delegation,
+		}, &v)
 	})
 	return v, err
 }
 
-// cast stores the vote and what it leads to.
-func (d *Desk) cast(tx *ledger.Tx, r row, vote policy.Vote, v *View) error {
-	q, err := r.request()
-	if err != nil {
-		return err
+// pinnedVoter refuses the no of somebody none of whose passkeys counts for the stage, or for a rung of it.
+func (d *Desk) pinnedVoter(tx *ledger.Tx, s policy.Stage, id string) error {
+	for _, group := range groups(s) {
+		s.Group = group
+		voters, err := d.People.Voters(tx, s)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(voters, func(p policy.Principal) bool { return p.ID == id }) {
+			return nil
+		}
 	}
-	r.Votes = append(r.Votes, vote)
-	q.Votes = r.Votes
-	e := ledger.Event{
-		Kind: "vote." + vote.Verdict, Actor: vote.By.ID, Subjects: append([]string{q.ID}, q.Customers...),
-		Detail: map[string]string{
-			"stage": stageName(q, vote.Stage), "request-sha256": r.digest(), "statement-sha256": digest(vote.Statement),
-			"assertion-sha256": digest(vote.Assertion), "passkey": vote.Key, "for": vote.For.String(),
-		},
-		Private: map[string]string{"comment": vote.Comment},
-	}
-	seq, err := tx.Append(e)
-	if err != nil {
-		return err
-	}
-	r.Votes[len(r.Votes)-1].Seq = seq
-	if seq, err = d.settle(tx, q, r.digest(), q.Tally(tx.Now())); err != nil {
-		return err
-	}
-	r.Trail = append(r.Trail, seq)
-	if err := tx.Put(requestKey(q.ID), r); err != nil {
-		return err
-	}
-	seen, err := view(tx, tx.Get, q.ID)
-	*v = seen.For(vote.By)
-	return err
+	return refuse("none of your passkeys was founded for this decision; it needs admission first")
 }
 
-// settle appends the event that tells where the request stands now, and makes the grant when it is approved.
-func (d *Desk) settle(tx *ledger.Tx, q *policy.Request, digest string, s policy.Status) (int64, error) {
-	e := ledger.Event{
-		Kind: "request." + string(s.Phase), Actor: "lockbox", Subjects: append([]string{q.ID, q.Target}, q.Customers...),
-		Detail: map[string]string{"request-sha256": digest},
-	}
-	if s.Phase == policy.Approved {
-		g := policy.Grant{
-			ID: q.ID, Who: q.Who, Target: q.Target, Login: q.Login, Actions: q.Actions, Customers: q.Customers, Reason: q.Need.Reason, Machine: q.Machine,
-			For: s.For, Made: tx.Now(), ActivateBefore: tx.Now().Add(q.ActivateWithin), Stages: q.Stages,
+// groups are those whose members a stage asks, at first and later.
+func groups(s policy.Stage) []string {
+	all := []string{s.Group}
+	for _, r := range s.Escalate {
+		if r.To != "" {
+			all = append(all, r.To)
 		}
-		if err := tx.Put(grantKey(q.ID), g); err != nil {
-			return 0, err
-		}
-		e.Kind, e.Detail["for"] = "grant.made", g.For.String()
 	}
-	return tx.Append(e)
+	return all
 }

@@ -10,6 +10,7 @@ import (
 )
 
 func TestWhoMayNotVote(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	code := w.submit(t)
 	for _, c := range []struct {
@@ -41,6 +42,7 @@ func TestWhoMayNotVote(t *testing.T) {
 }
 
 func TestABallotCountsOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	code := w.submit(t)
 	prepare := func(h *human) Ballot {
@@ -89,6 +91,7 @@ func TestABallotCountsOnce(t *testing.T) {
 }
 
 func TestANoNeedsNoTouchAndEndsIt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	code := w.submit(t)
 	if _, err := w.Reject(t.Context(), w.ceo.Principal, code, "ask again on Monday"); err != nil {

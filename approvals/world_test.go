@@ -1,6 +1,7 @@
 package approvals
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -8,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
@@ -29,6 +31,7 @@ type human struct {
 	policy.Principal
 	key    *ecdsa.PrivateKey
 	pinned bool
+	left   bool // the organisation
 }
 
 func newHuman(t testing.TB, p policy.Principal, pinned bool) *human {
@@ -36,7 +39,7 @@ func newHuman(t testing.TB, p policy.Principal, pinned bool) *human {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &human{p, k, pinned}
+	return &human{p, k, pinned, false}
 }
 
 func (h *human) public() statement.Key {
@@ -88,16 +91,27 @@ func (c *crowd) Assert(tx *ledger.Tx, who string, d statement.Domain, text []byt
 
 func (c *crowd) Passkey(_ *ledger.Tx, fingerprint string) (statement.Key, string, error) {
 	h := c.find(func(h *human) bool { return h.public().Fingerprint() == fingerprint })
-	if h == nil {
+	if h == nil || h.left {
 		return statement.Key{}, "", errors.New("no such passkey")
 	}
 	return h.public(), h.ID, nil
 }
 
+func (c *crowd) Current(_ *ledger.Tx, id string) (policy.Principal, error) {
+	h := c.find(func(h *human) bool { return h.ID == id && !h.left })
+	if h == nil {
+		return policy.Principal{}, errors.New("no such person")
+	}
+	p := h.Principal
+	p.Admitted = h.pinned
+	return p, nil
+}
+
 func (c *crowd) Pinned(_ *ledger.Tx, s policy.Stage, fingerprint string) (bool, error) {
 	h := c.find(func(h *human) bool { return h.public().Fingerprint() == fingerprint })
 	return h != nil && h.pinned && (s.Kind == policy.ByExecutive && h.Kind == policy.Executive ||
-		s.Kind == policy.ByCustomer && h.Kind == policy.Reviewer && h.Customer == s.Customer), nil
+		s.Kind == policy.ByCustomer && h.Kind == policy.Reviewer && h.Customer == s.Customer) ||
+		h != nil && !h.left && (s.Kind == policy.ByPeer || s.Kind == policy.ByOwner) && h.Kind == policy.Staff, nil
 }
 
 func (c *crowd) HoldsKey(*ledger.Tx, string, string) (bool, error) { return true, nil }
@@ -206,12 +220,56 @@ func (w *world) submitFor(t testing.TB, long time.Duration) string {
 
 func (w *world) approve(t testing.TB, h *human, code string, long time.Duration) error {
 	t.Helper()
-	b, err := w.Prepare(t.Context(), h.Principal, code, policy.Terms{For: long})
+	return w.vote(h, code, policy.Terms{For: long})
+}
+
+func (w *world) vote(h *human, code string, terms policy.Terms) error {
+	b, err := w.Prepare(context.Background(), h.Principal, code, terms)
 	if err != nil {
 		return err
 	}
-	_, err = w.Approve(t.Context(), h.Principal, b.Nonce, h.sign(b.Challenge()))
+	_, err = w.Approve(context.Background(), h.Principal, b.Nonce, h.sign(b.Challenge()))
 	return err
+}
+
+// granted has a request approved by the board and nord, for these terms of the board.
+func (w *world) grantedFor(t testing.TB, terms policy.Terms) string {
+	t.Helper()
+	code := w.submit(t)
+	if err := w.vote(w.ceo, code, terms); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.vote(w.ann, code, policy.Terms{}); err != nil {
+		t.Fatal(err)
+	}
+	return code
+}
+
+// activate starts a session as the gateway does: only under what policy lets in and what is proven.
+func (w *world) activate(code string) error {
+	return w.Ledger.Update(context.Background(), func(tx *ledger.Tx) error {
+		g, err := w.Standing(tx, code)
+		if err != nil {
+			return err
+		}
+		if over := g.Over(tx.Now()); over != "" {
+			return errors.New(over)
+		}
+		if err := w.Activate(tx, g); err != nil {
+			return err
+		}
+		_, err = tx.Append(ledger.Event{Kind: "session.open", Actor: g.Who.ID, Subjects: []string{code}, Detail: map[string]string{"not-after": moment(g.NotAfter)}})
+		return err
+	})
+}
+
+func (w *world) grant(t testing.TB, code string) *policy.Grant {
+	t.Helper()
+	v, err := w.See(t.Context(), w.eng.Principal, code)
+	if err != nil || v.Grant == nil {
+		t.Fatalf("request %s has no grant: %v", code, err)
+	}
+	return v.Grant
 }
 
 func (w *world) granted(t testing.TB) string {
@@ -236,3 +294,5 @@ func (w *world) standing(t testing.TB, code string) (g *policy.Grant, err error)
 	}
 	return g, err
 }
+
+func loopback() netip.Addr { return netip.MustParseAddr("127.0.0.1") }

@@ -19,7 +19,8 @@ type Gateway struct {
 	Desk   *approvals.Desk
 	Ledger *ledger.Ledger
 	Shelf  *recorder.Shelf
-	Report func(error) // hears of failures that no person is told
+	Report func(error)   // hears of failures that no person is told
+	Grace  time.Duration // how long a session stays frozen at most; 0, or more than policy.Grace: policy.Grace
 
 	mu     sync.Mutex // guards visits and closed
 	visits map[*Visit]struct{}
@@ -35,6 +36,9 @@ type Knock struct {
 	On       string // target
 	Login    string // "" for the target's first
 	Customer string // where the login reaches one
+
+	grant string    // of an open visit: what it goes on under
+	now   time.Time // it is not earlier than this, whatever the clock says
 }
 
 // An Answer tells the door what to do next.
@@ -42,8 +46,12 @@ type Answer struct {
 	policy.Decision
 	Request  *policy.Request    // the open one, or the newest that ended; nil when there is none
 	Status   policy.Status      // of Request
-	Grant    *policy.Grant      // that holds, or would after a touch
+	Grant    *policy.Grant      // that holds, or would after a touch, a promise or some time
 	Terminal approvals.Terminal // what to ask a touch for, of a Prove
+
+	question  policy.Question // as it was decided
+	extension *policy.Request // that waits, of an open visit whose time is up
+	next      *policy.Grant   // that goes on from Grant
 }
 
 // Enter answers a knock. An Allow means: a grant is in force, every vote and
@@ -63,7 +71,7 @@ func (g *Gateway) Enter(ctx context.Context, k Knock) (a Answer, err error) {
 // enter decides, and proves what the decision rests on.
 func (g *Gateway) enter(tx *ledger.Tx, k Knock) (Answer, error) {
 	a, err := g.decide(tx, k)
-	if err != nil || a.Verdict != policy.Allow && a.Verdict != policy.Prove {
+	if err != nil || a.Grant == nil || a.Verdict != policy.Allow && a.Verdict != policy.Prove {
 		return a, err
 	}
 	standing, err := g.Desk.Standing(tx, a.Grant.ID)
@@ -76,14 +84,22 @@ func (g *Gateway) enter(tx *ledger.Tx, k Knock) (Answer, error) {
 	return a, nil
 }
 
+const notYours = "the SSH key is not yours any more, or its passkey is locked"
+
 // decide finds what the person holds and asks policy.
 func (g *Gateway) decide(tx *ledger.Tx, k Knock) (Answer, error) {
 	if ok, err := g.Desk.People.HoldsKey(tx, k.Who.ID, k.Key); err != nil || !ok {
-		return Answer{Decision: policy.Decision{Code: policy.ByPolicy, Why: policy.Says("the SSH key is not yours any more, or its passkey is locked")}}, err
+		return Answer{Decision: policy.Decision{Code: policy.ByPolicy, Why: policy.Says(notYours)}}, err
 	}
 	q := policy.Question{Now: tx.Now(), Who: k.Who, Do: k.Do, On: k.On, Login: k.Login, Customer: k.Customer, From: k.From}
+	if k.now.After(q.Now) {
+		q.Now = k.now
+	}
 	a := Answer{Decision: g.Desk.Policy().Decide(q)}
-	if a.Verdict != policy.Ask {
+	if err := g.declared(tx, &q, &a); err != nil {
+		return Answer{}, err
+	}
+	if a.Verdict != policy.Ask && a.Proof != policy.Declared {
 		return a, nil // nothing permits it, with or without a grant
 	}
 	if err := g.held(tx, k, &a); err != nil || a.Grant == nil {
@@ -96,10 +112,38 @@ func (g *Gateway) decide(tx *ledger.Tx, k Knock) (Answer, error) {
 	if err != nil {
 		return Answer{}, fmt.Errorf("verify the touch for grant %s: %w", a.Grant.ID, err)
 	}
-	q.Grant, q.Proofs, q.Binding, q.Customer = a.Grant, proofs, a.Terminal.Binding(), first(a.Customers)
+	if k.grant != "" { // a touch opened this visit; it need not be fresh for what comes next in it
+		proofs = append(proofs, policy.Proof{Kind: policy.Passkey, Of: k.Who.ID, At: q.Now, For: a.Terminal.Binding()})
+	}
+	q.Grant, q.Proofs, q.Binding, q.Customer = a.Grant, append(q.Proofs, proofs...), a.Terminal.Binding(), first(a.Customers)
 	q.Login = a.Login
-	a.Decision = g.Desk.Policy().Decide(q)
-	return a, nil
+	a.question, a.Decision = q, g.Desk.Policy().Decide(q)
+	return a, g.extended(tx, k, &a)
+}
+
+// declared asks once more with the signed declaration, where one is wanted.
+func (g *Gateway) declared(tx *ledger.Tx, q *policy.Question, a *Answer) (err error) {
+	if a.Verdict != policy.Prove || a.Proof != policy.Declared || g.Desk.Charter == nil {
+		return nil
+	}
+	if q.Proofs, err = g.Desk.Charter.Declared(tx, q.Who.ID, a.For); err != nil {
+		return fmt.Errorf("verify the declaration of %s: %w", q.Who.ID, err)
+	}
+	a.Decision = g.Desk.Policy().Decide(*q)
+	return nil
+}
+
+// extended asks once more, for a visit whose time is up, with what there is to go on under.
+func (g *Gateway) extended(tx *ledger.Tx, k Knock, a *Answer) (err error) {
+	if k.grant == "" || a.Verdict != policy.Deny || a.Code != policy.HasExpired {
+		return nil
+	}
+	if a.extension, a.next, err = g.Desk.Extension(tx, k.grant); err != nil {
+		return fmt.Errorf("find the extension of grant %s: %w", k.grant, err)
+	}
+	a.question.Extension = a.extension
+	a.Decision = g.Desk.Policy().Decide(a.question)
+	return nil
 }
 
 func first(customers []string) string {
@@ -123,8 +167,17 @@ func (u *Unproven) Error() string {
 // Unwrap gives what was wrong.
 func (u *Unproven) Unwrap() error { return u.Err }
 
-// held finds what the person holds for the login: a grant, else the newest open request.
+// held finds what the person holds for the login: a grant, else the newest
+// open request. An open visit holds its own grant, and no other.
 func (g *Gateway) held(tx *ledger.Tx, k Knock, a *Answer) error {
+	if k.grant != "" {
+		v, err := g.Desk.Whole(tx, k.Who, k.grant)
+		a.Grant, a.Request, a.Status = v.Grant, v.Request, v.Status
+		if err == nil && v.Grant == nil {
+			err = fmt.Errorf("grant %s is gone", k.grant)
+		}
+		return err
+	}
 	mine, err := g.Desk.MineIn(tx, k.Who.ID)
 	if err != nil {
 		return err
@@ -136,8 +189,10 @@ func (g *Gateway) held(tx *ledger.Tx, k Knock, a *Answer) error {
 		switch {
 		case v.Grant != nil && v.Grant.Machine != a.Machine(): // its name stands for another machine now: ask again
 		case v.Grant != nil && v.Grant.Over(tx.Now()) == "":
-			a.Grant, a.Request, a.Status = v.Grant, v.Request, v.Status
-			return nil
+			if a.Grant == nil || a.Grant.Extends == v.Grant.ID { // an extension waits until what it extends is over
+				a.Grant, a.Request, a.Status = v.Grant, v.Request, v.Status
+			}
+		case a.Grant != nil:
 		case a.Request == nil || v.Status.Phase == policy.Pending || v.Request.At.After(a.Request.At) && a.Status.Phase != policy.Pending:
 			a.Request, a.Status = v.Request, v.Status
 		}
@@ -179,3 +234,25 @@ const again = 5 * time.Second
 
 // look is how often a visit makes sure that its recording still has its place.
 const look = 500 * time.Millisecond
+
+// Known gives a person as they are now, if the SSH key that they proved is
+// still theirs, and counts. Its error is an *approvals.Refusal where it is not.
+func (g *Gateway) Known(ctx context.Context, who policy.Principal, key string) (now policy.Principal, err error) {
+	err = g.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		ok, err := g.Desk.People.HoldsKey(tx, who.ID, key)
+		switch {
+		case err != nil:
+			return err
+		case !ok:
+			return &approvals.Refusal{Code: policy.ByPolicy, Why: notYours}
+		}
+		if now = who; g.Desk.Charter != nil {
+			now, err = g.Desk.Charter.People.Current(tx, who.ID)
+		}
+		return err
+	})
+	if err != nil {
+		return policy.Principal{}, err
+	}
+	return now, nil
+}

@@ -3,9 +3,11 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"lockbox/approvals"
 	"lockbox/policy"
@@ -17,11 +19,47 @@ func sessionKey(id string) string          { return "session/" + id }
 func openKey(id string) string             { return "open/" + id } // sessions that have not ended
 func ofKey(request, session string) string { return "of/" + request + "/" + session }
 
-// A stay is a session and the events that carry its begin and end.
+// A stay is a session and the events that carry its begin, its turns and its end.
 type stay struct {
 	recorder.Session
-	Opened int64 `json:"opened"`
-	Closed int64 `json:"closed,omitempty"` // 0 while it lasts
+	Opened int64  `json:"opened"`
+	Turns  []turn `json:"turns,omitempty"`
+	Closed int64  `json:"closed,omitempty"` // 0 while it lasts
+}
+
+// A turn is where a session went on under a grant that extends the one before.
+type turn struct {
+	Grant string `json:"grant"`
+	Seq   int64  `json:"seq"` // of session.extended
+}
+
+// grants are those that the session was under, in order.
+func (s stay) grants() []string {
+	all := []string{s.Request}
+	for _, t := range s.Turns {
+		all = append(all, t.Grant)
+	}
+	return all
+}
+
+// extend stores that a session goes on under another grant, with its event.
+func extend(tx *ledger.Tx, session string, g *policy.Grant) error {
+	var s stay
+	if ok, err := tx.Get(sessionKey(session), &s); err != nil || !ok {
+		return errors.Join(err, fmt.Errorf("load session %s", session))
+	}
+	seq, err := tx.Append(ledger.Event{
+		Kind: "session.extended", Actor: s.Who.ID, Subjects: slices.Concat([]string{s.ID, g.Extends, g.ID, s.Target}, s.Customers),
+		Detail: map[string]string{"from": g.Extends, "to": g.ID, "login": s.Login, "not-after": g.NotAfter.Format(time.RFC3339Nano)},
+	})
+	if err != nil {
+		return err
+	}
+	s.Turns = append(s.Turns, turn{g.ID, seq})
+	if err := tx.Put(ofKey(g.ID, s.ID), s.ID); err != nil {
+		return err
+	}
+	return tx.Put(sessionKey(s.ID), s)
 }
 
 // open stores a session that begins with event seq.
@@ -41,17 +79,18 @@ func shut(tx *ledger.Tx, s recorder.Session, detail map[string]string) error {
 	if _, err := tx.Get(sessionKey(s.ID), &was); err != nil {
 		return err
 	}
+	was.Request = s.Request
 	if err := tx.Delete(openKey(s.ID)); err != nil {
 		return err
 	}
 	seq, err := tx.Append(ledger.Event{
 		Kind: "session.close", Actor: s.Who.ID, Detail: detail,
-		Subjects: slices.Concat([]string{s.ID, s.Request, s.Target}, s.Customers),
+		Subjects: slices.Concat([]string{s.ID}, was.grants(), []string{s.Target}, s.Customers),
 	})
 	if err != nil {
 		return err
 	}
-	return tx.Put(sessionKey(s.ID), stay{s, was.Opened, seq})
+	return tx.Put(sessionKey(s.ID), stay{s, was.Opened, was.Turns, seq})
 }
 
 // Recover closes what a crash left open: it repairs the recordings and writes
@@ -146,6 +185,11 @@ func (g *Gateway) Look(ctx context.Context, who policy.Principal, session, purpo
 			do = policy.Watch
 		}
 		q := policy.Question{Now: tx.Now(), Who: who, Do: do, Request: v.Request}
+		if g.Desk.Charter != nil {
+			if q.Delegations, err = g.Desk.Charter.Delegations(tx, who.ID); err != nil {
+				return fmt.Errorf("find whose deputy %s is: %w", who.ID, err)
+			}
+		}
 		if g.Desk.Policy().Decide(q).Verdict != policy.Allow {
 			return approvals.ErrUnknown
 		}
@@ -188,14 +232,31 @@ func (g *Gateway) Receipt(ctx context.Context, who policy.Principal, code string
 		if err != nil {
 			break
 		}
-		out := approvals.Stay{Session: s.Session}
-		if out.Open, err = g.Ledger.Proof(ctx, s.Opened); err == nil && s.Closed != 0 {
-			out.Close = new(ledger.Inclusion)
-			*out.Close, err = g.Ledger.Proof(ctx, s.Closed)
-		}
+		var out approvals.Stay
+		out, err = g.proof(ctx, s, code)
 		r.Stays = append(r.Stays, out)
 	}
 	return r, err
+}
+
+// proof is a session as the receipt of one of its grants has it: from where it
+// came under that grant to where it went on under the next, or closed.
+func (g *Gateway) proof(ctx context.Context, s stay, code string) (out approvals.Stay, err error) {
+	out.Session = s.Session
+	i := slices.Index(s.grants(), code)
+	from := s.Opened
+	if i > 0 {
+		from = s.Turns[i-1].Seq
+	}
+	if out.Open, err = g.Ledger.Proof(ctx, from); err == nil && i >= 0 && i < len(s.Turns) {
+		out.Next = new(ledger.Inclusion)
+		*out.Next, err = g.Ledger.Proof(ctx, s.Turns[i].Seq)
+	}
+	if err == nil && s.Closed != 0 {
+		out.Close = new(ledger.Inclusion)
+		*out.Close, err = g.Ledger.Proof(ctx, s.Closed)
+	}
+	return out, err
 }
 
 // NoteLook writes down that a recording is opened on the gateway's own machine

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"lockbox/policy"
@@ -30,14 +32,13 @@ const (
 	WasRejected policy.Code = "LBX-REJECTED"
 )
 
-// A Visit is one session under a grant: one connection of a person to a
-// target, recorded. It is held only while it may be; then its context ends
-// with an *Ending as cause and the door closes its sockets.
+// A Visit is one session: one connection of a person to a target, recorded. It
+// begins under one grant, and may go on under those that extend it. It is held
+// only while it may be; then its context ends with an *Ending as cause and the
+// door closes its sockets. What a door passes on goes through Gate.
 type Visit struct {
 	Session   recorder.Session
-	Grant     policy.Grant
 	Recording *recorder.Recording
-	Decision  policy.Decision
 
 	g     *Gateway
 	knock Knock
@@ -46,16 +47,50 @@ type Visit struct {
 	wg    sync.WaitGroup
 	leave sync.Once
 	gone  chan struct{} // closed when the end is written down
+	base  time.Time     // from which open is counted, by the monotonic clock
+
+	open atomic.Int64 // until when things may pass, a time.Duration since base
+
+	mu       sync.Mutex // guards the rest
+	grant    policy.Grant
+	decision policy.Decision
+	until    time.Time       // when the time is up
+	does     []policy.Action // what was begun in it: all of it has to be allowed
+	frozen   Frozen
+	moved    chan struct{} // closed and replaced when anything of this changes
 }
 
 // Context ends when the visit does; context.Cause gives the *Ending.
 func (v *Visit) Context() context.Context { return v.ctx }
 
-// End ends the visit for a reason. The first reason stays.
-func (v *Visit) End(why *Ending) { v.end(why) }
+// End ends the visit for a reason. The first reason stays. From then on nothing passes.
+func (v *Visit) End(why *Ending) {
+	v.end(why)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.open.Store(-1)
+}
 
-// Until is when the visit ends at the latest.
-func (v *Visit) Until() time.Time { return v.Grant.NotAfter }
+// Grant is what the visit is under now.
+func (v *Visit) Grant() policy.Grant {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.grant
+}
+
+// Decision is the last by which it may go on.
+func (v *Visit) Decision() policy.Decision {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.decision
+}
+
+// Until is when its time is up, as far as is known now.
+func (v *Visit) Until() time.Time {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.until
+}
 
 // Visit opens a session for a knock that Enter allows: recording first, then
 // the event, then nothing else may fail. The caller must Leave.
@@ -64,14 +99,14 @@ func (g *Gateway) Visit(ctx context.Context, k Knock) (*Visit, Answer, error) {
 	if err != nil || a.Verdict != policy.Allow {
 		return nil, a, err
 	}
-	v := &Visit{g: g, knock: k, Decision: a.Decision, gone: make(chan struct{})}
+	v := &Visit{g: g, knock: k, gone: make(chan struct{}), base: time.Now(), moved: make(chan struct{}), does: []policy.Action{k.Do}}
 	v.ctx, v.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	v.Session = recorder.Session{
 		ID: recorder.NewID(time.Now()), Request: a.Grant.ID, Target: k.On, Login: a.Login, Remote: k.From.String(),
 		Who: k.Who, Customers: a.Customers, Began: time.Now().UTC(),
 	}
 	if v.Recording, err = g.Shelf.Open(v.Session); err != nil {
-		v.end(nil)
+		v.End(nil)
 		g.Report(fmt.Errorf("open recording %s: %w", v.Session.ID, err))
 		return nil, a, &Ending{NoRecorder, "the recorder cannot write, so no session is opened; operators see why on the status page"}
 	}
@@ -101,9 +136,13 @@ func (g *Gateway) admit(ctx context.Context, v *Visit, k Knock) (a Answer, err e
 		if err := g.Desk.Activate(tx, a.Grant); err != nil {
 			return err
 		}
-		g.mu.Lock() // Visits reads them
-		v.Grant, v.Session.Began = *a.Grant, tx.Now()
+		g.mu.Lock() // Visits reads it
+		v.Session.Began = tx.Now()
 		g.mu.Unlock()
+		a.question.Now, a.question.Grant = tx.Now(), a.Grant // its clock runs now: the rule says until when
+		if a.Decision = g.Desk.Policy().Decide(a.question); a.Verdict != policy.Allow {
+			return errors.New("the first use of a grant took its access away") // nothing of this transaction is kept
+		}
 		seq, err = tx.Append(ledger.Event{
 			Kind: "session.open", Actor: k.Who.ID, Subjects: slices.Concat([]string{v.Session.ID, a.Grant.ID, k.On}, a.Customers),
 			Detail: map[string]string{
@@ -118,10 +157,11 @@ func (g *Gateway) admit(ctx context.Context, v *Visit, k Knock) (a Answer, err e
 	})
 	if err != nil || a.Verdict != policy.Allow {
 		g.forget(v)
-		v.end(nil)
+		v.End(nil)
 		close(v.gone) // Close may have found it meanwhile
 		return a, err
 	}
+	v.runs(a)
 	v.wg.Go(func() { v.watch(seq) })
 	return a, nil
 }
@@ -146,41 +186,59 @@ func (g *Gateway) forget(v *Visit) {
 }
 
 // May asks again, for one more channel or request of this visit, and proves
-// again what it rests on.
+// again what it rests on. While the visit is frozen it may nothing.
 func (v *Visit) May(ctx context.Context, do policy.Action) (policy.Decision, error) {
-	return v.may(ctx, do, v.g.enter)
+	if f, _ := v.Frozen(); !f.Until.IsZero() {
+		return policy.Decision{Code: policy.NotYet, Why: policy.Says("the time is up; this session is frozen while extension %s waits", f.Extension)}, nil
+	}
+	a, err := v.ask(ctx, do, v.g.enter)
+	if err == nil && a.Verdict == policy.Allow {
+		v.begins(do)
+	}
+	return a.Decision, err
 }
 
-func (v *Visit) may(ctx context.Context, do policy.Action, ask func(*ledger.Tx, Knock) (Answer, error)) (policy.Decision, error) {
+func (v *Visit) begins(do policy.Action) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !slices.Contains(v.does, do) {
+		v.does = append(v.does, do)
+	}
+}
+
+// begun is all that was begun in the visit. The door does not say what has ended.
+func (v *Visit) begun() []policy.Action {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.Clone(v.does)
+}
+
+// ask asks about the visit's own grant.
+func (v *Visit) ask(ctx context.Context, do policy.Action, ask func(*ledger.Tx, Knock) (Answer, error)) (a Answer, err error) {
 	if v.ctx.Err() != nil {
-		return policy.Decision{Why: policy.Says("%s", context.Cause(v.ctx).Error())}, nil
+		return Answer{Decision: policy.Decision{Code: policy.ByPolicy, Why: policy.Says("%s", context.Cause(v.ctx).Error())}}, nil
 	}
 	k := v.knock
-	k.Do = do
-	var a Answer
-	err := v.g.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
+	k.Do, k.grant = do, v.Grant().ID
+	if !v.Open() {
+		k.now = v.Until() // by the clock that cannot be set back
+	}
+	err = v.g.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
 		a, err = ask(tx, k)
 		return err
 	})
-	switch {
-	case err != nil:
-		return policy.Decision{}, err
-	case a.Verdict == policy.Deny:
-		return a.Decision, nil
-	case a.Grant == nil || a.Grant.ID != v.Grant.ID:
-		return policy.Decision{Code: policy.HasExpired, Why: policy.Says("this session's grant is over; connect again")}, nil
-	case a.Verdict == policy.Prove: // the touch opened this visit; it need not be fresh for its next channel
-		a.Verdict, a.Code, a.Why = policy.Allow, "", policy.Says("grant %s is in force", a.Grant.ID)
+	if err != nil {
+		return Answer{}, err
 	}
-	return a.Decision, nil
+	return a, nil
 }
 
 // watch ends the visit when it may no longer be: its time is up, its grant or
 // rule is gone, its recording fails, or the ledger cannot be read.
 func (v *Visit) watch(seq int64) {
-	events := make(chan struct{}, 1)
+	events := make(chan bool, 1)
 	v.wg.Go(func() { v.listen(seq, events) })
-	up := time.NewTimer(time.Until(v.Grant.NotAfter)) // monotonic: a clock set back does not give more
+	up := time.NewTimer(v.next()) // monotonic: a clock set back does not give more
 	defer up.Stop()
 	tick := time.NewTicker(again)
 	defer tick.Stop()
@@ -193,8 +251,7 @@ func (v *Visit) watch(seq int64) {
 		case <-v.ctx.Done():
 			return
 		case <-up.C:
-			v.End(&Ending{policy.HasExpired, "the time of the grant is up"})
-			return
+			v.recheck(false)
 		case <-v.Recording.Failed():
 			v.unrecorded(v.Recording.Err())
 			return
@@ -205,11 +262,12 @@ func (v *Visit) watch(seq int64) {
 			}
 		case <-progress.C:
 			v.progress()
-		case <-events:
-			v.recheck()
+		case all := <-events:
+			v.recheck(all)
 		case <-tick.C:
-			v.recheck()
+			v.recheck(false)
 		}
+		up.Reset(v.next())
 	}
 }
 
@@ -219,8 +277,9 @@ func (v *Visit) unrecorded(err error) {
 	v.End(&Ending{NoRecorder, "the recorder cannot write any more, so the session ends"})
 }
 
-// listen wakes watch at every event that is about this visit's grant or session.
-func (v *Visit) listen(seq int64, wake chan<- struct{}) {
+// listen wakes watch at every event that is about this visit, and at every
+// change of what it rests on: true means that its votes have to be proven again.
+func (v *Visit) listen(seq int64, wake chan bool) {
 	for e, err := range v.g.Ledger.Watch(v.ctx, seq) {
 		if v.ctx.Err() != nil {
 			return
@@ -230,36 +289,54 @@ func (v *Visit) listen(seq int64, wake chan<- struct{}) {
 			v.End(&Ending{policy.ByPolicy, "the ledger cannot be read, so the session ends"})
 			return
 		}
-		if !slices.Contains(e.Subjects, v.Grant.ID) && !slices.Contains(e.Subjects, v.Session.ID) {
+		all := strings.HasPrefix(e.Kind, "policy.") || strings.HasPrefix(e.Kind, "motion.")
+		if !all && !v.concerns(e) {
 			continue
 		}
 		select {
-		case wake <- struct{}{}:
-		default: // one is waiting already
+		case wake <- all:
+		case waits := <-wake: // there is room now, for nobody else writes
+			wake <- all || waits
 		}
 	}
 }
 
-// recheck asks whether the session may go on, for what it was opened for.
-func (v *Visit) recheck() {
-	d, err := v.may(v.ctx, v.knock.Do, v.g.decide)
+// concerns says whether an event is about the visit: its session, its grant, or the extension that it waits for.
+func (v *Visit) concerns(e ledger.Event) bool {
+	f, _ := v.Frozen()
+	about := []string{v.Session.ID, v.Session.Request, v.Grant().ID}
+	if !f.Until.IsZero() {
+		about = append(about, f.Extension, v.Session.Target)
+	}
+	return slices.ContainsFunc(e.Subjects, func(s string) bool { return slices.Contains(about, s) })
+}
+
+// recheck asks whether the session may go on, for all that was begun in it; with
+// all it proves again what it rests on.
+func (v *Visit) recheck(all bool) {
+	ask := v.g.decide
+	if all {
+		ask = v.g.enter
+	}
+	var a Answer
+	var err error
+	for _, do := range v.begun() {
+		if a, err = v.ask(v.ctx, do, ask); err != nil || a.Verdict != policy.Allow {
+			break
+		}
+	}
 	switch {
 	case v.ctx.Err() != nil:
 	case err != nil:
 		v.g.Report(fmt.Errorf("ask again for session %s: %w", v.Session.ID, err))
 		v.End(&Ending{policy.ByPolicy, "whether you may go on cannot be proven, so the session ends"})
-	case d.Verdict != policy.Allow:
-		v.ended(d)
+	case a.Verdict == policy.Allow:
+		v.runs(a)
+	case a.Verdict == policy.Deny && a.Code == policy.HasExpired:
+		v.expired(a)
+	default:
+		v.End(&Ending{a.Code, a.Why.String()})
 	}
-}
-
-// ended ends the visit for the reason that its own grant gives, where it is over.
-func (v *Visit) ended(d policy.Decision) {
-	why := &Ending{d.Code, d.Why.String()}
-	if w, err := v.g.Desk.Ended(v.ctx, v.Grant.ID); err == nil && w.Why != "" {
-		why = &Ending{w.Code, w.Why}
-	}
-	v.End(why)
 }
 
 // progress puts the recording's running hash into the log.
@@ -281,7 +358,7 @@ func (v *Visit) progress() {
 // event carries the recording's root.
 func (v *Visit) Leave() {
 	v.leave.Do(func() {
-		v.end(&Ending{"", "closed by the person"})
+		v.End(&Ending{"", "closed by the person"})
 		v.wg.Wait()
 		defer close(v.gone)
 		defer v.g.forget(v)
@@ -301,8 +378,12 @@ func (v *Visit) close(cause string, seal recorder.Seal) error {
 		v.g.mu.Lock() // as in admit
 		v.Session.Ended, v.Session.Cause, v.Session.Root = tx.Now(), cause, seal.Root
 		v.g.mu.Unlock()
-		return shut(tx, v.Session, map[string]string{
+		detail := map[string]string{
 			"cause": cause, "root": seal.Root, "bytes": strconv.FormatInt(seal.Bytes, 10), "segments": strconv.Itoa(seal.Segments),
-		})
+		}
+		if f, _ := v.Frozen(); !f.Until.IsZero() {
+			detail["frozen"] = f.Since.Format(time.RFC3339Nano) // nothing passed since
+		}
+		return shut(tx, v.Session, detail)
 	})
 }

@@ -100,10 +100,14 @@ func TestAForgedGrantLetsNobodyIn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	asked, err := w.Desk.See(t.Context(), w.Eng.Principal, code)
+	if err != nil {
+		t.Fatal(err)
+	}
 	now := time.Now().UTC()
 	forge(policy.Grant{
 		ID: code, Who: w.Eng.Principal, Target: "db1.prod", Login: "support_nord", Actions: []policy.Action{policy.Shell}, Customers: []string{"nord"},
-		Reason: "outage", Machine: w.Policy().Targets["db1.prod"].Machine(), For: time.Hour, Made: now, ActivateBefore: now.Add(time.Hour),
+		Reason: "outage", Machine: w.Policy().Targets["db1.prod"].Machine(), For: time.Hour, Made: now, ActivateBefore: now.Add(time.Hour), Stages: asked.Request.Stages,
 	})
 	var unproven *gateway.Unproven
 	if a, err := w.Gateway.Enter(t.Context(), knock(w.Eng)); !errors.As(err, &unproven) {

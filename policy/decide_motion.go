@@ -3,7 +3,7 @@ package policy
 import "slices"
 
 // motion decides on making, signing, opposing, seeing and ending a motion.
-func (p *Policy) motion(q Question) Decision {
+func (p *Policy) motion(q *Question) Decision {
 	m := q.Motion
 	mine := q.Who.ID == m.By.ID
 	switch q.Do {
@@ -28,21 +28,19 @@ func (p *Policy) concerned(who Principal, m *Motion) bool {
 	return p.Decides(who, m.Stage) || (m.Kind == ToAdmit || m.Kind == ToDismiss || m.Kind == ToDelegate) && m.About == who.ID
 }
 
-// propose decides whether a person may make such a motion. Its stage must be
-// the one that its kind takes: nobody makes their own quorum.
-func (p *Policy) propose(q Question) Decision {
+// propose decides whether a person may make such a motion.
+func (p *Policy) propose(q *Question) Decision {
 	m, who := q.Motion, q.Who
-	want := p.Takes(m)
 	switch {
 	case m.By.ID != who.ID:
 		return deny(ByPolicy, "a motion is made in one's own name")
-	case want.Kind == "" || m.Stage.Kind != want.Kind || m.Stage.Customer != want.Customer || m.Stage.Group != "" || m.Stage.Count < want.Count:
+	case !p.proper(m):
 		return deny(ByPolicy, "such a motion takes other signatures")
 	}
 	ok := false
 	switch m.Kind {
 	case ToAdmit, ToDismiss, ToSet, ToInstruct:
-		ok = p.Decides(who, want)
+		ok = p.Decides(who, m.Stage)
 	case ToActivate:
 		ok = who.Kind == Machine // the gateway itself, when it reads other files than are in force
 	case ToDelegate:
@@ -54,6 +52,13 @@ func (p *Policy) propose(q Question) Decision {
 		return deny(ByPolicy, "this is not yours to propose")
 	}
 	return Decision{Verdict: Allow, Why: Says("you may")}
+}
+
+// proper says whether a motion takes at least the signatures that its kind
+// takes now: nobody makes their own quorum.
+func (p *Policy) proper(m *Motion) bool {
+	want, s := p.Takes(m), m.Stage
+	return want.Kind != "" && s.Kind == want.Kind && s.Customer == want.Customer && s.Group == "" && s.Count >= want.Count
 }
 
 // Takes is the least whose signatures a motion of its kind takes. The zero
@@ -78,38 +83,49 @@ func (p *Policy) Takes(m *Motion) Stage {
 }
 
 // sign decides on a yes or no to a motion. A yes takes a passkey.
-func (p *Policy) sign(q Question) Decision {
+func (p *Policy) sign(q *Question) Decision {
 	m := q.Motion
 	s := m.Tally(q.Now)
 	switch {
 	case (m.Kind == ToAdmit || m.Kind == ToDismiss) && q.Who.ID == m.About:
 		return deny(ByPolicy, "nobody votes on themselves")
-	case m.Stage.Kind == BySelf && q.Who.ID != m.By.ID, m.Stage.Kind != BySelf && !p.Decides(q.Who, m.Stage):
+	case !p.signs(q.Who, m):
 		return deny(ByPolicy, "you are not among those whose signatures this takes")
+	case !p.proper(m):
+		return deny(ByPolicy, "such a motion takes other signatures now; propose it again")
 	case s.Phase != Pending:
 		return deny(ByPolicy, "the motion is %s", string(s.Phase))
 	case slices.ContainsFunc(m.Votes, func(v Vote) bool { return v.isOf(q.Who.ID) }):
 		return deny(ByPolicy, "you have already answered")
 	}
-	if q.Do == Sign && !proven(q, Passkey, ceremony) {
+	if q.Do == Sign && !q.proven(Passkey, ceremony) {
 		return Decision{Verdict: Prove, Code: NeedTouch, Proof: Passkey, Why: Says("signing is a passkey signature")}
 	}
 	return Decision{Verdict: Allow, Why: Says("you may")}
 }
 
+// signs says whether a motion takes the person's signature. Nobody hands on a
+// seat that they have not.
+func (p *Policy) signs(who Principal, m *Motion) bool {
+	if m.Stage.Kind == BySelf {
+		return who.ID == m.By.ID && (m.Kind != ToDelegate || who.Admitted)
+	}
+	return p.Decides(who, m.Stage)
+}
+
 // end decides on taking a motion back, or on ending what it made so. What was
 // signed to hold for ever (who is admitted, which policy) ends only by another motion.
-func (p *Policy) end(q Question) Decision {
+func (p *Policy) end(q *Question) Decision {
 	m := q.Motion
 	s := m.Tally(q.Now)
 	ok := q.Who.ID == m.By.ID
 	switch {
+	case s.Phase != Approved && s.Phase != Pending || !m.Ended.IsZero():
+		return deny(ByPolicy, "the motion is over")
 	case s.Phase == Approved && (m.Kind == ToInstruct || m.Kind == ToSet && m.Notice): // less consent ends by one reviewer's word
 		ok = p.Decides(q.Who, m.Stage)
 	case s.Phase == Approved && m.Kind != ToDelegate:
 		return deny(ByPolicy, "this ends only by another motion")
-	case s.Phase != Approved && s.Phase != Pending || !m.Ended.IsZero():
-		return deny(ByPolicy, "the motion is over")
 	}
 	if !ok {
 		return deny(ByPolicy, "this is not yours to end")

@@ -8,7 +8,7 @@ import (
 
 // vote decides whether a person may vote on a request, and for which stage it
 // counts. To approve takes a passkey assertion over the statement.
-func (p *Policy) vote(q Question) Decision {
+func (p *Policy) vote(q *Question) Decision {
 	r := q.Request
 	switch s := r.Tally(q.Now); {
 	case q.Who.ID == r.Who.ID:
@@ -22,28 +22,27 @@ func (p *Policy) vote(q Question) Decision {
 	}
 }
 
-func (p *Policy) voteOn(q Question, s Status) Decision {
+func (p *Policy) voteOn(q *Question, s Status) Decision {
 	why := "you are not among those who decide on this request"
 	for i, st := range s.Stages {
-		behalf, delegation, ok := p.seat(q, st)
-		switch {
-		case !ok:
-			continue
-		case slices.ContainsFunc(slices.Concat(st.Yes, st.No), func(v Vote) bool { return v.isOf(q.Who.ID) || v.isOf(behalf) }):
-			why = "you have already voted, or the person you stand for has"
-			continue
-		case !st.Open:
-			why = "it is not your turn yet: an earlier stage has not decided"
-			if st.Phase != Pending {
+		for _, seat := range p.seats(q, st) {
+			switch {
+			case slices.ContainsFunc(slices.Concat(st.Yes, st.No), func(v Vote) bool { return v.isOf(q.Who.ID) || v.isOf(seat.behalf()) }):
+				why = "you have already voted, or the person you stand for has"
+				continue
+			case st.Phase != Pending:
 				why = "this stage is " + string(st.Phase)
+				continue
+			case !st.Open:
+				why = "it is not your turn yet: an earlier stage has not decided"
+				continue
 			}
-			continue
+			d := Decision{Verdict: Allow, Stage: i, Behalf: seat.behalf(), Delegation: seat.delegation(), Why: Says("you may decide")}
+			if q.Do == Approve && !q.proven(Passkey, ceremony) {
+				d.Verdict, d.Code, d.Proof, d.Why = Prove, NeedTouch, Passkey, Says("approving is a passkey signature")
+			}
+			return d
 		}
-		d := Decision{Verdict: Allow, Stage: i, Behalf: behalf, Delegation: delegation, Why: Says("you may decide")}
-		if q.Do == Approve && !proven(q, Passkey, ceremony) {
-			d.Verdict, d.Code, d.Proof, d.Why = Prove, NeedTouch, Passkey, Says("approving is a passkey signature")
-		}
-		return d
 	}
 	return deny(ByPolicy, "%s", why)
 }
@@ -51,24 +50,44 @@ func (p *Policy) voteOn(q Question, s Status) Decision {
 // isOf says whether a person gave the vote, or it was given for them.
 func (v Vote) isOf(id string) bool { return id != "" && (v.By.ID == id || v.Behalf == id) }
 
-// seat says whether a person may answer for a stage: by themselves, or as the
-// deputy of somebody who may.
-func (p *Policy) seat(q Question, st StageStatus) (behalf, delegation string, ok bool) {
+// A seat is a right to answer for a stage: one's own, or that of somebody whose deputy one is.
+type seat struct {
+	of     Principal // whose it is
+	deputy *Motion   // that lends it; nil: it is one's own
+}
+
+func (s seat) behalf() string {
+	if s.deputy == nil {
+		return ""
+	}
+	return s.of.ID
+}
+
+func (s seat) delegation() string {
+	if s.deputy == nil {
+		return ""
+	}
+	return s.deputy.ID
+}
+
+// seats lists those from which a person may answer for a stage. Who has one of
+// their own needs no other.
+func (p *Policy) seats(q *Question, st StageStatus) (out []seat) {
 	if p.Fills(q.Who, st, q.Now) {
-		return "", "", true
+		return []seat{{of: q.Who}}
 	}
 	for _, m := range q.Delegations {
 		if m.deputises(q.Who, q.Request, q.Now) && p.Fills(m.By, st, q.Now) {
-			return m.By.ID, m.ID, true
+			out = append(out, seat{of: m.By, deputy: m})
 		}
 	}
-	return "", "", false
+	return out
 }
 
 // deputises says whether a motion makes who a deputy for the request: not for
 // one's own, not for that of the person one stands for, and never further.
 func (m *Motion) deputises(who Principal, r *Request, now time.Time) bool {
-	return m.Kind == ToDelegate && m.Holds(now) && m.About == who.ID && m.By.ID != who.ID &&
+	return m.Holds(now) && m.Kind == ToDelegate && m.About == who.ID && m.By.ID != who.ID &&
 		m.By.ID != r.Who.ID && m.By.ID != r.Who.Vouched && m.Scope.Covers(r)
 }
 
@@ -108,13 +127,14 @@ func (p *Policy) Fills(who Principal, st StageStatus, now time.Time) bool {
 }
 
 // about decides on looking at, ending and replaying what a request led to.
-func (p *Policy) about(q Question) Decision {
+func (p *Policy) about(q *Question) Decision {
 	r := q.Request
 	own := q.Who.ID == r.Who.ID
-	voter := false
+	voter, looker := false, false
 	for _, st := range r.Tally(q.Now).Stages {
-		_, _, sits := p.seat(q, st)
-		voter = voter || sits
+		for _, s := range p.seats(q, st) {
+			voter, looker = true, looker || mayLook(s.of, r)
+		}
 	}
 	ok := false
 	switch q.Do {
@@ -125,13 +145,13 @@ func (p *Policy) about(q Question) Decision {
 	case Withdraw, GiveBack, Extend, Accept:
 		ok = own
 	case Touch:
-		if ok = own; ok && !proven(q, Passkey, ceremony) {
+		if ok = own; ok && !q.proven(Passkey, ceremony) {
 			return Decision{Verdict: Prove, Code: NeedTouch, Proof: Passkey, Why: Says("starting a session is a passkey signature")}
 		}
 	case Revoke:
 		ok = voter || own
 	case Watch, Replay:
-		ok = own || q.Who.Kind == Auditor || voter && p.mayLook(q.Who, r)
+		ok = own || q.Who.Kind == Auditor || looker
 	}
 	if !ok {
 		return deny(ByPolicy, "this is not yours to %s", strings.ReplaceAll(string(q.Do), "-", " "))
@@ -139,9 +159,9 @@ func (p *Policy) about(q Question) Decision {
 	return Decision{Verdict: Allow, Why: Says("you may")}
 }
 
-// mayLook says whether a voter may see a recording: a customer only where no
-// other customer's data can be in it.
-func (p *Policy) mayLook(who Principal, r *Request) bool {
+// mayLook says whether who has a seat may see a recording: a customer only where
+// no other customer's data can be in it. A deputy sees no more.
+func mayLook(who Principal, r *Request) bool {
 	if who.Kind != Reviewer {
 		return true
 	}
@@ -154,13 +174,13 @@ const Operators = "operators"
 // vouch decides whether a person may confirm the first key of another, having
 // compared its fingerprint. It never makes an approver: executives and
 // reviewers count only by pinned keys.
-func (p *Policy) vouch(q Question) Decision {
+func (p *Policy) vouch(q *Question) Decision {
 	switch {
 	case q.Person.ID == "" || q.Person.ID == q.Who.ID:
 		return deny(ByPolicy, "nobody confirms their own key")
 	case q.Who.Kind != Executive || !q.Who.Admitted:
 		return deny(ByPolicy, "only an executive whose own passkey is pinned confirms keys")
-	case !proven(q, Passkey, ceremony):
+	case !q.proven(Passkey, ceremony):
 		return Decision{Verdict: Prove, Code: NeedTouch, Proof: Passkey, Why: Says("confirming a key is a passkey signature")}
 	}
 	return Decision{Verdict: Allow, Why: Says("you may confirm it")}

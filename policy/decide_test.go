@@ -2,108 +2,16 @@ package policy
 
 import (
 	"net/netip"
-	"slices"
-	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 )
 
-// The people, targets and rules of the tables.
-var (
-	eng   = Principal{ID: "eng@example.eu", Name: "Eng", Kind: Staff, Vouched: "op@example.eu"}
-	op    = Principal{ID: "op@example.eu", Kind: Staff}
-	ceo   = Principal{ID: "ceo@example.eu", Kind: Executive, Admitted: true}
-	cto   = Principal{ID: "cto@example.eu", Kind: Executive, Admitted: true}
-	nord  = Principal{ID: "ann@nord.example", Kind: Reviewer, Customer: "nord", Admitted: true}
-	syd   = Principal{ID: "bo@syd.example", Kind: Reviewer, Customer: "syd", Admitted: true}
-	audit = Principal{ID: "aud@example.eu", Kind: Auditor}
-	// noon is a Wednesday in Copenhagen, 13:00 there.
-	noon = time.Date(2026, 11, 18, 12, 0, 0, 0, time.UTC)
-)
-
-func at(minutes int) time.Time { return noon.Add(time.Duration(minutes) * time.Minute) }
-
-func copenhagen(t *testing.T) *time.Location {
-	t.Helper()
-	z, err := time.LoadLocation("Europe/Copenhagen")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return z
-}
-
-func testPolicy(t *testing.T) *Policy {
-	week := []time.Weekday{time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday}
-	limits := Limits{Default: time.Hour, Max: 4 * time.Hour, ActivateWithin: time.Hour}
-	return &Policy{
-		Groups: map[string][]string{"engineers": {eng.ID}, "board": {ceo.ID, cto.ID}},
-		Targets: map[string]*Target{
-			"db1.prod": {Name: "db1.prod", Kind: "ssh", Customers: []string{"nord", "syd"}, Labels: map[string]string{"env": "prod"},
-				Logins: []Login{{Name: "deploy"}, {Name: "support_{{customer}}", One: true}, {Name: "shared", One: true}, {Name: "all_{{customer}}"}}},
-			"night.prod": {Name: "night.prod", Kind: "ssh", Logins: []Login{{Name: "root"}}, Labels: map[string]string{"env": "prod"}},
-			"box.test":   {Name: "box.test", Kind: "ssh", Class: "test", Logins: []Login{{Name: "root"}}},
-			"bare.prod":  {Name: "bare.prod", Kind: "ssh"},
-			"web.prod":   {Name: "web.prod", Kind: "http", Logins: []Login{{Name: "app"}}},
-		},
-		Rules: []Rule{
-			{Name: "prod", Position: "r.yaml:1:1", Actions: []Action{Shell, Exec}, Groups: []string{"engineers"}, Targets: []string{"db1.prod"},
-				Labels: map[string]string{"env": "prod"}, Reasons: []Reason{"outage", "planned"}, Limits: limits, Fresh: 15 * time.Minute,
-				Stages: []Stage{{Kind: ByExecutive, Group: "board", Count: 1, Expires: 12 * time.Hour}, {Kind: ByCustomer, Count: 1, Expires: 96 * time.Hour, Step: 1}}},
-			{Name: "later", Actions: []Action{Shell}, Groups: []string{"engineers"}, Targets: []string{"db1.prod"}, Reasons: []Reason{"outage"}},
-			{Name: "other label", Actions: []Action{Forward}, Groups: []string{"engineers"}, Targets: []string{"db1.prod"}, Labels: map[string]string{"env": "test"}},
-			{Name: "office hours", Actions: []Action{Shell}, Groups: []string{"engineers"}, Targets: []string{"night.prod"}, Limits: limits,
-				Hours: &Hours{Days: week, From: 7 * time.Hour, To: 13*time.Hour + 30*time.Minute, Zone: copenhagen(t)}},
-			{Name: "near", Actions: []Action{Exec}, People: []string{eng.ID}, Targets: []string{"night.prod"}, Limits: limits,
-				From: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}},
-			{Name: "test", Actions: []Action{Shell, Exec}, People: []string{eng.ID}, Targets: []string{"box.test"}, Limits: limits},
-			{Name: "no exec", Position: "r.yaml:9:1", Forbid: true, Actions: []Action{Exec}, Groups: []string{"engineers"}, Targets: []string{"box.test"}},
-			{Name: "nobody", Actions: []Action{Shell}, Groups: []string{"engineers"}},
-			{Name: "apps", Actions: []Action{Forward}, Groups: []string{"engineers"}, Kinds: []string{"http"}, Limits: limits},
-			{Name: "bare", Actions: []Action{Shell}, Groups: []string{"engineers"}, Targets: []string{"bare.prod"}},
-			{Name: "no zone", Actions: []Action{SFTPGet}, People: []string{eng.ID}, Targets: []string{"db1.prod"}, Hours: &Hours{Days: week, To: 24 * time.Hour}},
-			{Name: "no puts", Forbid: true, Actions: []Action{SFTPPut}, People: []string{eng.ID}, Targets: []string{"db1.prod"}, From: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}},
-			{Name: "no gets", Forbid: true, Actions: []Action{SFTPGet}, Targets: []string{"web.prod"}},
-			{Name: "gets", Actions: []Action{SFTPGet}, Groups: []string{"engineers"}, Targets: []string{"web.prod"}, Limits: limits},
-			{Name: "no nights", Forbid: true, Actions: []Action{Shell}, Targets: []string{"web.prod"}, Hours: &Hours{}},
-			{Name: "shells", Actions: []Action{Shell}, Groups: []string{"engineers"}, Targets: []string{"web.prod"}, Limits: limits},
-			{Name: "no get anywhere", Forbid: true, Actions: []Action{SFTPGet}, People: []string{"somebody@x.eu"}},
-			{Name: "free for all", Actions: []Action{SFTPPut}, Targets: []string{"web.prod"}, Limits: limits},
-			{Name: "puts", Actions: []Action{SFTPPut}, People: []string{eng.ID}, Targets: []string{"db1.prod"}, Limits: limits},
-		},
-	}
-}
-
-// machine is that of db1.prod in the tables.
-func machine() string {
-	t := Target{Name: "db1.prod", Kind: "ssh", Customers: []string{"syd", "nord"}}
-	return t.Machine()
-}
-
-func grant() *Grant {
-	return &Grant{Machine: machine(), ID: "7KQM", Who: eng, Target: "db1.prod", Login: "deploy", Actions: []Action{Shell}, Customers: []string{"nord", "syd"},
-		Reason: "outage", For: time.Hour, Made: noon, ActivateBefore: at(60)}
-}
-
-func begun() *Grant {
-	g := grant()
-	g.Activated, g.NotAfter = noon, at(60)
-	return g
-}
-
-func touched(now time.Time) []Proof {
-	return []Proof{{Kind: Passkey, Of: eng.ID, At: now, For: "this terminal"}}
-}
-
-func with[T any](x *T, change func(*T)) *T {
-	change(x)
-	return x
-}
-
-// TestAccess reads as the specification of who gets through to a target.
-func TestAccess(t *testing.T) {
-	p := testPolicy(t)
+// TestDecide reads as the specification of who may do what: who gets through to
+// a target, who decides on, looks at and ends a request, and who makes, signs
+// and ends a motion. It holds with an index and without.
+func TestDecide(t *testing.T) {
+	p, ready := testPolicy(t), testPolicy(t)
+	t1 := at(1)
 	q := func(change func(*Question)) Question {
 		q := Question{Now: noon, Who: eng, Do: Shell, On: "db1.prod", Login: "deploy", Binding: "this terminal"}
 		change(&q)
@@ -112,6 +20,24 @@ func TestAccess(t *testing.T) {
 	under := func(g *Grant, now time.Time, proofs []Proof) Question {
 		return q(func(q *Question) { q.Grant, q.Now, q.Proofs = g, now, proofs })
 	}
+	proof := []Proof{{Passkey, ceo.ID, at(1), "statement"}}
+	by := func(who Principal, do Action, r *Request, lent ...*Motion) Question {
+		return Question{Now: at(20), Who: who, Do: do, Request: r, Delegations: lent, Binding: "statement", Proofs: []Proof{{Passkey, who.ID, at(20), "statement"}}}
+	}
+	on := func(who Principal, do Action, m *Motion) Question {
+		return Question{Now: at(20), Who: who, Do: do, Motion: m, Binding: "motion", Proofs: []Proof{{Passkey, who.ID, at(20), "motion"}}}
+	}
+	opExec := Principal{ID: op.ID, Kind: Executive, Admitted: true}
+	p.Groups["board"], ready.Groups["board"] = append(p.Groups["board"], op.ID), append(ready.Groups["board"], op.ID)
+	ready.Ready()
+	stranger := Principal{ID: "x", Kind: Executive}
+	approvedByBoard := with(request(), func(r *Request) { r.Votes = []Vote{yes(ceo, 0, 0)} })
+	all := with(request(), func(r *Request) { r.Customers = []string{"nord", "syd"} })
+	of := func(s Stage) *Request {
+		s.Count, s.Of, s.Expires = max(1, s.Count), 2, 12*time.Hour
+		return with(request(), func(r *Request) { r.Stages = []Stage{s} })
+	}
+	ladder := of(Stage{Kind: ByExecutive, Group: "board", Escalate: []Rung{{After: 5 * time.Minute, Remind: "all"}, {After: 15 * time.Minute, To: "deputies", Of: 1}}})
 	for _, c := range []struct {
 		rule string
 		q    Question
@@ -182,100 +108,180 @@ func TestAccess(t *testing.T) {
 		{"an action the grant lacks", q(func(q *Question) { q.Grant, q.Do, q.Proofs = grant(), Exec, touched(noon) }), Deny, ByPolicy, "does not hold exec"},
 		{"a customer the grant lacks", under(with(grant(), func(g *Grant) { g.Customers = []string{"nord"} }), noon, touched(noon)), Deny, NoGrant, "not approved for"},
 		{"a grant for a reason the rule lost", under(with(grant(), func(g *Grant) { g.Reason = "legal-order" }), noon, touched(noon)), Deny, ByPolicy, "permits it only for"},
+
+		{"a rule that takes more stages now", under(with(grant(), func(g *Grant) { g.Stages = g.Stages[1:] }), noon, touched(noon)), Deny, ByPolicy, "takes more approvals now"},
+		{"a rule that takes more votes now", under(with(grant(), func(g *Grant) { g.Stages[0].Count = 0 }), noon, touched(noon)), Deny, ByPolicy, "takes more approvals now"},
+		{"one that starts later", under(with(grant(), func(g *Grant) { g.NotBefore = at(5) }), noon, touched(noon)), Deny, NotYet, "starts at 2026-11-18 12:05 UTC"},
+		{"its first instant is in", under(with(grant(), func(g *Grant) { g.NotBefore = at(5) }), at(5), touched(at(5))), Allow, "", ""},
+		{"a promise is made first", under(with(grant(), func(g *Grant) { g.Promises = []string{"call me"} }), noon, touched(noon)), Deny, NotYet, "`accept 7KQM` shows it"},
+		{"a promise made", under(with(grant(), func(g *Grant) { g.Promises, g.Accepted = []string{"call me"}, noon }), noon, touched(noon)), Allow, "", ""},
+		{"before it was made it is not", under(with(grant(), func(g *Grant) { g.Promises, g.Accepted = []string{"call me"}, at(1) }), noon, touched(noon)), Deny, NotYet, ""},
+		{"a rule that gives less time now", under(with(begun(), func(g *Grant) { g.NotAfter = at(300) }), at(240), touched(at(240))), Deny, HasExpired, "less time now"},
+		{"just before it is in, of less time", under(with(begun(), func(g *Grant) { g.NotAfter = at(300) }), at(239), touched(at(239))), Allow, "", ""},
+		{"more time that was asked for is not a rule's", under(with(begun(), func(g *Grant) { g.NotAfter, g.Extends = at(300), "2B7T" }), at(240), touched(at(240))), Allow, "", ""},
+		{"but at most eight hours in all", under(with(begun(), func(g *Grant) { g.NotAfter, g.Extends, g.Spent = at(300), "2B7T", 4*time.Hour }), at(240), touched(at(240))), Deny, HasExpired, ""},
+		{"a grant for no reason does not meet a rule's", under(with(grant(), func(g *Grant) { g.Reason = "" }), noon, touched(noon)), Deny, ByPolicy, "permits it only for"},
+		{"a forbid for some reasons holds where none is known", q(func(q *Question) { q.On, q.Login, q.Do = "web.prod", "app", Exec }), Deny, ByPolicy, `"no audits" forbids`},
+		{"and does not hold for another", q(func(q *Question) { q.On, q.Login, q.Do, q.Reason = "web.prod", "app", Exec, "planned" }), Ask, NoGrant, ""},
+		{"a forbid whose hours end before they begin holds", q(func(q *Question) { q.On, q.Login, q.Do = "web.prod", "app", HTTPPut }), Deny, ByPolicy, "forbids"},
+		{"a forbid whose hours are over does not", q(func(q *Question) { q.On, q.Login, q.Do = "web.prod", "app", HTTPGet }), Ask, NoGrant, ""},
+		{"the first permit decides", q(func(q *Question) { q.Reason = "outage" }), Ask, NoGrant, ""},
+
+		{"no request", Question{Now: t1, Who: ceo, Do: Approve}, Deny, ByPolicy, "no such request"},
+		{"a board member must sign", Question{Now: t1, Who: ceo, Do: Approve, Request: request()}, Prove, NeedTouch, "passkey signature"},
+		{"a signature counts", Question{Now: t1, Who: ceo, Do: Approve, Request: request(), Proofs: proof, Binding: "statement"}, Allow, "", "may decide"},
+		{"a signature of another statement does not", Question{Now: t1, Who: ceo, Do: Approve, Request: request(), Proofs: proof, Binding: "other"}, Prove, NeedTouch, ""},
+		{"a no needs none", Question{Now: t1, Who: ceo, Do: Reject, Request: request()}, Allow, "", ""},
+		{"own request", Question{Now: t1, Who: eng, Do: Approve, Request: request()}, Deny, ByPolicy, "own request"},
+		{"own request, rejected", Question{Now: t1, Who: eng, Do: Reject, Request: request()}, Deny, ByPolicy, "own request"},
+		{"who vouched for the requester", Question{Now: t1, Who: opExec, Do: Approve, Request: request()}, Deny, ByPolicy, "confirmed the key"},
+		{"an executive outside the group", Question{Now: t1, Who: Principal{ID: "x", Kind: Executive, Admitted: true}, Do: Approve, Request: request()}, Deny, ByPolicy, "not among those"},
+		{"an executive who is not pinned", Question{Now: t1, Who: Principal{ID: ceo.ID, Kind: Executive}, Do: Reject, Request: request()}, Deny, ByPolicy, "not among those"},
+		{"an executive who is not pinned sees nothing", Question{Now: t1, Who: Principal{ID: ceo.ID, Kind: Executive}, Do: See, Request: request()}, Deny, ByPolicy, "not yours"},
+		{"staff in the board's group", Question{Now: t1, Who: Principal{ID: ceo.ID, Kind: Staff, Admitted: true}, Do: Approve, Request: request()}, Deny, ByPolicy, "not among those"},
+		{"a reviewer before the board", Question{Now: t1, Who: nord, Do: Approve, Request: request()}, Deny, ByPolicy, "not your turn"},
+		{"a reviewer after the board", Question{Now: t1, Who: nord, Do: Approve, Request: approvedByBoard}, Prove, NeedTouch, ""},
+		{"a reviewer of another customer", Question{Now: t1, Who: syd, Do: Approve, Request: approvedByBoard}, Deny, ByPolicy, "not among those"},
+		{"a reviewer of no customer", Question{Now: t1, Who: Principal{ID: "x", Kind: Reviewer, Admitted: true}, Do: Approve, Request: with(request(), func(r *Request) { r.Stages[0].Kind, r.Stages[0].Customer = ByCustomer, "" })}, Deny, ByPolicy, "not among those"},
+		{"the board twice", Question{Now: t1, Who: ceo, Do: Reject, Request: approvedByBoard}, Deny, ByPolicy, "already voted"},
+		{"the other board member after quorum", Question{Now: t1, Who: cto, Do: Approve, Request: approvedByBoard}, Deny, ByPolicy, "this stage is approved"},
+		{"an expired request", Question{Now: at(12 * 60), Who: ceo, Do: Approve, Request: request()}, Deny, ByPolicy, "the request is expired"},
+		{"a stage of an unknown kind has no voters", Question{Now: t1, Who: ceo, Do: Approve, Request: with(request(), func(r *Request) { r.Stages[0].Kind = "moon" })}, Deny, ByPolicy, "not among those"},
+
+		{"the requester sees it", Question{Now: t1, Who: eng, Do: See, Request: request()}, Allow, "", ""},
+		{"the board sees it", Question{Now: t1, Who: ceo, Do: See, Request: request()}, Allow, "", ""},
+		{"its customer sees it", Question{Now: t1, Who: nord, Do: See, Request: request()}, Allow, "", ""},
+		{"an auditor sees it", Question{Now: t1, Who: audit, Do: See, Request: request()}, Allow, "", ""},
+		{"another customer does not", Question{Now: t1, Who: syd, Do: See, Request: request()}, Deny, ByPolicy, "not yours to see"},
+		{"another engineer does not", Question{Now: t1, Who: op, Do: See, Request: request()}, Deny, ByPolicy, "not yours to see"},
+		{"the requester withdraws", Question{Now: t1, Who: eng, Do: Withdraw, Request: request()}, Allow, "", ""},
+		{"the board does not withdraw", Question{Now: t1, Who: ceo, Do: Withdraw, Request: request()}, Deny, ByPolicy, "withdraw"},
+		{"the requester gives back", Question{Now: t1, Who: eng, Do: GiveBack, Request: request()}, Allow, "", ""},
+		{"nobody else gives back", Question{Now: t1, Who: nord, Do: GiveBack, Request: request()}, Deny, ByPolicy, "give back"},
+		{"the board revokes", Question{Now: t1, Who: cto, Do: Revoke, Request: request()}, Allow, "", ""},
+		{"its customer revokes", Question{Now: t1, Who: nord, Do: Revoke, Request: request()}, Allow, "", ""},
+		{"another customer does not revoke", Question{Now: t1, Who: syd, Do: Revoke, Request: request()}, Deny, ByPolicy, ""},
+		{"the requester revokes", Question{Now: t1, Who: eng, Do: Revoke, Request: request()}, Allow, "", ""},
+		{"an auditor does not revoke", Question{Now: t1, Who: audit, Do: Revoke, Request: request()}, Deny, ByPolicy, ""},
+		{"a touch is signed", Question{Now: t1, Who: eng, Do: Touch, Request: request()}, Prove, NeedTouch, "passkey signature"},
+		{"a touch that is signed", Question{Now: t1, Who: eng, Do: Touch, Request: request(), Binding: "b", Proofs: []Proof{{Passkey, eng.ID, at(1), "b"}}}, Allow, "", ""},
+		{"a touch of another", Question{Now: t1, Who: op, Do: Touch, Request: request()}, Deny, ByPolicy, ""},
+		{"the requester replays", Question{Now: t1, Who: eng, Do: Replay, Request: request()}, Allow, "", ""},
+		{"the auditor replays", Question{Now: t1, Who: audit, Do: Replay, Request: request()}, Allow, "", ""},
+		{"the board watches", Question{Now: t1, Who: ceo, Do: Watch, Request: request()}, Allow, "", ""},
+		{"its customer watches", Question{Now: t1, Who: nord, Do: Watch, Request: request()}, Allow, "", ""},
+		{"one of two customers does not", Question{Now: t1, Who: nord, Do: Replay, Request: all}, Deny, ByPolicy, ""},
+		{"another customer does not watch", Question{Now: t1, Who: syd, Do: Watch, Request: request()}, Deny, ByPolicy, ""},
+		{"an unknown action", Question{Now: t1, Who: ceo, Do: "fly", Request: request()}, Deny, ByPolicy, "not yours to fly"},
+
+		{"an executive vouches, signed", Question{Now: t1, Who: ceo, Do: Vouch, Person: eng}, Prove, NeedTouch, ""},
+		{"and signs", Question{Now: t1, Who: ceo, Do: Vouch, Person: eng, Binding: "v", Proofs: []Proof{{Passkey, ceo.ID, at(1), "v"}}}, Allow, "", ""},
+		{"one who is not pinned does not", Question{Now: t1, Who: Principal{ID: "x", Kind: Executive}, Do: Vouch, Person: eng}, Deny, ByPolicy, "only an executive"},
+		{"an operator does not vouch", Question{Now: t1, Who: op, Do: Vouch, Person: eng}, Deny, ByPolicy, "only an executive"},
+		{"an engineer does not vouch", Question{Now: t1, Who: eng, Do: Vouch, Person: op}, Deny, ByPolicy, "only an executive"},
+		{"a reviewer does not vouch", Question{Now: t1, Who: nord, Do: Vouch, Person: op}, Deny, ByPolicy, "only an executive"},
+		{"nobody vouches for themselves", Question{Now: t1, Who: ceo, Do: Vouch, Person: ceo}, Deny, ByPolicy, "own key"},
+		{"nobody vouches for nobody", Question{Now: t1, Who: ceo, Do: Vouch}, Deny, ByPolicy, "own key"},
+
+		{"before its rung a deputy group waits", Question{Now: at(14), Who: out, Do: Reject, Request: ladder}, Deny, ByPolicy, "not among those"},
+		{"after its rung it decides", Question{Now: at(15), Who: out, Do: Reject, Request: ladder}, Allow, "", ""},
+		{"but only who is of the stage's kind", Question{Now: at(15), Who: Principal{ID: out.ID, Kind: Staff}, Do: Reject, Request: ladder}, Deny, ByPolicy, "not among those"},
+		{"a reminder lets in nobody", Question{Now: at(15), Who: Principal{ID: "y", Kind: Executive, Admitted: true}, Do: Reject, Request: ladder}, Deny, ByPolicy, "not among those"},
+		{"a peer decides", by(op, Approve, of(Stage{Kind: ByPeer, Group: "platform"})), Deny, ByPolicy, "confirmed the key"},
+		{"another peer does", by(peer, Approve, of(Stage{Kind: ByPeer, Group: "platform"})), Allow, "", ""},
+		{"a peer of no group does not", by(peer, Approve, of(Stage{Kind: ByPeer})), Deny, ByPolicy, "not among those"},
+		{"a reviewer is no peer", by(nord, Approve, of(Stage{Kind: ByPeer, Group: "platform"})), Deny, ByPolicy, "not among those"},
+		{"the owner decides", by(peer, Approve, of(Stage{Kind: ByOwner, Group: peer.ID})), Allow, "", ""},
+		{"a member of the group that owns it does", by(peer, Approve, of(Stage{Kind: ByOwner, Group: "platform"})), Allow, "", ""},
+		{"a person is no group of peers", by(peer, Approve, of(Stage{Kind: ByPeer, Group: peer.ID})), Deny, ByPolicy, "not among those"},
+
+		{"a deputy decides", by(peer, Approve, request(), lent(ceo, peer)), Allow, "", ""},
+		{"a deputy sees it", by(peer, See, request(), lent(ceo, peer)), Allow, "", ""},
+		{"a deputy watches as who lends the seat", by(peer, Watch, request(), lent(ceo, peer)), Allow, "", ""},
+		{"and no more than they", by(peer, Watch, with(request(), func(r *Request) { r.Customers = []string{"nord", "syd"} }), lent(nord, peer)), Deny, ByPolicy, ""},
+		{"a deputy of somebody else's does not", by(peer, Approve, request(), lent(ceo, cto)), Deny, ByPolicy, "not among those"},
+		{"a deputy of who is not pinned does not", by(peer, Approve, request(), lent(stranger, peer)), Deny, ByPolicy, "not among those"},
+		{"a deputy's deputy does not", by(peer, Approve, request(), lent(op, peer)), Deny, ByPolicy, "not among those"},
+		{"a deputy for one's own request does not", by(eng, Approve, request(), lent(ceo, eng)), Deny, ByPolicy, "own request"},
+		{"a deputy of who asks does not", by(peer, Approve, with(request(), func(r *Request) { r.Who.ID = ceo.ID }), lent(ceo, peer)), Deny, ByPolicy, "not among those"},
+		{"a deputy of who confirmed the key does not", by(peer, Approve, with(request(), func(r *Request) { r.Who.Vouched = ceo.ID }), lent(ceo, peer)), Deny, ByPolicy, "not among those"},
+		{"a deputy whose time is over does not", by(peer, Approve, request(), with(lent(ceo, peer), func(m *Motion) { m.Until = at(20) })), Deny, ByPolicy, "not among those"},
+		{"a deputy for other targets does not", by(peer, Approve, request(), with(lent(ceo, peer), func(m *Motion) { m.Scope.Targets = []string{"web.prod"} })), Deny, ByPolicy, "not among those"},
+		{"a motion to admit lends nothing", by(peer, Approve, request(), with(lent(ceo, peer), func(m *Motion) { m.Kind = ToInstruct })), Deny, ByPolicy, "not among those"},
+		{"no delegation lends nothing", by(peer, Approve, request(), nil), Deny, ByPolicy, "not among those"},
+		{"a deputy and who lends the seat are one", by(peer, Approve, with(request(), func(r *Request) { r.Stages[0].Count, r.Votes = 2, []Vote{yes(ceo, 0, 1)} }), lent(ceo, peer)), Deny, ByPolicy, "already voted"},
+		{"and the other way round", by(ceo, Approve, with(request(), func(r *Request) {
+			r.Stages[0].Count, r.Votes = 2, []Vote{{By: peer, Behalf: ceo.ID, Verdict: Yes, At: at(1)}}
+		})), Deny, ByPolicy, "already voted"},
+		{"the deputy of two stands for the one who has not voted", by(peer, Approve, with(request(), func(r *Request) { r.Stages[0].Count, r.Votes = 2, []Vote{yes(ceo, 0, 1)} }), lent(ceo, peer), lent(cto, peer)), Allow, "", ""},
+		{"who asks writes into the thread", by(eng, Say, request()), Allow, "", ""},
+		{"the board does", by(ceo, Say, request()), Allow, "", ""},
+		{"an auditor does not", by(audit, Say, request()), Deny, ByPolicy, ""},
+		{"who asked extends", by(eng, Extend, request()), Allow, "", ""},
+		{"who asked accepts", by(eng, Accept, request()), Allow, "", ""},
+		{"nobody accepts for another", by(ceo, Accept, request()), Deny, ByPolicy, "not yours to accept"},
+
+		{"an executive proposes another", on(ceo, Propose, admit()), Allow, "", ""},
+		{"one who is not pinned does not", on(stranger, Propose, with(admit(), func(m *Motion) { m.By = stranger })), Deny, ByPolicy, "not yours to propose"},
+		{"an operator does not", on(op, Propose, with(admit(), func(m *Motion) { m.By = op })), Deny, ByPolicy, "not yours to propose"},
+		{"nobody proposes in another's name", on(cto, Propose, admit()), Deny, ByPolicy, "own name"},
+		{"nobody makes their own quorum", on(ceo, Propose, with(admit(), func(m *Motion) { m.Stage.Count = 1 })), Deny, ByPolicy, "other signatures"},
+		{"nor picks a group", on(ceo, Propose, with(admit(), func(m *Motion) { m.Stage.Group = "friends" })), Deny, ByPolicy, "other signatures"},
+		{"nor another kind", on(ceo, Propose, with(admit(), func(m *Motion) { m.Stage.Kind = BySelf })), Deny, ByPolicy, "other signatures"},
+		{"a reviewer proposes one of their customer's", on(nord, Propose, admitFor("nord", nord)), Allow, "", ""},
+		{"not one of another's", on(nord, Propose, admitFor("syd", nord)), Deny, ByPolicy, "not yours to propose"},
+		{"a motion of an unknown kind", on(ceo, Propose, with(admit(), func(m *Motion) { m.Kind = "dance" })), Deny, ByPolicy, "other signatures"},
+		{"settings of no customer", on(nord, Propose, &Motion{Kind: ToSet, By: nord}), Deny, ByPolicy, "other signatures"},
+		{"settings of their customer", on(nord, Propose, settings()), Allow, "", ""},
+		{"an operator proposes no settings", on(op, Propose, with(settings(), func(m *Motion) { m.By = op })), Deny, ByPolicy, "not yours to propose"},
+		{"the gateway proposes a policy", on(gateway, Propose, activate(gateway)), Allow, "", ""},
+		{"people do not", on(ceo, Propose, activate(ceo)), Deny, ByPolicy, "not yours to propose"},
+		{"one executive is not enough for it", on(gateway, Propose, with(activate(gateway), func(m *Motion) { m.Stage.Count = 1 })), Deny, ByPolicy, "other signatures"},
+		{"an executive makes a deputy", on(ceo, Propose, lent(ceo, peer)), Allow, "", ""},
+		{"one who is not pinned makes none", on(stranger, Propose, lent(stranger, peer)), Deny, ByPolicy, "not yours to propose"},
+		{"nobody is their own deputy", on(ceo, Propose, lent(ceo, ceo)), Deny, ByPolicy, "not yours to propose"},
+		{"a deputy without a passkey is none", on(ceo, Propose, with(lent(ceo, peer), func(m *Motion) { m.Key = "" })), Deny, ByPolicy, "not yours to propose"},
+		{"a deputy for ever is none", on(ceo, Propose, with(lent(ceo, peer), func(m *Motion) { m.Until = time.Time{} })), Deny, ByPolicy, "not yours to propose"},
+		{"where no declaration is asked for, none is made", on(eng, Propose, declare(eng, "1")), Deny, ByPolicy, "not yours to propose"},
+
+		{"an executive signs", on(ceo, Sign, admit()), Allow, "", ""},
+		{"with a passkey", Question{Now: t1, Who: ceo, Do: Sign, Motion: admit()}, Prove, NeedTouch, "passkey signature"},
+		{"or opposes without", Question{Now: t1, Who: ceo, Do: Oppose, Motion: admit()}, Allow, "", ""},
+		{"one who is not pinned does not sign", on(stranger, Sign, admit()), Deny, ByPolicy, "not among those"},
+		{"nobody signs for themselves", on(newcomer, Sign, admit()), Deny, ByPolicy, "on themselves"},
+		{"nobody opposes their own dismissal", on(cto, Oppose, &Motion{Kind: ToDismiss, By: ceo, About: cto.ID}), Deny, ByPolicy, "on themselves"},
+		{"nobody signs twice", on(ceo, Sign, with(admit(), func(m *Motion) { m.Votes = []Vote{yes(ceo, 0, 1)} })), Deny, ByPolicy, "already answered"},
+		{"nobody signs what is decided", on(third, Sign, signed(admit(), ceo, cto)), Deny, ByPolicy, "the motion is approved"},
+		{"nor what takes more now", on(ceo, Sign, with(activate(gateway), func(m *Motion) { m.Stage.Count = 1 })), Deny, ByPolicy, "propose it again"},
+		{"a reviewer signs for their customer", on(nord, Sign, admitFor("nord", nord)), Allow, "", ""},
+		{"not for another", on(nord, Sign, admitFor("syd", syd)), Deny, ByPolicy, "not among those"},
+		{"who lends a seat signs it", on(ceo, Sign, with(lent(ceo, peer), func(m *Motion) { m.Votes = nil })), Allow, "", ""},
+		{"nobody signs it for them", on(cto, Sign, with(lent(ceo, peer), func(m *Motion) { m.Votes = nil })), Deny, ByPolicy, "not among those"},
+		{"nor they when they are not pinned any more", on(Principal{ID: ceo.ID, Kind: Executive}, Sign, with(lent(ceo, peer), func(m *Motion) { m.Votes = nil })), Deny, ByPolicy, "not among those"},
+
+		{"an executive sees a motion", on(cto, See, admit()), Allow, "", ""},
+		{"an auditor sees it, too", on(audit, See, admit()), Allow, "", ""},
+		{"whom it is about sees it", on(newcomer, See, admit()), Allow, "", ""},
+		{"who made it sees it", on(op, See, with(settings(), func(m *Motion) { m.By = op })), Allow, "", ""},
+		{"nobody else does", on(nord, See, admit()), Deny, ByPolicy, "there is no such motion"},
+		{"one is not about oneself by the digest of a policy", on(Principal{ID: "d1", Kind: Staff}, See, activate(gateway)), Deny, ByPolicy, "there is no such motion"},
+		{"an unknown deed on a motion", on(ceo, Approve, admit()), Deny, ByPolicy, "nothing is known"},
+
+		{"who made it takes it back", on(ceo, End, admit()), Allow, "", ""},
+		{"nobody else does that", on(cto, End, admit()), Deny, ByPolicy, "not yours to end"},
+		{"an admission ends only by a dismissal", on(ceo, End, signed(admit(), ceo, cto)), Deny, ByPolicy, "only by another motion"},
+		{"a deputy is let go", on(ceo, End, lent(ceo, peer)), Allow, "", ""},
+		{"by nobody else", on(peer, End, lent(ceo, peer)), Deny, ByPolicy, "not yours to end"},
+		{"notice ends by one reviewer's word", on(nord2, End, signed(settings(), nord)), Allow, "", ""},
+		{"not by another customer's", on(syd, End, signed(settings(), nord)), Deny, ByPolicy, "not yours to end"},
+		{"a quorum ends only by another motion", on(nord, End, signed(with(settings(), func(m *Motion) { m.Notice, m.Quorum = false, 2 }), nord)), Deny, ByPolicy, "only by another motion"},
+		{"what is over does not end again", on(nord, End, with(signed(settings(), nord), func(m *Motion) { m.Ended = at(30) })), Deny, ByPolicy, "is over"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			check(t, p.Decide(c.q), c.want, c.code, c.why)
+			check(t, ready.Decide(c.q), c.want, c.code, c.why)
 		})
 	}
 	check(t, (*Policy)(nil).Decide(q(func(*Question) {})), Deny, ByPolicy, "not known")
 	check(t, new(Policy).Decide(q(func(*Question) {})), Deny, NoTarget, "no target")
-}
-
-func check(t *testing.T, got Decision, want Verdict, code Code, why string) {
-	t.Helper()
-	if got.Verdict != want || got.Code != code || !strings.Contains(got.Why.String(), why) {
-		t.Errorf("got %v %q %q, want %v %q %q", got.Verdict, got.Code, got.Why, want, code, why)
-	}
-}
-
-func TestAnAllowSaysWhatItRestsOn(t *testing.T) {
-	got := testPolicy(t).Decide(Question{Now: at(5), Who: eng, Do: Shell, On: "db1.prod", Binding: "this terminal", Grant: begun(), Proofs: touched(at(4))})
-	if got.Rule != "prod" || got.Position != "r.yaml:1:1" || !got.Until.Equal(at(60)) || got.Login != "deploy" {
-		t.Errorf("got rule %q at %q until %v login %q", got.Rule, got.Position, got.Until, got.Login)
-	}
-	unused := testPolicy(t).Decide(Question{Now: at(5), Who: eng, Do: Shell, On: "db1.prod", Binding: "this terminal", Grant: grant(), Proofs: touched(at(4))})
-	if !unused.Until.Equal(at(60)) {
-		t.Errorf("an unused grant ends at %v, want %v", unused.Until, at(60))
-	}
-}
-
-// TestWhoIsConcerned shows which customers a login reaches and whose yes is needed.
-func TestWhoIsConcerned(t *testing.T) {
-	board := Stage{Kind: ByExecutive, Group: "board", Count: 1, Expires: 12 * time.Hour}
-	exec := Stage{Kind: ByExecutive, Count: 1, Expires: 12 * time.Hour}
-	cust := func(id string, step int) Stage {
-		return Stage{Kind: ByCustomer, Customer: id, Count: 1, Expires: 96 * time.Hour, Step: step}
-	}
-	p := testPolicy(t)
-	for _, c := range []struct {
-		rule                    string
-		on, login, customer, as string
-		stages                  []Stage
-		why                     string
-	}{
-		{"all customers of the target are concerned", "db1.prod", "deploy", "", "deploy", []Stage{board, cust("nord", 1), cust("syd", 1)}, ""},
-		{"one named in the login", "db1.prod", "support_nord", "", "support_nord", []Stage{board, cust("nord", 1)}, ""},
-		{"one named beside it", "db1.prod", "support_{{customer}}", "syd", "support_syd", []Stage{board, cust("syd", 1)}, ""},
-		{"the same named twice", "db1.prod", "support_syd", "syd", "support_syd", []Stage{board, cust("syd", 1)}, ""},
-		{"a fixed login reaches all, whatever it says", "db1.prod", "shared", "nord", "shared", []Stage{board, cust("nord", 1), cust("syd", 1)}, ""},
-		{"so does a login per customer that says so", "db1.prod", "all_nord", "", "all_nord", []Stage{board, cust("nord", 1), cust("syd", 1)}, ""},
-		{"two different ones are refused", "db1.prod", "support_syd", "nord", "", nil, "reaches syd, not nord"},
-		{"none named is refused", "db1.prod", "support_{{customer}}", "", "", nil, "say which (nord, syd)"},
-		{"a stranger is refused", "db1.prod", "support_{{customer}}", "ost", "", nil, "say which (nord, syd)"},
-		{"a stranger in the login is refused", "db1.prod", "support_ost", "", "", nil, "no login"},
-		{"half a login is refused", "db1.prod", "support_", "", "", nil, "no login"},
-		{"production without an executive stage gets one", "night.prod", "root", "", "root", []Stage{exec}, ""},
-		{"another class does not", "box.test", "root", "", "root", nil, ""},
-	} {
-		t.Run(c.rule, func(t *testing.T) {
-			got := p.Decide(Question{Now: noon, Who: eng, Do: Shell, On: c.on, Login: c.login, Customer: c.customer})
-			if c.why != "" {
-				check(t, got, Deny, NoTarget, c.why)
-				return
-			}
-			if got.Verdict != Ask || got.Login != c.as {
-				t.Fatalf("got %v %q %q", got.Verdict, got.Login, got.Why)
-			}
-			if d := cmp.Diff(c.stages, got.Stages); d != "" {
-				t.Errorf("stages (-want +got):\n%s", d)
-			}
-		})
-	}
-}
-
-func TestCustomersAreAskedEvenIfTheRuleForgot(t *testing.T) {
-	p := testPolicy(t)
-	p.Rules[0].Stages = nil
-	got := p.Decide(Question{Now: noon, Who: eng, Do: Shell, On: "db1.prod", Login: "support_nord"})
-	var kinds []StageKind
-	for _, s := range got.Stages() {
-		kinds = append(kinds, s.Kind)
-	}
-	if !slices.Equal(kinds, []StageKind{ByExecutive, ByCustomer}) {
-		t.Errorf("got %v", kinds)
-	}
-	if !slices.Equal(got.Reasons(), p.Rules[0].Reasons) {
-		t.Errorf("got reasons %v", got.Reasons())
-	}
-	if got := p.Decide(Question{Now: noon, Who: eng, Do: Shell, On: "box.test"}); !slices.Equal(got.Reasons(), Reasons()) {
-		t.Errorf("a rule without reasons takes %v", got.Reasons())
-	}
-}
-
-func TestVerdictsHaveNames(t *testing.T) {
-	for v, want := range map[Verdict]string{Deny: "deny", Ask: "ask", Prove: "prove", Allow: "allow"} {
-		if v.String() != want {
-			t.Errorf("got %q, want %q", v, want)
-		}
-	}
 }

@@ -33,11 +33,14 @@ func (h *Hours) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &w); err != nil {
 		return err
 	}
-	zone, err := time.LoadLocation(w.Zone)
-	if err != nil {
-		return fmt.Errorf("read hours: %w", err)
+	*h = Hours{Days: w.Days}
+	if w.Zone != "" { // without one they never hold; UTC says "UTC"
+		zone, err := time.LoadLocation(w.Zone)
+		if err != nil {
+			return fmt.Errorf("read hours: %w", err)
+		}
+		h.Zone = zone
 	}
-	*h = Hours{Days: w.Days, Zone: zone}
 	for _, t := range []struct {
 		text string
 		into *time.Duration

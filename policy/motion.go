@@ -70,20 +70,29 @@ type Motion struct {
 	EndedBy string    `json:"ended_by,omitempty"`
 }
 
-// Tally counts the signatures as they stand at now. It believes them.
+// Tally counts the signatures as they stand at now. It believes them. People
+// sign motions themselves: no deputy and no instruction does it for them, and
+// where it takes one's own signature nobody else's counts.
 func (m *Motion) Tally(now time.Time) Status {
-	r := Request{ID: m.ID, At: m.At, Stages: []Stage{m.Stage}, Votes: m.Votes, For: HardMax}
+	r := Request{ID: m.ID, At: m.At, Stages: []Stage{m.Stage}, For: HardMax}
+	r.Stages[0].Step, r.Stages[0].Escalate = 0, nil
+	for _, v := range m.Votes {
+		if v.Behalf == "" && v.Standing == "" && (m.Stage.Kind != BySelf || v.By.ID == m.By.ID) {
+			r.Votes = append(r.Votes, v)
+		}
+	}
 	if m.Kind == ToAdmit || m.Kind == ToDismiss {
 		r.Who.ID = m.About // nobody votes on themselves
 	}
 	s := r.Tally(now)
-	if s.Phase == Pending && !m.Ended.IsZero() && !now.Before(m.Ended) {
+	if (s.Phase == Pending || s.Phase == Approved && s.At.After(m.Ended)) && !m.Ended.IsZero() && !now.Before(m.Ended) {
 		s.Phase, s.At = Withdrawn, m.Ended
 	}
 	return s
 }
 
-// Holds says whether it is so at now. A nil Motion never is.
+// Holds says whether it is so at now: an instant of the past is asked about
+// where something rests on what was so then. A nil Motion never is.
 func (m *Motion) Holds(now time.Time) bool {
 	if m == nil {
 		return false

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -123,18 +124,22 @@ type Target struct {
 // Production says whether an executive must approve access. No class is
 // production, and so is one that nobody knows.
 func (t *Target) Production() bool {
-	return !slices.Contains([]string{"staging", "test", "development"}, t.Class)
+	switch t.Class {
+	case "staging", "test", "development":
+		return false
+	}
+	return true
 }
 
 // Machine is the hex SHA-256 of what makes this target that one machine: a
 // grant for it is for no other that is given its name later.
 func (t *Target) Machine() string {
-	h := sha256.New()
-	h.Write([]byte("lockbox/machine/v1\x00"))
+	b := []byte("lockbox/machine/v1\x00")
 	for _, s := range append([]string{t.Name, t.Kind, t.Address, t.HostKey, t.HostCA, t.Class}, slices.Sorted(slices.Values(t.Customers))...) {
-		fmt.Fprintf(h, "%d:%s", len(s), s)
+		b = append(append(strconv.AppendInt(b, int64(len(s)), 10), ':'), s...)
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
 }
 
 // A Reason is why somebody needs access.
@@ -247,11 +252,11 @@ type Rule struct {
 	Forbid   bool
 	Actions  []Action
 
-	Groups  []string // who: members of any of these …
-	People  []string // … or any of these
-	Targets []string // on: any of these names …
-	Kinds   []string // … or of any of these kinds …
-	Labels  map[string]string
+	Groups  []string          // who: members of any of these …
+	People  []string          // … or any of these
+	Targets []string          // on: any of these names (none: all) …
+	Kinds   []string          // … that is of any of these kinds (none: all) …
+	Labels  map[string]string // … and has all of these
 
 	Reasons []Reason // none: any
 	Hours   *Hours

@@ -49,7 +49,7 @@ func load(t *testing.T, tree fs.FS) house {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "node_modules"):
+		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "node_modules" || another(tree, name)):
 			return fs.SkipDir
 		case d.IsDir() || path.Ext(name) != ".go":
 			return nil
@@ -65,6 +65,13 @@ func load(t *testing.T, tree fs.FS) house {
 	h.rooms, h.fences = table(t, tree, "rooms.txt", "|", 2), table(t, tree, "fences.txt", "|", 3)
 	h.floors, h.allowed = table(t, tree, "floors.txt", " ", 3), table(t, tree, "allowed.txt", " ", 3)
 	return h
+}
+
+// another says whether a folder is a module of its own: what only compares us
+// with others imports what we do not.
+func another(tree fs.FS, folder string) bool {
+	_, err := fs.Stat(tree, folder+"/go.mod")
+	return err == nil
 }
 
 func (h *house) add(tree fs.FS, name string) error {

@@ -3,6 +3,8 @@ package charter
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
 	"time"
 
 	"lockbox/policy"
@@ -24,7 +26,20 @@ type People interface {
 	Current(tx *ledger.Tx, id string) (policy.Principal, error)
 }
 
-// A Charter takes motions and the signatures on them.
+// A Memory is a People that knows the past. With People that have none, only
+// what those pinned now have signed counts.
+type Memory interface {
+	// Holder finds a passkey and whose it is, whatever became of it since.
+	Holder(tx *ledger.Tx, fingerprint string) (k statement.Key, of string, err error)
+	// Sat is Pinned as it was when event seq was written.
+	Sat(tx *ledger.Tx, s policy.Stage, fingerprint string, seq int64) (bool, error)
+	// Seats lists the passkeys by which a person is pinned for the stage now, locked ones too.
+	Seats(tx *ledger.Tx, s policy.Stage, person string) ([]string, error)
+	// Admission is the motion by which the passkey was pinned when event seq was written; "" of a founder.
+	Admission(tx *ledger.Tx, s policy.Stage, fingerprint string, seq int64) (string, error)
+}
+
+// A Charter takes motions and the signatures on them. It is not copied.
 type Charter struct {
 	Ledger *ledger.Ledger
 	People People
@@ -33,6 +48,10 @@ type Charter struct {
 	Party  statement.Party // where people sign
 	// Effect is called in the transaction in which a motion becomes so, and in which it is ended. Nil: nothing.
 	Effect func(tx *ledger.Tx, m *policy.Motion) error
+
+	mu     sync.Mutex             // guards proofs
+	proofs map[*ledger.Tx]*proofs // of transactions in which something is being proven
+	seen   seen
 }
 
 // A View is a motion as it stands, for those who may see it.
@@ -58,76 +77,6 @@ type Ballot struct {
 // Challenge is what the passkey signs.
 func (b Ballot) Challenge() []byte { return statement.Challenge(b.Domain, b.Statement) }
 
-var errNotYet = errors.New("not built yet")
-
-// Propose makes a motion, or returns the open one that says exactly the same.
-// Its ID, At, By and Stage are filled in here. The error is a *Refusal where
-// the person can mend it.
-func (c *Charter) Propose(ctx context.Context, who policy.Principal, m policy.Motion) (View, error) {
-	return View{}, errNotYet
-}
-
-// Prepare writes the statement that who would sign for the motion. Its hash is in the log before it is shown.
-func (c *Charter) Prepare(ctx context.Context, who policy.Principal, id string) (Ballot, error) {
-	return Ballot{}, errNotYet
-}
-
-// Sign counts a yes: the ballot that was shown to who, signed. It is used up whatever comes of it.
-func (c *Charter) Sign(ctx context.Context, who policy.Principal, ballot string, a statement.Assertion) (View, error) {
-	return View{}, errNotYet
-}
-
-// Oppose counts a no. It needs no touch.
-func (c *Charter) Oppose(ctx context.Context, who policy.Principal, id, comment string) (View, error) {
-	return View{}, errNotYet
-}
-
-// End takes a motion back, or ends what it made so where one person may.
-func (c *Charter) End(ctx context.Context, who policy.Principal, id, why string) (View, error) {
-	return View{}, errNotYet
-}
-
-// See gives the motion to those who may see it, and ErrUnknown to everybody else.
-func (c *Charter) See(ctx context.Context, who policy.Principal, id string) (View, error) {
-	return View{}, errNotYet
-}
-
-// List gives the motions that who may see, of these kinds (none: all), newest first.
-func (c *Charter) List(ctx context.Context, who policy.Principal, kinds ...policy.MotionKind) ([]View, error) {
-	return nil, errNotYet
-}
-
-// Proven gives a motion whose every counted signature was verified again just
-// now, from the bytes that were signed, by keys that were pinned. The error
-// says why it is not in force.
-func (c *Charter) Proven(tx *ledger.Tx, id string) (*policy.Motion, error) { return nil, errNotYet }
-
-// Delegations gives those that make the person a deputy now, proven; By is the delegator as they are now.
-func (c *Charter) Delegations(tx *ledger.Tx, deputy string) ([]*policy.Motion, error) {
-	return nil, nil
-}
-
-// Instruction finds what stands for a customer's vote on the request: that
-// customer's settings by which notice is enough, or an instruction whose scope,
-// time and budget cover it, proven. Nil: nothing does.
-func (c *Charter) Instruction(tx *ledger.Tx, customer string, q *policy.Request) (*policy.Motion, error) {
-	return nil, nil
-}
-
-// Use counts one use of an instruction by a request; its error is a *Refusal when the budget is spent.
-func (c *Charter) Use(tx *ledger.Tx, id, request string) error { return errNotYet }
-
-// Used says whether the request used the instruction.
-func (c *Charter) Used(tx *ledger.Tx, id, request string) (bool, error) { return false, errNotYet }
-
-// Quorum is how many of its reviewers a customer wants to say yes; 0: as the rule says.
-func (c *Charter) Quorum(tx *ledger.Tx, customer string) (int, error) { return 0, nil }
-
-// Declared gives the proof that the person signed the declaration with this digest; none when they did not.
-func (c *Charter) Declared(tx *ledger.Tx, person, digest string) ([]policy.Proof, error) {
-	return nil, nil
-}
-
 // ErrUnknown is the answer to a code that does not exist or is not the asker's to see.
 var ErrUnknown = errors.New("there is no such motion")
 
@@ -138,3 +87,74 @@ type Refusal struct {
 }
 
 func (r *Refusal) Error() string { return r.Why }
+
+func refuse(format string, args ...any) error {
+	return &Refusal{policy.ByPolicy, fmt.Sprintf(format, args...)}
+}
+
+func refused(d policy.Decision) error { return &Refusal{d.Code, d.Why.String()} }
+
+// See gives the motion to those who may see it, and ErrUnknown to everybody else.
+func (c *Charter) See(ctx context.Context, who policy.Principal, id string) (v View, err error) {
+	if !validCode(id) {
+		return View{}, ErrUnknown
+	}
+	err = c.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		v, err = c.see(tx, who, id)
+		return err
+	})
+	return v, err
+}
+
+func (c *Charter) see(tx *ledger.Tx, who policy.Principal, id string) (View, error) {
+	v, err := c.view(tx, id)
+	if err != nil {
+		return View{}, err
+	}
+	if !c.maySee(tx, who, v.Motion) {
+		return View{}, ErrUnknown
+	}
+	return v, nil
+}
+
+func (c *Charter) maySee(tx *ledger.Tx, who policy.Principal, m *policy.Motion) bool {
+	return c.Policy().Decide(policy.Question{Now: tx.Now(), Who: who, Do: policy.See, Motion: m}).Verdict == policy.Allow
+}
+
+// view is the motion with the votes that count.
+func (c *Charter) view(tx *ledger.Tx, id string) (View, error) {
+	r, err := load(tx.Get, id)
+	if err != nil {
+		return View{}, err
+	}
+	m, status, err := c.stand(tx, r)
+	if err != nil {
+		return View{}, err
+	}
+	var u uses
+	if _, err := tx.Get(usesKey(id), &u); err != nil {
+		return View{}, err
+	}
+	holds := r.Phase == policy.Approved && m.Holds(tx.Now())
+	return View{Motion: m, Digest: r.digest(), Status: status, Holds: holds, Used: len(u.Requests), Now: tx.Now()}, nil
+}
+
+// List gives the motions that who may see, of these kinds (none: all), newest first.
+func (c *Charter) List(ctx context.Context, who policy.Principal, kinds ...policy.MotionKind) (all []View, err error) {
+	err = c.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		all = nil
+		ids, err := c.seenBy(tx, who, kinds)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			v, err := c.view(tx, id)
+			if err != nil {
+				return err
+			}
+			all = append(all, v)
+		}
+		return nil
+	})
+	return all, err
+}

@@ -42,71 +42,13 @@ func serveCommand() *cobra.Command {
 		if err := s.Listen(); err != nil {
 			return errors.Join(err, s.Close())
 		}
+		s.Reloads = true
 		s.Ready = func(s *Server) {
 			fmt.Fprintf(c.OutOrStdout(), "lockbox serves %s, ssh on %s\n", s.Config.URL, s.ssh.Addr())
 		}
 		return errors.Join(s.Run(c.Context()), s.Close())
 	}
 	return c
-}
-
-func policyCommand() *cobra.Command {
-	c := &cobra.Command{Use: "policy", Short: "Policy as code"}
-	check := &cobra.Command{Use: "check [DIR]", Short: "Say what is wrong with the policy files", Args: cobra.MaximumNArgs(1)}
-	check.RunE = func(c *cobra.Command, args []string) error {
-		s, err := lang.Load(dirOf(args))
-		if err != nil {
-			return &exit{exitRefused, err}
-		}
-		found := s.Check()
-		if jsonWanted(c) {
-			return json.NewEncoder(c.OutOrStdout()).Encode(found)
-		}
-		for _, f := range found {
-			fmt.Fprintln(c.OutOrStdout(), f)
-		}
-		fmt.Fprintf(c.OutOrStdout(), "%d rules, %d targets: valid\n", len(s.Policy.Rules), len(s.Policy.Targets))
-		return nil
-	}
-	test := &cobra.Command{Use: "test [DIR]", Short: "Run the tests in the policy files", Args: cobra.MaximumNArgs(1)}
-	test.RunE = func(c *cobra.Command, args []string) error {
-		s, err := lang.Load(dirOf(args))
-		if err != nil {
-			return &exit{exitRefused, err}
-		}
-		return reportTests(c, s.Test())
-	}
-	c.AddCommand(check, test)
-	return c
-}
-
-func dirOf(args []string) string {
-	if len(args) == 1 {
-		return args[0]
-	}
-	return "policy"
-}
-
-func reportTests(c *cobra.Command, all []lang.Result) error {
-	failed := 0
-	for _, r := range all {
-		if !r.OK {
-			failed++
-		}
-		if !jsonWanted(c) {
-			mark := map[bool]string{true: "ok  ", false: "FAIL"}[r.OK]
-			fmt.Fprintf(c.OutOrStdout(), "%s %s: %s may %s on %s: %s\n", mark, r.Test.Position, r.Test.As, r.Test.Do, r.Test.On, r.Why)
-		}
-	}
-	if jsonWanted(c) {
-		if err := json.NewEncoder(c.OutOrStdout()).Encode(all); err != nil {
-			return err
-		}
-	}
-	if failed > 0 {
-		return &exit{exitRefused, fmt.Errorf("%d of %d tests fail", failed, len(all))}
-	}
-	return nil
 }
 
 func inviteCommand() *cobra.Command {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -11,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+
+	"lockbox/gateway/keys"
 )
 
 // Config is lockbox.yaml. The comments are its manual; paths are relative to
@@ -48,6 +52,9 @@ type Config struct {
 	Keys struct {
 		Dir string `yaml:"dir"`
 	} `yaml:"keys"`
+	// Mode is "production", in which a change of the policy, or of what signs and proves, is in force only once
+	// executives have signed it; or "development", in which the files are in force as they are.
+	Mode string `yaml:"mode"`
 	// Policy is the folder of the policy files.
 	Policy struct {
 		Dir string `yaml:"dir"`
@@ -55,6 +62,11 @@ type Config struct {
 	// Control is the socket for the commands on this machine, mode 0600.
 	Control string `yaml:"control"`
 }
+
+const (
+	modeProduction  = "production"
+	modeDevelopment = "development"
+)
 
 const maxConfig = 1 << 20 // bytes
 
@@ -93,6 +105,9 @@ func (c Config) check() error {
 		if f.value == "" {
 			return fmt.Errorf("%s is missing", f.name)
 		}
+	}
+	if c.Mode != modeProduction && c.Mode != modeDevelopment {
+		return fmt.Errorf("mode: %q is not one; write production, or development while you set it up", c.Mode)
 	}
 	if strings.ContainsAny(c.Log, " +\n") {
 		return fmt.Errorf("log: %q holds a space or a +; write a name such as lockbox.example", c.Log)
@@ -135,6 +150,19 @@ func (c *Config) absolute(dir string) {
 			*p = filepath.Join(dir, *p)
 		}
 	}
+}
+
+// signed is the digest of what executives sign together with a policy: the mode,
+// the ledger's name, where people sign, and the public halves of the gateway's keys.
+func (c Config) signed(ring *keys.Ring) string {
+	h := sha256.New()
+	for _, s := range []string{
+		"lockbox/config/v1", c.Mode, c.Log, c.URL, ring.LogKey, string(ring.TargetCA.PublicKey().Marshal()), string(ring.PeopleCA.PublicKey().Marshal()),
+		string(ring.Host.PublicKey().Marshal()), ring.Vault.Recipient().String(),
+	} {
+		fmt.Fprintf(h, "%d:%s", len(s), s)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // host is the relying party of the passkeys.

@@ -9,7 +9,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"os/user"
+	"path/filepath"
+	"syscall"
 	"time"
 
 	"lockbox/approvals"
@@ -22,7 +25,10 @@ import (
 // the commands of this machine. It can invite, show what is pinned, and write
 // a look down. It can approve nothing, and whom it invites has no vote.
 
-const maxControl = 64 << 10 // bytes of one question or answer
+const (
+	maxControl = 64 << 10 // bytes of one question
+	maxAnswer  = 64 << 20 // bytes of one answer: `policy replay` reads every request of a year
+)
 
 // looked says that somebody on this machine is about to open a recording.
 type looked struct {
@@ -45,6 +51,15 @@ func (s *Server) controlServer() *http.Server {
 		answer(w, r, &v, func() (any, error) {
 			return "written", s.Gateway.NoteLook(r.Context(), localUser(), v.Session, v.Purpose)
 		})
+	})
+	mux.HandleFunc("POST /reload", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, r, &struct{}{}, func() (any, error) { return s.reload(r.Context()) })
+	})
+	mux.HandleFunc("POST /asked", func(w http.ResponseWriter, r *http.Request) {
+		var v struct {
+			Since time.Time `json:"since"`
+		}
+		answer(w, r, &v, func() (any, error) { return s.Desk.Asked(r.Context(), v.Since) })
 	})
 	mux.HandleFunc("POST /pins", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, r, &struct{}{}, func() (any, error) { return s.pinned(r.Context()) })
@@ -92,7 +107,7 @@ func ask(ctx context.Context, socket, path string, in, out any) error {
 		return unavailable("no gateway answers on %s; start it with `lockbox serve` (%w)", socket, err)
 	}
 	defer res.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(res.Body, maxControl))
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
 		return fmt.Errorf("read the gateway's answer: %w", err)
 	}
@@ -138,4 +153,28 @@ func (s *Server) toPin(ctx context.Context, p approvals.Pinned) (approvals.Pinne
 		}
 	}
 	return p, err
+}
+
+// listenControl opens the socket for the commands on this machine.
+func listenControl(path string) (net.Listener, error) {
+	if c, err := net.Dial("unix", path); err == nil {
+		_ = c.Close() // it was only asked whether somebody answers
+		return nil, unavailable("another lockbox answers on %s; stop it first", path)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, unavailable("open the control socket: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, unavailable("open the control socket: %w", err)
+	}
+	mask := syscall.Umask(0o077) // nobody else can connect between Listen and Chmod
+	l, err := net.Listen("unix", path)
+	syscall.Umask(mask)
+	if err != nil {
+		return nil, unavailable("open the control socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(unavailable("open the control socket: %w", err), l.Close())
+	}
+	return l, nil
 }

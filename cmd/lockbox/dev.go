@@ -7,8 +7,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,7 +34,9 @@ func devCommand() *cobra.Command {
 		if err != nil {
 			return usage("--dir: %w", err)
 		}
-		return dev(c.Context(), devFolder{abs, *dir, *sshAddr, *httpAddr}, c.OutOrStdout(), c.ErrOrStderr())
+		ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGHUP) // its terminal is closed
+		defer stop()
+		return dev(ctx, devFolder{abs, *dir, *sshAddr, *httpAddr}, c.OutOrStdout(), c.ErrOrStderr())
 	}
 	return c
 }
@@ -68,7 +72,7 @@ func dev(ctx context.Context, f devFolder, out, errs io.Writer) (err error) {
 
 // target starts the throw-away target that the policy names.
 func (f devFolder) target(s *Server) (*devtarget.Server, error) {
-	t := s.Policy.Targets[devTarget]
+	t := s.Book.InForce().Targets[devTarget]
 	if t == nil {
 		return nil, usage("%s has no target %s any more; delete the folder to start anew", f.path("policy"), devTarget)
 	}

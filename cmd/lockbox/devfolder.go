@@ -208,6 +208,7 @@ func hostBlock(c Config, name, identity, known string) (string, error) {
 func (f devFolder) writeConfig() (Config, error) {
 	text := fmt.Sprintf(`# Written by "lockbox dev" at every start.
 log: %s
+mode: development
 url: %s
 ssh: { listen: "%s" }
 http: { listen: "%s" }

@@ -49,6 +49,7 @@ func initCommand() *cobra.Command {
 const realConfig = `# lockbox.yaml: the gateway. Paths are relative to this file. Check with "lockbox serve --check".
 
 log: %s                     # name of the ledger; it stands in every signature, so it never changes
+mode: development                      # production: a change of policy or keys counts only once two executives have signed it
 url: http://localhost:8080             # where people find the portal; https://… once tls is set below
 ssh: { listen: "127.0.0.1:2222" }
 http:
@@ -107,7 +108,9 @@ const realNext = `Written to %[1]s. Next:
    and customers' reviewers:               … --kind customer --customer nord …
 3  They enrol. Then print fingerprints:    lockbox found --config %[1]s/lockbox.yaml
    Two people compare each with its owner, over another channel, and write them into founded_by in policy/.
-4  Start again. What is pinned then cannot be changed by an operator.
+4  Write "mode: production" and start again. What is pinned then cannot be changed by an operator, and
+   two executives sign the policy on the page "Policy" before it is in force. After that, edit the files,
+   "lockbox policy reload", and they sign the change.
 5  Invite engineers the same way (--kind staff --ssh-key FILE). An executive compares each
    one's fingerprint on the page "People" and confirms it; that executive does not decide on
    the requests of whom they confirmed.

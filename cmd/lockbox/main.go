@@ -31,7 +31,7 @@ func (e *exit) Unwrap() error { return e.err }
 func usage(format string, args ...any) error { return &exit{exitUsage, fmt.Errorf(format, args...)} }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := Main(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -47,6 +47,7 @@ func Main(ctx context.Context, args []string, out, errs io.Writer) int {
 	root.PersistentFlags().Bool("no-color", false, "no colours")
 	root.AddCommand(devCommand(), serveCommand(), initCommand(), foundCommand(), inviteCommand(), policyCommand(),
 		playCommand(), verifyCommand(), sshConfigCommand(), versionCommand())
+	root.AddCommand(clientCommands()...)
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errs)

@@ -10,7 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
+	"os/signal"
 	"sync"
 	"syscall"
 	"time"
@@ -18,14 +18,16 @@ import (
 	"filippo.io/age"
 
 	"lockbox/approvals"
+	"lockbox/approvals/charter"
 	"lockbox/gateway"
+	"lockbox/gateway/api"
 	"lockbox/gateway/identity"
 	"lockbox/gateway/keys"
 	"lockbox/gateway/portal"
+	"lockbox/gateway/rulebook"
 	"lockbox/gateway/sshproxy"
 	"lockbox/policy"
 	"lockbox/policy/lang"
-	"lockbox/policy/statement"
 	"lockbox/recorder"
 	"lockbox/recorder/ledger"
 	"lockbox/recorder/ledger/boltengine"
@@ -35,17 +37,20 @@ import (
 // Close gives back what Open took.
 type Server struct {
 	Config  Config
-	Policy  *policy.Policy
+	Book    *rulebook.Book
 	Keys    *keys.Ring
 	Ledger  *ledger.Ledger
 	People  *identity.Directory
+	Charter *charter.Charter
 	Desk    *approvals.Desk
 	Gateway *gateway.Gateway
 	Shelf   *recorder.Shelf
+	Tokens  *api.Tokens
 	Ready   func(*Server) // called once every door is open
-	Origins []string      // of the portal besides Config.URL
+	Reloads bool          // SIGHUP has the policy read again
 
 	log                    *slog.Logger
+	seen                   *seen
 	ssh, web, ops, control net.Listener
 }
 
@@ -56,21 +61,13 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (s *Server, err error
 	if s.Keys, err = keys.Load(c.Keys.Dir); err != nil {
 		return nil, err
 	}
-	source, err := lang.Load(c.Policy.Dir)
-	if err != nil {
-		return nil, &exit{exitUsage, err}
-	}
-	if err := source.Valid(); err != nil {
-		return nil, &exit{exitUsage, err}
-	}
-	s.Policy = source.Policy
 	engine, err := boltengine.Open(c.Store.Bbolt)
 	if err != nil {
 		return nil, err
 	}
 	s.Ledger, err = ledger.Open(ctx, engine, ledger.Options{
 		Origin: c.Log, Signer: s.Keys.Log, Verifier: s.Keys.LogVerifier, Now: time.Now,
-		Newest: []string{"grant/", "request/", "person/", "credential/", "sshkey/", "pins/", "proof/"},
+		Newest: []string{"grant/", "request/", "person/", "credential/", "sshkey/", "pins/", "proof/", "motion/", "policy/", "token/", "uses/"},
 	})
 	if err != nil {
 		return nil, errors.Join(err, engine.Close())
@@ -82,56 +79,48 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (s *Server, err error
 	return s, nil
 }
 
-// wire ties the rooms together.
-func (s *Server) wire() {
-	c := s.Config
-	inForce := func() *policy.Policy { return s.Policy }
-	party := statement.Party{ID: c.host(), Origins: []string{c.URL}}
-	report := func(err error) { s.log.Error("failure", "err", err) }
-	s.People = &identity.Directory{Ledger: s.Ledger, Log: c.Log, Party: party, Policy: inForce, Now: time.Now}
-	s.Desk = &approvals.Desk{Ledger: s.Ledger, People: s.People, Policy: inForce, Log: c.Log, Party: party}
-	s.Shelf = &recorder.Shelf{
-		Dir: c.Recordings.Dir, Recipients: []age.Recipient{s.Keys.Vault.Recipient()}, AtRest: s.Keys.AtRest,
-		Signer: s.Keys.Log, Verifier: s.Keys.LogVerifier, Now: time.Now,
-	}
-	s.Gateway = &gateway.Gateway{Desk: s.Desk, Ledger: s.Ledger, Shelf: s.Shelf, Report: report}
-}
-
-// settle founds what the policy pins and closes what a crash left open.
+// settle puts a policy in force and closes what a crash left open.
 func (s *Server) settle(ctx context.Context) error {
 	if err := s.People.Check(); err != nil {
 		return err
 	}
-	customers := map[string][]string{}
-	for id, c := range s.Policy.Customers {
-		customers[id] = c.FoundedBy
+	r, err := s.Book.Open(ctx)
+	if errs := (lang.Errors)(nil); errors.As(err, &errs) {
+		return &exit{exitUsage, err}
 	}
-	if err := s.People.Found(ctx, s.Policy.Executives, customers); err != nil {
+	if err != nil {
 		return err
 	}
-	if err := s.notePolicy(ctx); err != nil {
-		return err
+	if r.Outcome != rulebook.Unchanged && r.Outcome != rulebook.Activated {
+		s.log.Warn("policy", "outcome", r.Outcome, "why", r.Why)
 	}
 	return s.Gateway.Recover(ctx)
 }
 
-// notePolicy puts into the log which policy is in force from now on, when it is
-// another than before.
-func (s *Server) notePolicy(ctx context.Context) error {
-	const key = "policy/loaded"
-	return s.Ledger.Update(ctx, func(tx *ledger.Tx) error {
-		var before string
-		if _, err := tx.Get(key, &before); err != nil || before == s.Policy.Digest {
-			return err
+// reload reads the policy files again.
+func (s *Server) reload(ctx context.Context) (rulebook.Result, error) {
+	r, err := s.Book.Reload(ctx)
+	if err == nil {
+		s.log.Info("policy", "outcome", r.Outcome, "digest", r.Digest, "why", r.Why)
+	}
+	return r, err
+}
+
+// onHangup reloads the policy at every SIGHUP, until ctx ends.
+func (s *Server) onHangup(ctx context.Context, report func(error)) {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hup:
 		}
-		if err := tx.Put(key, s.Policy.Digest); err != nil {
-			return err
+		if _, err := s.reload(ctx); err != nil && ctx.Err() == nil {
+			report(err)
 		}
-		_, err := tx.Append(ledger.Event{
-			Kind: "policy.loaded", Actor: localUser(), Detail: map[string]string{"policy-sha256": s.Policy.Digest, "before": before},
-		})
-		return err
-	})
+	}
 }
 
 // Listen opens every door's socket, so that nothing is half open.
@@ -199,19 +188,31 @@ func (s *Server) Run(ctx context.Context) error {
 	report := func(err error) { s.log.Error("failure", "err", err) }
 	door := &sshproxy.Door{
 		Gateway: s.Gateway, Desk: s.Desk, People: s.People, Keys: s.Keys, Portal: s.Config.URL, Report: report, Now: time.Now,
+		Tokens: s.Tokens,
 	}
 	pages := &portal.Portal{
 		Gateway: s.Gateway, Desk: s.Desk, People: s.People, Ledger: s.Ledger, Shelf: s.Shelf, Vault: []age.Identity{s.Keys.Vault},
-		URL: s.Config.URL, Report: report, Now: time.Now, Evidence: s.receipt, Command: s.Config.command,
+		URL: s.Config.URL, Report: report, Now: time.Now, Evidence: s.receipt, Command: s.Config.command, Charter: s.Charter,
 	}
 	serve("ssh door", func(ctx context.Context) error { return door.Serve(ctx, s.ssh) })
-	serve("portal", func(ctx context.Context) error { return serveHTTP(ctx, pages.Server(), s.web) })
+	programs := &api.API{
+		Gateway: s.Gateway, Desk: s.Desk, Charter: s.Charter, Tokens: s.Tokens, URL: s.Config.URL, Report: report, Now: time.Now,
+	}
+	web := pages.Server()
+	web.Handler = programs.Beside(web.Handler)
+	serve("portal", func(ctx context.Context) error { return serveHTTP(ctx, web, s.web) })
 	serve("control", func(ctx context.Context) error { return serveHTTP(ctx, s.controlServer(), s.control) })
 	if s.ops != nil {
 		serve("operations", func(ctx context.Context) error { return serveHTTP(ctx, s.opsServer(), s.ops) })
 	}
+	serve("rulebook", s.Book.Run)
+	if s.Reloads {
+		wg.Go(func() { s.onHangup(ctx, report) })
+	}
 	wg.Go(func() { s.Desk.SweepEvery(ctx, 15*time.Second, report) })
-	wg.Go(func() { every(ctx, time.Minute, func() error { return s.People.Sweep(ctx) }, report) })
+	wg.Go(func() {
+		every(ctx, time.Minute, func() error { return errors.Join(s.People.Sweep(ctx), s.Charter.Sweep(ctx), s.Tokens.Sweep(ctx)) }, report)
+	})
 	wg.Go(func() { every(ctx, recheck, s.untampered(ctx, stop), report) })
 	if s.Ready != nil {
 		s.Ready(s)
@@ -302,29 +303,6 @@ func (s *Server) opsServer() *http.Server {
 		}
 		fmt.Fprintln(w, "ready")
 	})
+	mux.Handle("GET /metrics", s.seen.handler())
 	return &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
-}
-
-// listenControl opens the socket for the commands on this machine.
-func listenControl(path string) (net.Listener, error) {
-	if c, err := net.Dial("unix", path); err == nil {
-		_ = c.Close() // it was only asked whether somebody answers
-		return nil, unavailable("another lockbox answers on %s; stop it first", path)
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, unavailable("open the control socket: %w", err)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, unavailable("open the control socket: %w", err)
-	}
-	mask := syscall.Umask(0o077) // nobody else can connect between Listen and Chmod
-	l, err := net.Listen("unix", path)
-	syscall.Umask(mask)
-	if err != nil {
-		return nil, unavailable("open the control socket: %w", err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, errors.Join(unavailable("open the control socket: %w", err), l.Close())
-	}
-	return l, nil
 }

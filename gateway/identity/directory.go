@@ -23,6 +23,11 @@ type Directory struct {
 	Policy func() *policy.Policy // the one in force; it says who may confirm keys
 	Now    func() time.Time
 
+	// Charter proves the motions by which later people were admitted; nil: the founders alone count.
+	Charter interface {
+		Proven(tx *ledger.Tx, id string) (*policy.Motion, error)
+	}
+
 	limits  limits
 	signIns asks // by anybody
 	asks    asks // by people who are known
@@ -54,16 +59,17 @@ type Credential struct {
 
 	Confirmed   time.Time `json:"confirmed,omitzero"` // zero: it may do nothing yet
 	ConfirmedBy string    `json:"confirmed_by,omitempty"`
-	How         string    `json:"how,omitempty"` // Pinned, Founded or Vouched
+	How         string    `json:"how,omitempty"` // Pinned, Founded, Vouched or Admitted
 	Vouch       *Signed   `json:"vouch,omitempty"`
 	Locked      time.Time `json:"locked,omitzero"` // a copy of it was seen
 }
 
 // How a passkey came to be confirmed.
 const (
-	Pinned  = "pinned"  // its fingerprint is in founded_by
-	Founded = "founded" // the first of its set, by an invitation that founds
-	Vouched = "vouched" // a second person compared the fingerprint
+	Pinned   = "pinned"   // its fingerprint is in founded_by
+	Founded  = "founded"  // the first of its set, by an invitation that founds
+	Vouched  = "vouched"  // a second person compared the fingerprint
+	Admitted = "admitted" // a motion that others signed names it
 )
 
 // Signed is a statement and the assertion over it, as they were.

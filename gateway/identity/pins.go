@@ -14,8 +14,8 @@ import (
 	"lockbox/recorder/ledger"
 )
 
-// Pins are the fingerprints of the passkeys whose votes count, as they were
-// founded. Being confirmed is not enough to vote: an operator can bring that about.
+// Pins are the fingerprints of the passkeys whose votes count. Being confirmed
+// is not enough to vote: an operator can bring that about.
 type Pins struct {
 	Executives []string            `json:"executives,omitempty"`
 	Customers  map[string][]string `json:"customers,omitempty"`
@@ -56,28 +56,12 @@ func (p Pins) with(k policy.Kind, customer string, keys []string) Pins {
 	return p
 }
 
-// Pins reads what is pinned, proven by the log.
-func (d *Directory) Pins(tx *ledger.Tx) (p Pins, err error) {
+// founders reads who was founded, proven by the log. They may have been dismissed since.
+func (d *Directory) founders(tx *ledger.Tx) (p Pins, err error) {
 	if _, err := tx.Verified(pinsKey, &p); err != nil {
 		return Pins{}, fmt.Errorf("read pins: %w", err)
 	}
 	return p, nil
-}
-
-// Pinned says whether the passkey is one of those whom the stage asks.
-func (d *Directory) Pinned(tx *ledger.Tx, s policy.Stage, fingerprint string) (bool, error) {
-	p, err := d.Pins(tx)
-	return err == nil && slices.Contains(p.stage(s), fingerprint), err
-}
-
-func (p Pins) stage(s policy.Stage) []string {
-	switch s.Kind {
-	case policy.ByExecutive:
-		return p.Executives
-	case policy.ByCustomer:
-		return p.Customers[s.Customer]
-	}
-	return nil
 }
 
 // Passkey finds the passkey with this fingerprint and whose it is. One that is
@@ -90,6 +74,11 @@ func (d *Directory) Passkey(tx *ledger.Tx, fingerprint string) (statement.Key, s
 	if why := c.why(); why != "" {
 		return statement.Key{}, "", refuse("%s", why)
 	}
+	return c.key(fingerprint)
+}
+
+// key reads the key, which must have this fingerprint, and says whose it is.
+func (c Credential) key(fingerprint string) (statement.Key, string, error) {
 	k, err := statement.ParseKey(c.PKIX)
 	if err != nil || k.Fingerprint() != fingerprint {
 		return statement.Key{}, "", errors.Join(fmt.Errorf("passkey %s is not the key of its row", fingerprint), err)
@@ -97,53 +86,19 @@ func (d *Directory) Passkey(tx *ledger.Tx, fingerprint string) (statement.Key, s
 	return k, c.Of, nil
 }
 
-// Voters lists those whose pinned passkeys could fill the stage now.
-func (d *Directory) Voters(tx *ledger.Tx, s policy.Stage) (all []policy.Principal, err error) {
-	pins, err := d.Pins(tx)
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range pins.stage(s) {
-		who, err := d.voter(tx, s, f)
-		var r *Refusal
-		switch {
-		case errors.As(err, &r): // not enrolled yet, or locked
-		case err != nil:
-			return nil, err
-		case who.ID != "" && !slices.ContainsFunc(all, func(p policy.Principal) bool { return p.ID == who.ID }):
-			all = append(all, who)
-		}
-	}
-	return all, nil
-}
-
-// voter is the person who holds a pinned passkey; zero when the stage does not ask them.
-func (d *Directory) voter(tx *ledger.Tx, s policy.Stage, fingerprint string) (policy.Principal, error) {
-	_, of, err := d.Passkey(tx, fingerprint)
-	if err != nil {
-		return policy.Principal{}, err
-	}
-	p, err := person(tx, of)
-	if err != nil {
-		return policy.Principal{}, err
-	}
-	who, err := d.admitted(tx, p, fingerprint)
-	pol := d.policy()
-	if err != nil || pol == nil || !pol.Decides(who, s) {
-		return policy.Principal{}, err
-	}
-	return who, nil
-}
-
 // first confirms a passkey at its enrolment where no second person is needed: it
 // is pinned, or it founds its set.
 func (d *Directory) first(tx *ledger.Tx, who policy.Principal, c *Credential, founds bool) (founded bool, err error) {
-	pins, err := d.Pins(tx)
+	pins, err := d.founders(tx)
+	if err != nil {
+		return false, err
+	}
+	sits, err := d.sits(tx, seat{who.Kind, who.Customer, c.Fingerprint}, atLast)
 	if err != nil {
 		return false, err
 	}
 	switch {
-	case pins.Hold(who, c.Fingerprint):
+	case sits:
 		c.Confirmed, c.How = tx.Now(), Pinned
 	case founds && who.Kind != policy.Auditor && len(pins.of(who.Kind, who.Customer)) == 0:
 		c.Confirmed, c.How = tx.Now(), Founded
@@ -179,7 +134,9 @@ func pin(tx *ledger.Tx, pins Pins, s set, how string) error {
 }
 
 // Found pins what founded_by says. A set is pinned once, when it first has a
-// fingerprint; after that the policy may repeat it or be silent, not change it.
+// fingerprint; after that the policy may repeat it or be silent, not change it:
+// who is there now is for motions, so repeating a founder who was dismissed
+// does not bring them back.
 // Passkeys that were enrolled before are confirmed by it.
 func (d *Directory) Found(ctx context.Context, executives []string, customers map[string][]string) error {
 	sets := []set{{policy.Executive, "", executives}}
@@ -205,7 +162,7 @@ func (d *Directory) Found(ctx context.Context, executives []string, customers ma
 }
 
 func (d *Directory) found(tx *ledger.Tx, s set) error {
-	pins, err := d.Pins(tx)
+	pins, err := d.founders(tx)
 	if err != nil {
 		return err
 	}

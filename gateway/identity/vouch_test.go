@@ -126,6 +126,8 @@ func (w *world) wantVoters(s policy.Stage, want ...string) {
 		}
 		return err
 	}))
+	slices.Sort(got) // the order is of fingerprints: chance
+	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		w.t.Errorf("voters %q, want %q", got, want)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"lockbox/approvals"
 	"lockbox/policy"
+	"lockbox/recorder/ledger"
 )
 
 // An askPage is the form to ask for access, or the list of what to ask for.
@@ -22,6 +23,8 @@ type askPage struct {
 	Ticket  string // pattern; "" where none is needed
 	Times   []time.Duration
 	Stages  []string
+	Sure    bool   // Stages are those of the login and customer that are chosen
+	Declare string // version of the declaration that has to be signed first; "" where none is
 	Typed   typed
 	Wrong   string // the sentence …
 	Field   string // … and the field that it is about
@@ -39,22 +42,38 @@ type typed struct {
 
 // asking shows /r/new.
 func (p *Portal) asking(x *exchange) error {
-	t := x.r.URL.Query().Get("t")
+	if err := p.readDeclared(x); err != nil {
+		return err
+	}
+	query := x.r.URL.Query()
+	t := query.Get("t")
 	if t == "" {
 		return p.showTargets(x)
 	}
-	a, err := p.askPage(x, t, typed{Login: x.r.URL.Query().Get("login")})
+	a, err := p.askPage(x, t, typed{Login: query.Get("login"), Customer: query.Get("customer")})
 	if err != nil {
 		return err
 	}
 	return x.show(ok, "ask", "Ask for access", a)
 }
 
+// readDeclared finds the reader's signature on the declaration in force.
+func (p *Portal) readDeclared(x *exchange) error {
+	d := p.Desk.Policy().Declaration
+	if d == nil || p.Charter == nil {
+		return nil
+	}
+	return p.view(x.r.Context(), func(tx *ledger.Tx) (err error) {
+		x.declared, err = p.Charter.Declared(tx, x.who.ID, d.Digest())
+		return err
+	})
+}
+
 func (p *Portal) showTargets(x *exchange) error {
 	pol := p.Desk.Policy()
 	var a askPage
 	for _, name := range slices.Sorted(maps.Keys(pol.Targets)) {
-		if _, d := p.entry(x, name, typed{}); d.Verdict == policy.Ask {
+		if _, d := p.entry(x, name, typed{}); askable(d) {
 			t := pol.Targets[name]
 			a.Targets = append(a.Targets, askTarget{name, t.Class, t.Location})
 		}
@@ -63,19 +82,25 @@ func (p *Portal) showTargets(x *exchange) error {
 }
 
 // entry is the first way in that policy has for the person: a shell, else a single command.
+// d.Verdict is Prove where only the declaration is missing.
 func (p *Portal) entry(x *exchange, target string, w typed) (do policy.Action, d policy.Decision) {
-	q := policy.Question{Now: p.now(), Who: x.who.Principal, On: target, Login: w.Login, Customer: w.Customer, From: x.source()}
+	q := policy.Question{Now: p.now(), Who: x.who.Principal, On: target, Login: w.Login, Customer: w.Customer, From: x.source(), Proofs: x.declared}
 	t := p.Desk.Policy().Targets[target]
 	if t != nil && w.Customer == "" && len(t.Customers) > 0 && perCustomer(t, w.Login) {
 		q.Customer = t.Customers[0] // the form asks which
 	}
 	for _, do := range policy.OnTarget() {
 		q.Do = do
-		if d = p.Desk.Policy().Decide(q); d.Verdict == policy.Ask {
+		if d = p.Desk.Policy().Decide(q); askable(d) {
 			return do, d
 		}
 	}
 	return policy.Shell, d
+}
+
+// askable says whether somebody may ask, perhaps after they signed the declaration.
+func askable(d policy.Decision) bool {
+	return d.Verdict == policy.Ask || d.Verdict == policy.Prove && d.Proof == policy.Declared
 }
 
 func perCustomer(t *policy.Target, login string) bool {
@@ -89,7 +114,7 @@ func (p *Portal) askPage(x *exchange, target string, w typed) (askPage, error) {
 		return askPage{}, errNoPage
 	}
 	_, d := p.entry(x, target, w)
-	if d.Verdict != policy.Ask {
+	if !askable(d) {
 		return askPage{}, &approvals.Refusal{Code: d.Code, Why: d.Why.String()}
 	}
 	a := askPage{Target: target, Reasons: d.Reasons(), Ticket: d.Ticket, Times: times(d.Limits), Typed: w}
@@ -97,10 +122,17 @@ func (p *Portal) askPage(x *exchange, target string, w typed) (askPage, error) {
 		a.Typed.Minutes = int(d.Limits.Default.Minutes())
 	}
 	x.choices(&a, t)
+	if d.Verdict == policy.Prove {
+		a.Declare = p.Desk.Policy().Declaration.Version
+	}
+	a.Sure = w.Login != "" && (w.Customer != "" || !perCustomer(t, w.Login)) || a.Of == nil && len(a.Logins) == 1
 	for _, g := range d.Stages() {
 		whose := x.whose(g)
-		if g.Kind == policy.ByCustomer && (a.Of != nil || len(a.Logins) > 1) {
+		if g.Kind == policy.ByCustomer && !a.Sure {
 			whose = x.say.text("every customer whose data the login reaches")
+		}
+		if g.Count > 1 {
+			whose = x.say.text("{who} ({n} of them)", "who", whose, "n", g.Count)
 		}
 		a.Stages = append(a.Stages, whose)
 	}
@@ -153,8 +185,18 @@ func (p *Portal) ask(x *exchange) error {
 	}
 	w.Minutes, _ = strconv.Atoi(x.value("for")) // 0: the desk takes the rule's default
 	target := x.value("target")
+	if err := p.readDeclared(x); err != nil {
+		return err
+	}
 	if t := p.Desk.Policy().Targets[target]; t != nil && !perCustomer(t, w.Login) {
 		w.Customer = ""
+	}
+	if x.value("do") == "show" { // who would be asked; nothing is sent
+		a, err := p.askPage(x, target, w)
+		if err != nil {
+			return err
+		}
+		return x.show(ok, "ask", "Ask for access", a)
 	}
 	do, _ := p.entry(x, target, w)
 	v, err := p.Desk.Submit(x.r.Context(), x.who.Principal, approvals.Application{
@@ -178,14 +220,9 @@ func (p *Portal) ask(x *exchange) error {
 
 // fieldOf finds the field that a refusal of the desk is about; "" for none of them.
 func fieldOf(why string) string {
-	for _, f := range []struct{ word, field string }{
+	return fieldIn(why, []fieldWord{
 		{"ticket is", "ticket"}, {"ticket pattern", "ticket"}, {"reason code", "reason"}, {"for the reason", "reason"}, {"permits it only for", "reason"},
 		{"say why", "text"}, {"the reason must", "text"}, {"the reason seems", "text"},
 		{"ask for at least", "for"}, {"gives at most", "for"}, {"say which", "customer"}, {"has no login", "login"},
-	} {
-		if strings.Contains(why, f.word) {
-			return f.field
-		}
-	}
-	return ""
+	})
 }

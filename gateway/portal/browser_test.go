@@ -16,6 +16,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"lockbox/approvals"
+	"lockbox/approvals/charter"
 	"lockbox/gateway"
 	"lockbox/gateway/identity"
 	"lockbox/gateway/keys"
@@ -51,7 +52,9 @@ func newSite(t testing.TB, pol *policy.Policy) *site {
 	party := statement.Party{ID: "localhost", Origins: []string{url}}
 	now := func() *policy.Policy { return pol }
 	people := &identity.Directory{Ledger: log, Log: world.Log, Party: party, Policy: now, Now: time.Now}
-	desk := &approvals.Desk{Ledger: log, People: people, Policy: now, Log: world.Log, Party: party}
+	motions := &charter.Charter{Ledger: log, People: people, Policy: now, Log: world.Log, Party: party, Effect: people.Effect}
+	people.Charter = motions
+	desk := &approvals.Desk{Ledger: log, People: people, Charter: motions, Policy: now, Log: world.Log, Party: party}
 	shelf := &recorder.Shelf{
 		Dir: filepath.Join(dir, "recordings"), Recipients: []age.Recipient{ring.Vault.Recipient()}, AtRest: ring.AtRest,
 		Signer: ring.Log, Verifier: ring.LogVerifier, MinFree: -1, MinFreePercent: -1,
@@ -59,7 +62,7 @@ func newSite(t testing.TB, pol *policy.Policy) *site {
 	report := func(err error) { t.Errorf("reported: %v", err) }
 	s := &site{&Portal{
 		Gateway: &gateway.Gateway{Desk: desk, Ledger: log, Shelf: shelf, Report: report},
-		Desk:    desk, People: people, Ledger: log, Shelf: shelf, Vault: []age.Identity{ring.Vault}, URL: url, Report: report,
+		Desk:    desk, Charter: motions, People: people, Ledger: log, Shelf: shelf, Vault: []age.Identity{ring.Vault}, URL: url, Report: report,
 	}, t, url}
 	server := s.Server()
 	served := make(chan error, 1)
@@ -258,13 +261,15 @@ func (s *site) touch(p *harness.Person, code string) {
 func (s *site) inspect(p *harness.Person) {
 	s.t.Helper()
 	p.WaitURL("/") // and all of it loaded, its style too
-	p.Screen(320, 800, false)
-	if got := p.Eval(inspection); got != "" {
-		s.t.Errorf("%s at %s: %s", p.Name, p.URL(), got)
+	for _, dark := range []bool{false, true} {
+		p.Screen(320, 800, dark)
+		if got := p.Eval(inspection); got != "" {
+			s.t.Errorf("%s at %s, dark %t: %s", p.Name, p.URL(), dark, got)
+		}
 	}
 }
 
-// inspection lists what a page has that shuts somebody out (WCAG 2.2: 1.3.1, 1.4.10, 2.5.8, 3.1.1, 4.1.2).
+// inspection lists what a page has that shuts somebody out (WCAG 2.2: 1.3.1, 1.4.3, 1.4.10, 2.5.8, 3.1.1, 4.1.2).
 const inspection = `(() => {
   const found = [], all = (s) => [...document.querySelectorAll(s)], shown = (e) => e.getClientRects().length > 0;
   if (document.documentElement.scrollWidth > document.documentElement.clientWidth) found.push("scrolls sideways at 320 px");
@@ -273,6 +278,18 @@ const inspection = `(() => {
   for (const e of all("input:not([type=hidden]), select, textarea")) if (!e.labels.length) found.push("no label: " + e.name);
   for (const e of all("button, a, summary")) if (shown(e) && !e.textContent.trim() && !e.ariaLabel) found.push("no name: " + e.outerHTML);
   for (const e of all("button, input, select, textarea, summary")) if (shown(e) && e.getBoundingClientRect().height < 24) found.push("small: " + e.outerHTML);
+  const rgb = (c) => (c.match(/[\d.]+/g) || []).map(Number);
+  const light = (c) => { const [r, g, b] = c.map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const behind = (e) => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c.length === 3 || c[3] > 0) return c.slice(0, 3); } return [255, 255, 255]; };
+  for (const e of all("main *")) {
+    if (!shown(e) || e.closest(".player") || e.disabled || ![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())) continue;
+    const s = getComputedStyle(e), a = light(rgb(s.color).slice(0, 3)), b = light(behind(e)), size = parseFloat(s.fontSize);
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < (size >= 24 || size >= 18.66 && s.fontWeight >= 600 ? 3 : 4.5)) found.push("contrast " + ratio.toFixed(1) + ": " + e.outerHTML.slice(0, 80));
+  }
+  for (const e of all("fieldset")) if (!e.querySelector("legend")) found.push("no legend");
+  for (const e of all("[aria-describedby]")) for (const id of e.getAttribute("aria-describedby").split(" ")) if (!document.getElementById(id)) found.push("describes nothing: " + id);
+  for (const a of all('a[href^="#"]')) if (!document.getElementById(a.hash.slice(1))) found.push("leads nowhere: " + a.hash);
   const ids = all("[id]").map((e) => e.id);
   for (const id of ids) if (ids.indexOf(id) !== ids.lastIndexOf(id)) found.push("twice: " + id);
   return found.join("; ");

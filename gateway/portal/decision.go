@@ -3,8 +3,6 @@ package portal
 import (
 	"errors"
 	"net/http"
-	"slices"
-	"strconv"
 	"time"
 
 	"lockbox/approvals"
@@ -20,23 +18,35 @@ type decisionPage struct {
 	Customer  string // the reader's own
 	Usual     []string
 	Warnings  []string
-	May       bool // vote now
+	May       bool           // vote now
+	Behalf    *policy.Motion // the delegation by which they do
 	Shorter   []time.Duration
+	Less      lessForm
+	Thread    threadFacts
 	Vote      *voteFacts // the reader's own
 	MayRevoke bool
+	In        filled
 }
 
-// decision shows /a/{code} to executives and /c/{code} to reviewers; who has come
+// decision shows /a/{code} to those who decide here and /c/{code} to reviewers; who has come
 // by the other address, or cannot decide at all, is sent to the page for them.
 func (p *Portal) decision(x *exchange) error {
 	v, err := p.Desk.See(x.r.Context(), x.who.Principal, x.code())
 	if err != nil {
 		return err
 	}
-	if right := x.pageOf(v.Request); right != x.r.URL.Path {
+	s, err := x.seat(v)
+	if err != nil {
+		return err
+	}
+	if right := x.pageOf(v.Request, s); right != x.r.URL.Path {
 		return x.see(right)
 	}
-	d, err := x.decisionPage(v)
+	return p.showDecision(x, v, s, filled{})
+}
+
+func (p *Portal) showDecision(x *exchange, v approvals.View, s seat, in filled) error {
+	d, err := x.decisionPage(v, s, in)
 	if err != nil {
 		return err
 	}
@@ -44,26 +54,16 @@ func (p *Portal) decision(x *exchange) error {
 	if x.who.Kind == policy.Reviewer {
 		name = "customer"
 	}
-	return x.page(ok, name, x.say.text("Access request {code}", "code", d.Code), d)
+	return x.page(status(string(in.Wrong)), name, x.say.text("Access request {code}", "code", d.Code), d)
 }
 
-// pageOf is where the reader decides on a request, or else follows it.
-func (x *exchange) pageOf(q *policy.Request) string {
-	asked := slices.ContainsFunc(q.Stages, func(s policy.Stage) bool { return x.p.Desk.Policy().Decides(x.who.Principal, s) })
-	switch {
-	case asked && x.who.Kind == policy.Executive:
-		return "/a/" + q.ID
-	case asked && x.who.Kind == policy.Reviewer:
-		return "/c/" + q.ID
-	}
-	return "/r/" + q.ID
-}
-
-func (x *exchange) decisionPage(v approvals.View) (d decisionPage, err error) {
+func (x *exchange) decisionPage(v approvals.View, s seat, in filled) (d decisionPage, err error) {
 	q, pol := v.Request, x.p.Desk.Policy()
-	d = decisionPage{facts: x.facts(v), Path: x.r.URL.Path, Customer: customerName(pol, x.who.Customer)}
-	d.May = x.turn(v)
-	ask := policy.Question{Now: v.Now, Who: x.who.Principal, Do: policy.Revoke, Request: q}
+	d = decisionPage{facts: x.facts(v), Path: "/" + x.r.URL.Path[1:2] + "/" + q.ID, Customer: customerName(pol, x.who.Customer), In: in}
+	d.May, d.Behalf = s.Turn, s.Behalf
+	d.Thread = x.thread(v, s, in)
+	d.Thread.Path = d.Path
+	ask := policy.Question{Now: v.Now, Who: x.who.Principal, Do: policy.Revoke, Request: q, Delegations: x.delegations}
 	d.MayRevoke = v.Grant != nil && d.Over == "" && pol.Decide(ask).Verdict == policy.Allow
 	for _, s := range d.Stages {
 		for _, w := range s.Votes {
@@ -80,57 +80,57 @@ func (x *exchange) decisionPage(v approvals.View) (d decisionPage, err error) {
 			d.Shorter = append(d.Shorter, short)
 		}
 	}
+	d.Less = x.less(v, in)
 	d.Usual, d.Warnings, err = x.normal(q, v.Now)
 	return d, err
 }
 
-// turn says whether the reader could vote now, as far as a page needs to know: when they vote, the desk decides. A view for a reviewer has no stages of
-// others, so that only its Status can be believed, not a new tally of its Request.
-func (x *exchange) turn(v approvals.View) bool {
-	who := x.who.Principal
-	if v.Status.Phase != policy.Pending || v.Request.Who.ID == who.ID || v.Request.Who.Vouched == who.ID {
-		return false
-	}
-	for _, s := range v.Status.Stages {
-		mine := func(b policy.Vote) bool { return b.By.ID == who.ID }
-		if s.Open && x.p.Desk.Policy().Decides(who, s.Stage) && !slices.ContainsFunc(slices.Concat(s.Yes, s.No), mine) {
-			return true
-		}
-	}
-	return false
-}
-
-// decide takes the answer to a decision page: a no at once, for a yes the sheet to sign.
+// decide takes the answer to a decision page: a no at once, for a yes the sheet
+// to sign. What is wrong with it is said on the same page, with all that was typed.
 func (p *Portal) decide(x *exchange) error {
 	if err := x.form(); err != nil {
-		return err
-	}
-	switch x.value("do") {
-	case "reject":
-		if _, err := p.Desk.Reject(x.r.Context(), x.who.Principal, x.code(), x.value("comment")); err != nil {
-			return err
-		}
-		return x.see(x.r.URL.Path)
-	case "approve":
-		return p.sheetOf(x)
-	}
-	return errBody
-}
-
-// sheetOf shows the statement that the reader would sign, alone.
-func (p *Portal) sheetOf(x *exchange) error {
-	long, err := x.minutes("for")
-	if err != nil {
 		return err
 	}
 	v, err := p.Desk.See(x.r.Context(), x.who.Principal, x.code())
 	if err != nil {
 		return err
 	}
-	if long == 0 {
-		long = v.Status.For
+	s, err := x.seat(v)
+	if err != nil {
+		return err
 	}
-	b, err := p.Desk.Prepare(x.r.Context(), x.who.Principal, x.code(), policy.Terms{For: long})
+	field, to := "", x.r.URL.Path
+	switch x.value("do") {
+	case "reject":
+		_, err = p.Desk.Reject(x.r.Context(), x.who.Principal, x.code(), x.line("comment"))
+		field = fieldIn(refusal(err), []fieldWord{{"comment", "comment"}})
+	case "say":
+		err = p.remark(x)
+		field, to = "text", to+"#thread"
+	case "approve":
+		return p.sheetOf(x, v, s)
+	default:
+		return errBody
+	}
+	if in, ok := x.mendRefusal(field, err); ok && (s.Turn || s.Votes && field == "text") {
+		return p.showDecision(x, v, s, in)
+	}
+	if err != nil {
+		return err
+	}
+	return x.see(to)
+}
+
+// sheetOf shows the statement that the reader would sign, alone.
+func (p *Portal) sheetOf(x *exchange, v approvals.View, s seat) error {
+	terms, field, why := x.terms(v)
+	if why != "" && s.Turn {
+		return p.showDecision(x, v, s, x.mend(field, why))
+	}
+	b, err := p.Desk.Prepare(x.r.Context(), x.who.Principal, x.code(), terms)
+	if in, ok := x.mendRefusal(termField(refusal(err)), err); ok && s.Turn && in.Field != "" {
+		return p.showDecision(x, v, s, in)
+	}
 	if err != nil {
 		return err
 	}
@@ -143,22 +143,10 @@ func (p *Portal) sheetOf(x *exchange) error {
 		Head: x.say.text("Sign your approval"),
 		Lead: x.say.text("You approve: {who} may use {target} as {login} for {long}. Only the text below counts; read it, then sign it.",
 			"who", f.Who, "target", f.Target, "login", f.Login, "long", x.say.long(b.Terms.For)),
+		Terms: x.termFacts(b.Terms, 0), Behalf: s.Behalf,
 		Statement: b.Statement, domain: statement.ForApproval, Options: string(options), ID: b.Nonce,
-		To: "/" + x.r.URL.Path[1:2] + "/" + f.Code + "/vote", Back: x.pageOf(v.Request), Until: b.Until,
+		To: "/" + x.r.URL.Path[1:2] + "/" + f.Code + "/vote", Back: x.pageOf(v.Request, s), Until: b.Until,
 	})
-}
-
-// minutes reads a duration in whole minutes; 0 when there is none.
-func (x *exchange) minutes(name string) (time.Duration, error) {
-	s := x.value(name)
-	if s == "" {
-		return 0, nil
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 0 || n > 24*60 {
-		return 0, errBody
-	}
-	return time.Duration(n) * time.Minute, nil
 }
 
 // vote counts a signed approval.
@@ -175,7 +163,7 @@ func (p *Portal) vote(x *exchange) error {
 	if err != nil {
 		return p.noteCopy(x, err)
 	}
-	return x.next(x.pageOf(v.Request))
+	return x.next(x.pageOf(v.Request, seat{Votes: true}))
 }
 
 var errAnswer = &problem{http.StatusBadRequest, "Not understood", "The passkey's answer cannot be read. Open the page again and repeat it."}

@@ -148,6 +148,11 @@ func TestTextOfPeopleIsNeverMarkup(t *testing.T) {
 	ceo := s.visitor(s.Ceo)
 	pages := []reply{ceo.get("/"), ceo.get("/a/" + code), ceo.get("/r/" + code), ceo.post("/a/"+code, "do", "approve")}
 	pages = append(pages, s.visitor(s.Eng).post("/r/new", "target", "db1.prod", "reason", evil, "text", "x", "ticket", evil, "login", evil))
+	ceo.post("/a/"+code, "do", "say", "text", evil)
+	pages = append(pages, ceo.get("/a/"+code), ceo.post("/a/"+code, "do", "approve", "less", "yes", "action", "shell", "promise", evil, "for", evil),
+		ceo.post("/a/"+code, "do", "approve", "less", "yes", "action", "shell", "promise", evil), ceo.post("/me/delegation", "deputy", evil, "until-date", evil, "until-zone", evil))
+	motion := cell{s, nil}.boardMotion()
+	pages = append(pages, ceo.post("/m/"+motion, "do", "oppose", "comment", evil), ceo.get("/m/"+motion), s.visitor(s.Ann).post("/customers", "do", "instruct", "uses", evil, "target", evil))
 	ceo.post("/a/"+code, "do", "reject", "comment", evil)
 	pages = append(pages, s.visitor(s.Eng).get("/r/"+code), s.visitor(s.Eng).get("/r/new?t="+"%3Cscript%3Ealert(1)%3C/script%3E"))
 	for i, page := range pages {

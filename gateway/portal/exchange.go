@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"lockbox/approvals"
+	"lockbox/approvals/charter"
 	"lockbox/gateway/identity"
 	"lockbox/policy"
 )
@@ -26,6 +27,10 @@ type exchange struct {
 	say  *language
 	who  identity.Login // zero: nobody is signed in
 	sent bool           // the answer has begun
+
+	delegations []*policy.Motion // that make who a deputy; nil until asked for
+	deputised   bool             // they were asked for
+	declared    []policy.Proof   // that who signed the declaration in force
 }
 
 type exchangeKey struct{}
@@ -138,5 +143,5 @@ func (x *exchange) operates() bool {
 
 // unknown says whether err means: not there, or not yours to see.
 func unknown(err error) bool {
-	return errors.Is(err, approvals.ErrUnknown) || slices.ContainsFunc([]error{errNoPage, errNoRecording}, func(e error) bool { return errors.Is(err, e) })
+	return errors.Is(err, approvals.ErrUnknown) || errors.Is(err, charter.ErrUnknown) || slices.ContainsFunc([]error{errNoPage, errNoRecording}, func(e error) bool { return errors.Is(err, e) })
 }

@@ -40,6 +40,10 @@ type facts struct {
 	Over   string // why the grant gives nothing
 	Mine   bool   // the reader asked
 	Digest string
+
+	NotBefore time.Time // it may not start earlier
+	Promises  []string  // what the engineer has to accept
+	Extends   string    // code of the grant that it asks more time for
 }
 
 func (x *exchange) facts(v approvals.View) facts {
@@ -48,10 +52,11 @@ func (x *exchange) facts(v approvals.View) facts {
 		Code: q.ID, Who: q.Who.Name, Role: x.role(q.Who), Target: q.Target, Login: q.Login,
 		Reason: q.Need.Reason, Text: q.Need.Text, Ticket: q.Need.Ticket, Long: q.For, Most: v.Status.For, Within: q.ActivateWithin,
 		Made: q.At, Now: v.Now, Phase: v.Status.Phase, Grant: v.Grant,
-		Mine: q.Who.ID == x.who.ID, Digest: v.Digest,
+		Mine: q.Who.ID == x.who.ID, Digest: v.Digest, NotBefore: v.Status.NotBefore, Promises: v.Status.Promises, Extends: q.Extends,
 	}
 	if v.Grant != nil {
 		f.Over = v.Grant.Over(v.Now)
+		f.NotBefore, f.Promises = v.Grant.NotBefore, v.Grant.Promises
 	}
 	for _, c := range q.Customers {
 		if x.who.Kind != policy.Reviewer || c == x.who.Customer {
@@ -59,9 +64,12 @@ func (x *exchange) facts(v approvals.View) facts {
 		}
 	}
 	x.place(&f, pol.Targets[q.Target], len(q.Customers))
-	f.Can, f.Cannot = x.effect(q, f)
+	if !f.NotBefore.After(v.Now) {
+		f.NotBefore = time.Time{}
+	}
+	f.Can, f.Cannot = x.effect(v.Status.Actions, f)
+	f.Stages = x.stages(v)
 	for _, s := range v.Status.Stages {
-		f.Stages = append(f.Stages, x.stage(s))
 		if s.Open && (f.Answer.IsZero() || pol.Decides(x.who.Principal, s.Stage)) {
 			f.Answer = s.Answer
 		}
@@ -100,9 +108,9 @@ func names(l policy.Login, account string, customers []string) bool {
 
 // effect says in words of effect what the grant would let somebody do, and what
 // not. It promises nothing that a shell could get round.
-func (x *exchange) effect(q *policy.Request, f facts) (can, cannot []string) {
+func (x *exchange) effect(actions []policy.Action, f facts) (can, cannot []string) {
 	say := x.say.text
-	has := func(a policy.Action) bool { return slices.Contains(q.Actions, a) }
+	has := func(a policy.Action) bool { return slices.Contains(actions, a) }
 	switch {
 	case has(policy.Shell) && f.ReadOnly:
 		can = append(can, say("look around in a terminal as {login}, a login declared read-only", "login", f.Login))

@@ -7,9 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-
-	"lockbox/approvals"
-	"lockbox/gateway/identity"
 )
 
 // A problem is a refusal by the portal itself: a status and a sentence of the table.
@@ -28,6 +25,7 @@ var (
 	errHost        = &problem{http.StatusMisdirectedRequest, "Wrong address", "Lockbox does not answer under this name."}
 	errOrigin      = &problem{http.StatusForbidden, "Not from this page", "This did not come from a page of Lockbox, so nothing was done. Open the page again and repeat it there."}
 	errMethod      = &problem{http.StatusMethodNotAllowed, "Not like this", "This address takes another kind of request."}
+	errGone        = &problem{http.StatusConflict, "Not any more", "That passkey is not among those on the page any more. Open the page again and choose there."}
 	errKind        = &problem{http.StatusUnsupportedMediaType, "Not like this", "This address takes another kind of request."}
 	errBody        = &problem{http.StatusBadRequest, "Not understood", "What was sent cannot be read. Open the page again and repeat it."}
 	errTooLong     = &problem{http.StatusRequestEntityTooLarge, "Too long", "What was sent is too long. Shorten it and send it again."}
@@ -61,17 +59,13 @@ type problemPage struct{ Title, Why, Reference string }
 // problem puts an error into words for the person.
 func (x *exchange) problem(err error) (e problem, reference string) {
 	var own *problem
-	var desk *approvals.Refusal
-	var who *identity.Refusal
 	switch {
 	case errors.As(err, &own):
 		return problem{own.status, x.say.text(own.title), x.say.text(own.why)}, ""
 	case unknown(err):
 		return problem{errNoPage.status, x.say.text(errNoPage.title), x.say.text(errNoPage.why)}, ""
-	case errors.As(err, &desk):
-		return problem{http.StatusForbidden, x.say.text("Refused"), sentence(desk.Why)}, ""
-	case errors.As(err, &who):
-		return problem{http.StatusForbidden, x.say.text("Refused"), sentence(who.Why)}, ""
+	case refusal(err) != "":
+		return problem{http.StatusForbidden, x.say.text("Refused"), x.say.refused(refusal(err))}, ""
 	}
 	reference = newReference()
 	x.p.report(fmt.Errorf("portal: reference %s: %s %s: %w", reference, x.r.Method, x.r.Pattern, err))

@@ -18,7 +18,9 @@ type inboxPage struct {
 	Asks   bool       // the reader is one who asks for access
 	Votes  bool       // … or decides
 
-	Unpinned bool // would decide, but the passkey gives no vote yet
+	Motions  []motionFacts // that wait for the reader's signature
+	Links    []choice      // what else there is: address and name
+	Unpinned bool          // would decide, but the passkey gives no vote yet
 }
 
 type inboxRow struct {
@@ -53,16 +55,58 @@ func (p *Portal) inbox(x *exchange) error {
 	for _, v := range ended {
 		page.Recent = append(page.Recent, inboxRow{facts: x.facts(v), To: "/r/" + v.Request.ID})
 	}
+	if page.Motions, err = x.toSign(); err != nil {
+		return err
+	}
+	page.Links = p.links(x)
 	return x.show(ok, "inbox", "Inbox", page)
+}
+
+// toSign lists the motions that wait for the reader's signature.
+func (x *exchange) toSign() (all []motionFacts, err error) {
+	if x.who.Kind == policy.Auditor { // sees all, signs none
+		return nil, nil
+	}
+	motions, err := x.motions()
+	for _, m := range motions {
+		if m.MaySign {
+			all = append(all, m)
+		}
+	}
+	return all, err
+}
+
+// links are the pages that are there for the reader.
+func (p *Portal) links(x *exchange) (all []choice) {
+	say := x.say.text
+	all = append(all, choice{"/history", say("Requests that are over")})
+	if p.Charter == nil {
+		return all
+	}
+	all = append(all, choice{"/policy", say("Policy")})
+	switch x.who.Kind {
+	case policy.Reviewer:
+		all = append(all, choice{"/customers", say("Settings and reviewers of {customer}", "customer", customerName(p.Desk.Policy(), x.who.Customer))})
+	case policy.Executive, policy.Auditor:
+		all = append(all, choice{"/customers", say("Customers")})
+	}
+	all = append(all, choice{"/me/delegation", say("Who decides while you are away")})
+	if x.who.Kind == policy.Staff && p.Desk.Policy().Declaration != nil {
+		all = append(all, choice{"/me/declaration", say("Declaration of confidentiality")})
+	}
+	return all
 }
 
 // sort puts one open request where it belongs for the reader.
 func (p *Portal) sort(x *exchange, page *inboxPage, v approvals.View) error {
 	row := inboxRow{facts: x.facts(v), To: "/r/" + v.Request.ID}
-	turn := x.turn(v)
+	s, err := x.seat(v)
+	if err != nil {
+		return err
+	}
 	switch state := row.State(); {
-	case turn:
-		row.To, row.Todo = x.pageOf(v.Request), x.say.text("Decide")
+	case s.Turn:
+		row.To, row.Todo = x.pageOf(v.Request, s), x.say.text("Decide")
 		page.Needs = append(page.Needs, row)
 	case state == "active" || state == "approved":
 		return p.sortGrant(x, page, row)

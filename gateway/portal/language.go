@@ -15,11 +15,13 @@ import (
 type language struct {
 	tag   string            // "en", "da"
 	words map[string]string // English sentence → this language; nil: English
+
+	refusals []refusalForm // what other packages refuse, in this language; nil: English
 }
 
 // languages reads the table: pairs of lines, English and Danish, with empty lines between.
 func languages() []*language {
-	da := &language{tag: "da", words: map[string]string{}}
+	da := &language{tag: "da", words: map[string]string{}, refusals: refusalForms()}
 	for pair := range strings.SplitSeq(asset("text/sentences.txt"), "\n\n") {
 		pair = strings.TrimSpace(pair)
 		if pair == "" || strings.HasPrefix(pair, "#") {
@@ -104,11 +106,6 @@ func (p pages) spoken(tag string) *language {
 		return nil
 	}
 	return p.languages[i]
-}
-
-// plain shows what another package says, which is English.
-func plain(why string) template.HTML {
-	return template.HTML(`<span lang="en">` + template.HTMLEscapeString(sentence(why)) + `</span>`) // escaped
 }
 
 // sentence begins a refusal with a capital, unless it begins with a name, and ends it with a stop.

@@ -213,7 +213,7 @@ func (s *stage) matrix() []matrixRow {
 		{"give back", "POST /r/{code}", func(c cell, v *visitor) reply { return v.post("/r/"+c.grant(), "do", "give-back") },
 			[8]int{401, 303, 404, 403, 403, 404, 403, 403}},
 		{"revoke", "POST /r/{code}", func(c cell, v *visitor) reply { return v.post("/r/"+c.grant(), "do", "revoke") },
-			[8]int{401, 403, 404, 303, 303, 404, 403, 403}},
+			[8]int{401, 303, 404, 303, 303, 404, 403, 403}},
 
 		{"session", "GET /s/{id}", get(same("/s/" + id)), seen},
 		{"cast without a purpose", "GET /s/{id}/cast/{track}", get(same("/s/" + id + "/cast/pty0")), [8]int{401, 403, 404, 403, 403, 404, 403, 403}},
@@ -261,11 +261,15 @@ func (s *stage) matrix() []matrixRow {
 // changes nothing (C31), and every answer carries every header.
 func TestEveryRouteAnswersItsAudienceOnly(t *testing.T) {
 	s := newStage(t)
+	pol := *s.World.Policy()
+	pol.Declaration = &policy.Declaration{Version: "1", Text: "I keep to myself what I see."}
+	s.World.SetPolicy(&pol)
+	s.declare(s.Eng, s.Mate)
 	s.Evidence = func(context.Context, policy.Principal, string) ([]byte, error) { return []byte(`{}`), nil }
 	s.Now = func() time.Time { return time.Now().Add(time.Duration(s.calls.Load()) * guessEach) } // nobody guesses too fast
 	tried := map[string]bool{}
 	visitors := make([]*visitor, 8)
-	for _, row := range s.matrix() {
+	for _, row := range slices.Concat(s.matrix(), s.matrixOfMotions()) {
 		tried[row.route] = true
 		for i, who := range s.audiences() {
 			name := row.name + ", nobody"
@@ -352,7 +356,7 @@ func TestAGetChangesNothing(t *testing.T) {
 	granted := cell{s, nil}.grant()
 	id := s.recorded(granted, "support_nord", []string{"nord"}, "hello\r\n")
 	token := cell{s, nil}.link()
-	paths := []string{"/r/new?t=db1.prod", "/s/" + id + "/text/pty0"}
+	paths := []string{"/r/new?t=db1.prod", "/s/" + id + "/text/pty0", "/m/" + cell{s, nil}.boardMotion(), "/m/" + cell{s, nil}.nordMotion(), "/c/" + granted}
 	for _, r := range s.routes() {
 		if r.method == http.MethodGet && !strings.HasSuffix(r.pattern, "/live") {
 			paths = append(paths, strings.NewReplacer("{$}", "", "{code}", granted, "{id}", id, "{track}", "pty0", "{token}", token, "{name...}", "app.js").Replace(r.pattern))

@@ -41,7 +41,9 @@ func parsePages() pages {
 func (l *language) funcs() template.FuncMap {
 	return template.FuncMap{
 		"t": l.html, "a": l.text, "moment": l.moment, "clock": l.clock, "left": l.left, "long": l.long,
-		"reason": l.reason, "short": l.short, "plain": plain, "minutes": wholeMinutes, "join": l.join, "lang": func() string { return l.tag },
+		"reason": l.reason, "short": l.short, "plain": l.refusal, "act": l.action, "day": l.day, "hour": hour,
+		"fields":  func(in filled, prefix string, zones []string) timeFields { return timeFields{prefix, zones, in} },
+		"minutes": wholeMinutes, "join": l.join, "lang": func() string { return l.tag },
 	}
 }
 

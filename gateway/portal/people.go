@@ -2,10 +2,12 @@ package portal
 
 import (
 	"cmp"
+	"html/template"
 	"slices"
 	"time"
 
 	"lockbox/gateway/identity"
+	"lockbox/policy"
 	"lockbox/policy/statement"
 )
 
@@ -13,7 +15,12 @@ import (
 type peoplePage struct {
 	Waiting []waitingPerson
 	Others  int // people whose passkeys are confirmed
-	Wrong   string
+	Wrong   template.HTML
+
+	Board   []memberFacts // whose passkeys decide; for executives
+	Outside []memberFacts // whose do not
+	Open    []motionFacts
+	May     bool // the reader's passkey decides
 }
 
 type waitingPerson struct {
@@ -26,9 +33,9 @@ type waitingPerson struct {
 }
 
 // people shows /people to those who may confirm keys.
-func (p *Portal) people(x *exchange) error { return p.showPeople(x, "") }
+func (p *Portal) people(x *exchange) error { return p.showPeople(x, filled{}) }
 
-func (p *Portal) showPeople(x *exchange, wrong string) error {
+func (p *Portal) showPeople(x *exchange, in filled) error {
 	if !x.keeps() {
 		return errNoPage
 	}
@@ -36,7 +43,7 @@ func (p *Portal) showPeople(x *exchange, wrong string) error {
 	if err != nil {
 		return err
 	}
-	page := peoplePage{Wrong: wrong}
+	page := peoplePage{Wrong: in.Wrong, May: x.who.Admitted}
 	for _, person := range all {
 		keys, err := p.People.Passkeys(x.r.Context(), person.ID)
 		if err != nil {
@@ -56,7 +63,23 @@ func (p *Portal) showPeople(x *exchange, wrong string) error {
 		}
 	}
 	slices.SortFunc(page.Waiting, func(a, b waitingPerson) int { return cmp.Compare(a.Added.Unix(), b.Added.Unix()) })
-	return x.show(status(wrong), "people", "People", page)
+	if err := p.board(x, &page); err != nil {
+		return err
+	}
+	return x.show(status(string(in.Wrong)), "people", "People", page)
+}
+
+// board tells executives who decides for the company, and what is proposed about it.
+func (p *Portal) board(x *exchange, page *peoplePage) (err error) {
+	if p.Charter == nil || x.who.Kind != policy.Executive {
+		return nil
+	}
+	if page.Board, page.Outside, err = p.members(x, x.seats()); err != nil {
+		return err
+	}
+	all, err := x.motions(policy.ToAdmit, policy.ToDismiss)
+	page.Open, _, _ = sorted(all)
+	return err
 }
 
 // compare shows the sheet that confirms a passkey, once the reader says that they have compared it.
@@ -67,8 +90,13 @@ func (p *Portal) compare(x *exchange) error {
 	switch {
 	case !x.keeps():
 		return errNoPage
+	case x.value("do") == "admit" || x.value("do") == "dismiss":
+		if x.who.Kind != policy.Executive {
+			return errNoPage
+		}
+		return x.again("", p.proposeMember(x), p.showPeople)
 	case x.value("compared") != "yes":
-		return p.showPeople(x, x.say.text("Compare the fingerprint first: ask the person to read theirs out, by phone or face to face, and tick the box."))
+		return p.showPeople(x, x.mend("", x.say.text("Compare the fingerprint first: ask the person to read theirs out, by phone or face to face, and tick the box.")))
 	}
 	ask, err := p.People.BeginVouch(x.r.Context(), x.who.ID, x.value("person"), x.value("fingerprint"))
 	if err != nil {

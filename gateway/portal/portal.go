@@ -11,6 +11,7 @@ import (
 	"filippo.io/age"
 
 	"lockbox/approvals"
+	"lockbox/approvals/charter"
 	"lockbox/gateway"
 	"lockbox/gateway/identity"
 	"lockbox/policy"
@@ -22,6 +23,7 @@ import (
 type Portal struct {
 	Gateway *gateway.Gateway
 	Desk    *approvals.Desk
+	Charter *charter.Charter // nil: there are no motions, and their pages are not there
 	People  *identity.Directory
 	Ledger  *ledger.Ledger
 	Shelf   *recorder.Shelf

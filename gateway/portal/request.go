@@ -3,7 +3,9 @@ package portal
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"lockbox/approvals"
 	"lockbox/policy"
@@ -20,9 +22,13 @@ type requestPage struct {
 	Touch    bool   // a terminal of the reader waits
 	MayEnd   bool   // withdraw, or give back: it is the reader's own
 	MayStop  bool   // revoke
-	Look     bool   // replay or watch sessions
+	Accept   bool   // the reader has to promise something first
+	More     []time.Duration
+	Look     bool // replay or watch sessions
 	Evidence bool
 	Command  string // what to type in a terminal
+	Thread   threadFacts
+	In       filled
 }
 
 // request shows /r/{code}.
@@ -31,29 +37,43 @@ func (p *Portal) request(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	r, err := p.requestPage(x, v)
+	return p.showRequest(x, v, filled{})
+}
+
+func (p *Portal) showRequest(x *exchange, v approvals.View, in filled) error {
+	r, err := p.requestPage(x, v, in)
 	if err != nil {
 		return err
 	}
-	return x.page(ok, "request", x.say.text("Request {code}", "code", r.Code), r)
+	return x.page(status(string(in.Wrong)), "request", x.say.text("Request {code}", "code", r.Code), r)
 }
 
-func (p *Portal) requestPage(x *exchange, v approvals.View) (r requestPage, err error) {
+func (p *Portal) requestPage(x *exchange, v approvals.View, in filled) (r requestPage, err error) {
 	q := v.Request
-	may := func(do policy.Action) bool {
-		return p.Desk.Policy().Decide(policy.Question{Now: v.Now, Who: x.who.Principal, Do: do, Request: q}).Verdict == policy.Allow
+	s, err := x.seat(v)
+	if err != nil {
+		return r, err
 	}
-	r = requestPage{facts: x.facts(v), Path: "/r/" + q.ID, Version: version(v)}
+	may := func(do policy.Action) bool {
+		ask := policy.Question{Now: v.Now, Who: x.who.Principal, Do: do, Request: q, Delegations: x.delegations}
+		return p.Desk.Policy().Decide(ask).Verdict == policy.Allow
+	}
+	r = requestPage{facts: x.facts(v), Path: "/r/" + q.ID, Version: version(v), Thread: x.thread(v, s, in), In: in}
+	r.Thread.Path = r.Path
 	alone := x.who.Kind != policy.Reviewer || !r.Shared // nothing in it is another customer's
 	r.Look, r.Evidence = alone && may(policy.Replay), alone && p.Evidence != nil
 	live := v.Grant != nil && r.Over == ""
 	r.MayEnd = live && may(policy.GiveBack) || r.Phase == policy.Pending && may(policy.Withdraw)
 	r.MayStop = live && !r.Mine && may(policy.Revoke)
-	if x.turn(v) {
-		r.Decide = x.pageOf(q)
+	if s.Turn {
+		r.Decide = x.pageOf(q, s)
 	}
 	if live && r.Mine {
 		r.Command = p.command(q)
+		r.Accept = len(v.Grant.Promises) > 0 && v.Grant.Accepted.IsZero()
+		if !v.Grant.Activated.IsZero() && may(policy.Extend) {
+			r.More = []time.Duration{15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour}
+		}
 		open, err := p.Desk.Touches(x.r.Context(), x.who.Principal, q.ID)
 		if err != nil {
 			return r, err
@@ -62,6 +82,14 @@ func (p *Portal) requestPage(x *exchange, v approvals.View) (r requestPage, err 
 	}
 	r.Sessions, err = p.Gateway.SessionsOf(x.r.Context(), x.who.Principal, q.ID)
 	return r, err
+}
+
+// Accepted is when the engineer promised what was asked; zero while they have not.
+func (r requestPage) Accepted() time.Time {
+	if r.Grant == nil {
+		return time.Time{}
+	}
+	return r.Grant.Accepted
 }
 
 // command is what the requester types to start; "" where the portal does not know.
@@ -74,34 +102,89 @@ func (p *Portal) command(q *policy.Request) string {
 
 // version is short and differs when a request stands differently.
 func version(v approvals.View) string {
-	s := fmt.Sprintf("%s %d", v.Status.Phase, len(v.Request.Votes))
+	s := fmt.Sprintf("%s %d %d", v.Status.Phase, len(v.Request.Votes), len(v.Thread))
 	if g := v.Grant; g != nil {
-		s += fmt.Sprintf(" %t %t %s", !g.Activated.IsZero(), !g.Revoked.IsZero(), g.Over(v.Now))
+		s += fmt.Sprintf(" %t %t %t %s", !g.Activated.IsZero(), !g.Revoked.IsZero(), !g.Accepted.IsZero(), g.Over(v.Now))
 	}
 	return inWords([]byte(s + strings.Repeat(" ", 11)))
 }
 
-// change ends what the reader may end: one request or grant, in one press.
+// change does what the reader may do to one request or grant, in one press. What
+// is wrong with it is said on the same page, with all that was typed.
 func (p *Portal) change(x *exchange) error {
 	if err := x.form(); err != nil {
 		return err
 	}
-	ctx, who, code := x.r.Context(), x.who.Principal, x.code()
-	var err error
+	v, err := p.Desk.See(x.r.Context(), x.who.Principal, x.code())
+	if err != nil {
+		return err
+	}
+	field, to, err := p.changed(x, x.code())
+	if err == nil {
+		return x.see(to)
+	}
+	do := policy.Action(x.value("do")) // only those three have a field
+	in, ok := x.mendRefusal(field, err)
+	if may, merr := x.may(v, do); !ok || field == "" || !may || merr != nil {
+		return err
+	}
+	return p.showRequest(x, v, in)
+}
+
+// may says whether the policy lets the reader do something about a request.
+func (x *exchange) may(v approvals.View, do policy.Action) (bool, error) {
+	deputy, err := x.deputy()
+	ask := policy.Question{Now: v.Now, Who: x.who.Principal, Do: do, Request: v.Request, Delegations: deputy}
+	return err == nil && x.p.Desk.Policy().Decide(ask).Verdict == policy.Allow, err
+}
+
+// changed does it, and says which field a refusal is about and where to go on.
+func (p *Portal) changed(x *exchange, code string) (field, to string, err error) {
+	ctx, who, to := x.r.Context(), x.who.Principal, "/r/"+code
 	switch x.value("do") {
 	case "withdraw":
 		err = p.Desk.Withdraw(ctx, who, code)
 	case "give-back":
 		err = p.Desk.GiveBack(ctx, who, code)
 	case "revoke":
-		err = p.Desk.Revoke(ctx, who, code, x.value("comment"))
+		err = p.Desk.Revoke(ctx, who, code, x.line("comment"))
+		field = fieldIn(refusal(err), []fieldWord{{"comment", "comment"}})
+	case "accept":
+		_, err = p.Desk.Accept(ctx, who, code)
+	case "say":
+		err = p.remark(x)
+		field, to = "text", to+"#thread"
+	case "extend":
+		var long time.Duration
+		if long, err = x.minutes("more"); err != nil {
+			return "", "", err
+		}
+		v, err := p.Desk.Extend(ctx, who, code, long, x.line("why"))
+		if err != nil {
+			field = fieldIn(refusal(err), []fieldWord{{"minute", "more"}, {"hour", "more"}, {"longer", "more"}, {"time", "more"}})
+			if field == "" || fieldOf(refusal(err)) == "text" {
+				field = "why"
+			}
+			return field, "", err
+		}
+		return "", "/r/" + v.Request.ID, nil
 	default:
 		err = errBody
 	}
-	if err != nil {
-		return err
+	return field, to, err
+}
+
+// minutes reads a duration in whole minutes; 0 when there is none.
+func (x *exchange) minutes(name string) (time.Duration, error) {
+	s := x.value(name)
+	if s == "" {
+		return 0, nil
 	}
-	return x.see("/r/" + code)
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || n > 24*60 {
+		return 0, errBody
+	}
+	return time.Duration(n) * time.Minute, nil
 }
 
 // evidence sends what the head made of the request, to who may see it.

@@ -30,11 +30,23 @@ type route struct {
 
 // routes is every route there is. A GET changes nothing.
 func (p *Portal) routes() []route {
-	return []route{
-		{"GET", "/{$}", members, false, p.inbox},
+	return slices.Concat(p.routesOfRequests(), p.routesOfPeople(), []route{
 		{"POST", "/sign-in/begin", anybody, false, p.beginSignIn},
 		{"POST", "/sign-in", anybody, false, p.signIn},
 		{"POST", "/sign-out", signedIn, false, p.signOut},
+		{"GET", "/status", members, false, p.status},
+		{"GET", "/legal/recording-notice", anybody, false, p.notice},
+		{"GET", "/static/{name...}", anybody, false, p.static},
+		{"GET", "/", anybody, false, func(*exchange) error { return errNoPage }},
+		{"POST", "/", anybody, false, func(*exchange) error { return errNoPage }},
+	})
+}
+
+// routesOfRequests are those by which people ask, decide, start, follow and replay.
+func (p *Portal) routesOfRequests() []route {
+	return []route{
+		{"GET", "/{$}", members, false, p.inbox},
+		{"GET", "/history", members, false, p.history},
 
 		{"GET", "/a/{code}", members, true, p.decision},
 		{"POST", "/a/{code}", members, true, p.decide},
@@ -58,6 +70,15 @@ func (p *Portal) routes() []route {
 		{"POST", "/s/{id}", members, true, p.look},
 		{"GET", "/s/{id}/cast/{track}", members, true, p.cast},
 		{"GET", "/s/{id}/text/{track}", members, true, p.transcript},
+	}
+}
+
+// routesOfPeople are those about who people are, and what they sign besides requests.
+func (p *Portal) routesOfPeople() []route {
+	return []route{
+		{"GET", "/m/{code}", members, true, p.motion},
+		{"POST", "/m/{code}", members, true, p.answerMotion},
+		{"POST", "/m/{code}/sign", members, true, p.signedMotion},
 
 		{"GET", "/enroll/{token}", anybody, true, p.invitation},
 		{"POST", "/enroll/{token}/begin", anybody, true, p.beginEnroll},
@@ -71,11 +92,13 @@ func (p *Portal) routes() []route {
 		{"POST", "/me/keys", members, false, p.changeKeys},
 		{"POST", "/me/keys/sign", members, false, p.addKey},
 
-		{"GET", "/status", members, false, p.status},
-		{"GET", "/legal/recording-notice", anybody, false, p.notice},
-		{"GET", "/static/{name...}", anybody, false, p.static},
-		{"GET", "/", anybody, false, func(*exchange) error { return errNoPage }},
-		{"POST", "/", anybody, false, func(*exchange) error { return errNoPage }},
+		{"GET", "/me/delegation", members, false, p.delegation},
+		{"POST", "/me/delegation", members, false, p.delegate},
+		{"GET", "/me/declaration", members, false, p.declaration},
+		{"POST", "/me/declaration", members, false, p.declare},
+		{"GET", "/customers", members, false, p.customers},
+		{"POST", "/customers", members, false, p.changeCustomer},
+		{"GET", "/policy", members, false, p.inForce},
 	}
 }
 

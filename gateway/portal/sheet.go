@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"lockbox/policy"
 	"lockbox/policy/statement"
 	"lockbox/recorder/ledger"
 )
@@ -13,6 +14,9 @@ import (
 type sheet struct {
 	Head      string
 	Lead      string
+	Terms     termFacts      // what an approval is limited to
+	Behalf    *policy.Motion // the delegation by which it is signed
+	Effect    []string       // what a motion makes so
 	Statement []byte
 	Words     string
 	Domain    string

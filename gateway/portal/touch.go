@@ -3,7 +3,6 @@ package portal
 import (
 	"time"
 
-	"lockbox/approvals"
 	"lockbox/policy/statement"
 )
 
@@ -85,14 +84,6 @@ func (p *Portal) number(x *exchange) error {
 		To: "/t/" + t.Terminal.Grant + "/sign", Back: "/t/" + t.Terminal.Grant, Until: t.Until,
 		Done: x.say.text("Touched. Your terminal goes on by itself; you can close this page."),
 	})
-}
-
-// refusal is the sentence of a no that the person can mend; "" for anything else.
-func refusal(err error) string {
-	if r, ok := err.(*approvals.Refusal); ok {
-		return r.Why
-	}
-	return ""
 }
 
 // touch counts a signed touch.

@@ -15,6 +15,7 @@ import (
 
 	"filippo.io/age"
 
+	"lockbox/approvals/charter"
 	"lockbox/gateway/identity"
 	"lockbox/policy"
 	"lockbox/policy/statement"
@@ -44,11 +45,19 @@ func newStage(t *testing.T) *stage {
 		Gateway: w.Gateway, Desk: w.Desk, People: w.People, Ledger: w.Ledger, Shelf: w.Shelf, URL: here,
 		Vault: []age.Identity{w.Keys.Vault}, Report: func(err error) { t.Errorf("reported: %v", err) },
 	}}
+	s.wire()
 	s.Aud = w.Enrol(t, identity.Invite{ID: "aud@x.eu", Name: "Aud", Kind: policy.Auditor}, false)
 	w.Confirm(t, w.Cto, s.Aud)
 	s.New = w.Enrol(t, identity.Invite{ID: "new@x.eu", Name: "New", Kind: policy.Staff}, false)
 	s.pages = s.Handler()
 	return s
+}
+
+// wire gives the stage a charter, as the program does.
+func (s *stage) wire() {
+	w := s.World
+	c := &charter.Charter{Ledger: w.Ledger, People: w.People, Policy: w.Policy, Log: world.Log, Party: world.Party(), Effect: w.People.Effect}
+	s.Portal.Charter, w.Desk.Charter, w.People.Charter = c, c, c
 }
 
 // A visitor is a browser without scripts, with the cookies of one person; nil for nobody.

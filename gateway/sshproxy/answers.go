@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"lockbox/approvals"
 	"lockbox/gateway"
@@ -22,9 +21,12 @@ func (c *console) request(a args) (int, error) {
 	if to.target == "" {
 		to.target = name
 	}
+	if to.login == "" {
+		to.login = a.flag["--login"]
+	}
 	k := gateway.Knock{Who: c.who, Key: c.s.c.id.fingerprint, From: c.s.c.from, On: to.target, Login: to.login, Customer: a.flag["--customer"]}
-	if t := c.s.c.door.Desk.Policy().Targets[k.On]; t != nil && k.Customer == "" && len(t.Customers) == 1 && perCustomer(t, k.Login) {
-		k.Customer = t.Customers[0]
+	if err := c.customer(&k); err != nil {
+		return 0, err
 	}
 	answer, err := c.knock(&k)
 	if err != nil {
@@ -39,6 +41,23 @@ func (c *console) request(a args) (int, error) {
 		return c.form(k, answer)
 	}
 	return c.submit(a, k, answer)
+}
+
+// customer finds which customer a request is about whose login reaches one: the
+// only one, or on a terminal the one that the person names.
+func (c *console) customer(k *gateway.Knock) (err error) {
+	t := c.s.c.door.Desk.Policy().Targets[k.On]
+	switch {
+	case t == nil || k.Customer != "" || !perCustomer(t, k.Login):
+	case len(t.Customers) == 1:
+		k.Customer = t.Customers[0]
+	case c.s.terminal() != nil && !c.json:
+		names := (&way{s: c.s, say: c.say}).names(t.Customers)
+		if k.Customer, err = c.s.form().choose(c.say.customer, t.Customers, names...); err != nil {
+			return &approvals.Refusal{Code: policy.NoGrant, Why: c.say.leftForm}
+		}
+	}
+	return nil
 }
 
 // knock finds an action that may be asked for on the target.
@@ -94,17 +113,23 @@ func (c *console) submit(a args, k gateway.Knock, answer gateway.Answer) (int, e
 		return exitDone, c.object(c.item(v))
 	}
 	c.print(c.say.submitted, v.Request.ID, v.Request.Login, v.Request.Target, long(v.Request.For))
-	c.print(c.say.follow, v.Request.ID, c.s.c.door.Portal+"/r/"+v.Request.ID)
+	c.print(c.say.follow, v.Request.ID, c.page(v))
 	return exitDone, nil
 }
 
-// status tells where one request stands, by the exit status too, or lists all of the person's.
+// status tells where one request stands, by the exit status too, or lists those
+// that the person has to do with; --all with those that are over.
 func (c *console) status(a args) (int, error) {
-	if err := a.none(); err != nil {
-		return 0, err
-	}
-	if len(a.rest) == 0 {
-		return exitDone, c.list(func(approvals.View) bool { return true }, c.say.noRequests)
+	_, all := a.flag["--all"]
+	switch {
+	case len(a.rest) == 0 && all:
+		past, err := c.s.c.door.Desk.History(c.s.ctx, c.who, "", mostListed)
+		return exitDone, c.list(past, err, c.say.noRequests)
+	case len(a.rest) == 0:
+		open, err := c.open()
+		return exitDone, c.list(open, err, c.say.noRequests)
+	case all:
+		return 0, usage("%s", c.say.allOrOne)
 	}
 	code, err := a.one("request")
 	if err != nil {
@@ -116,7 +141,7 @@ func (c *console) status(a args) (int, error) {
 	}
 	status := exitDenied
 	switch {
-	case v.Status.Phase == policy.Pending:
+	case v.Status.Phase == policy.Pending, v.Grant != nil && v.Grant.Over(v.Now) == "" && !usable(v):
 		status = exitPending
 	case v.Grant != nil && v.Grant.Over(v.Now) == "":
 		status = exitDone
@@ -124,25 +149,40 @@ func (c *console) status(a args) (int, error) {
 	if c.json {
 		return status, c.object(c.item(v))
 	}
-	c.describe(v)
+	c.detail(v)
 	return status, nil
+}
+
+// mostListed is how many requests of the past are listed.
+const mostListed = 50
+
+// open are the person's own requests and grants, or those that they decide on.
+func (c *console) open() ([]approvals.View, error) {
+	if c.who.Kind == policy.Staff || c.who.Kind == policy.Machine {
+		return c.s.c.door.Desk.Mine(c.s.ctx, c.who.ID)
+	}
+	return c.s.c.door.Desk.Inbox(c.s.ctx, c.who)
+}
+
+// usable says whether a grant waits for nothing but its first use.
+func usable(v approvals.View) bool {
+	g := v.Grant
+	return !v.Now.Before(g.NotBefore) && (len(g.Promises) == 0 || !g.Accepted.IsZero())
 }
 
 // grants lists what the person holds.
 func (c *console) grants() (int, error) {
-	return exitDone, c.list(func(v approvals.View) bool { return v.Grant != nil && v.Grant.Over(v.Now) == "" }, c.say.noGrants)
+	open, err := c.open()
+	open = slices.DeleteFunc(open, func(v approvals.View) bool { return v.Grant == nil || v.Grant.Over(v.Now) != "" })
+	return exitDone, c.list(open, err, c.say.noGrants)
 }
 
-func (c *console) list(which func(approvals.View) bool, none string) error {
-	all, err := c.s.c.door.Desk.Mine(c.s.ctx, c.who.ID)
+func (c *console) list(views []approvals.View, err error, none string) error {
 	if err != nil {
 		return err
 	}
 	items := []item{}
-	for _, v := range all {
-		if !which(v) {
-			continue
-		}
+	for _, v := range views {
 		items = append(items, c.item(v))
 		if !c.json {
 			c.describe(v)
@@ -159,9 +199,6 @@ func (c *console) list(which func(approvals.View) bool, none string) error {
 
 // end takes back a request, or gives back a grant.
 func (c *console) end(a args, do func(context.Context, policy.Principal, string) error, done string) (int, error) {
-	if err := a.none(); err != nil {
-		return 0, err
-	}
 	code, err := a.one("request")
 	if err != nil {
 		return 0, err
@@ -170,77 +207,5 @@ func (c *console) end(a args, do func(context.Context, policy.Principal, string)
 	if err := do(c.s.ctx, c.who, code); err != nil {
 		return 0, err
 	}
-	if c.json {
-		return exitDone, c.object(map[string]string{"request": code, "done": "yes"})
-	}
-	c.print(done, code)
-	return exitDone, nil
-}
-
-// An item is a request as programs read it.
-type item struct {
-	Request   string          `json:"request"`
-	Target    string          `json:"target"`
-	Login     string          `json:"login"`
-	Customers []string        `json:"customers"`
-	Actions   []policy.Action `json:"actions"`
-	Reason    policy.Reason   `json:"reason"`
-	Need      string          `json:"need"`
-	Ticket    string          `json:"ticket"`
-	For       string          `json:"for"`
-	At        time.Time       `json:"at"`
-	Phase     policy.Phase    `json:"phase"`
-	Stages    []itemStage     `json:"stages"`
-	Until     *time.Time      `json:"until"` // when the grant is over, or must have been used
-	Started   bool            `json:"started"`
-	Over      string          `json:"over"` // why the grant gives nothing any more
-	URL       string          `json:"url"`
-}
-
-type itemStage struct {
-	Kind     policy.StageKind `json:"kind"`
-	Customer string           `json:"customer,omitempty"`
-	Count    int              `json:"count"`
-	Yes      int              `json:"yes"`
-	No       int              `json:"no"`
-	Phase    policy.Phase     `json:"phase"`
-	AnswerBy time.Time        `json:"answer_by"`
-}
-
-func (c *console) item(v approvals.View) item {
-	q := v.Request
-	i := item{
-		Request: q.ID, Target: q.Target, Login: q.Login, Customers: slices.Concat([]string{}, q.Customers), Actions: q.Actions,
-		Reason: q.Need.Reason, Need: q.Need.Text, Ticket: q.Need.Ticket, For: long(v.Status.For), At: q.At.UTC(), Phase: v.Status.Phase,
-		URL: c.s.c.door.Portal + "/r/" + q.ID,
-	}
-	for _, g := range v.Status.Stages {
-		i.Stages = append(i.Stages, itemStage{g.Kind, g.Customer, g.Count, len(g.Yes), len(g.No), g.Phase, g.Answer.UTC()})
-	}
-	if v.Grant != nil {
-		until := v.Grant.Until().UTC()
-		i.Until, i.Started, i.Over = &until, !v.Grant.Activated.IsZero(), v.Grant.Over(v.Now)
-	}
-	return i
-}
-
-// describe writes a request as people read it.
-func (c *console) describe(v approvals.View) {
-	q, state := v.Request, ""
-	switch {
-	case v.Grant != nil && v.Grant.Over(v.Now) != "":
-		state = v.Grant.Over(v.Now)
-	case v.Grant != nil && v.Grant.Activated.IsZero():
-		state = fmt.Sprintf(c.say.grantWaits, long(v.Grant.For), clock(v.Grant.ActivateBefore))
-	case v.Grant != nil:
-		state = fmt.Sprintf(c.say.grantRuns, left(v.Grant.NotAfter.Sub(v.Now)))
-	case v.Status.Phase == policy.Pending:
-		state = c.say.isPending
-	case v.Status.Phase == policy.Rejected:
-		state = fmt.Sprintf(c.say.isRejected, noes(v.Status))
-	default:
-		state = string(v.Status.Phase)
-	}
-	c.print("%s  %s@%s  %s", q.ID, q.Login, q.Target, state)
-	c.print("      %s", q.Need.Text)
+	return c.did(code, done)
 }

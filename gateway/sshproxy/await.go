@@ -10,19 +10,66 @@ import (
 	"lockbox/approvals"
 	"lockbox/gateway"
 	"lockbox/policy"
+	"lockbox/recorder/ledger"
 )
 
 // sent says that a request is on its way, and to whom.
 func (w *way) sent(v approvals.View) {
+	w.line("● "+w.say.sent, clock(v.Request.At), v.Request.ID, w.asks(v))
+}
+
+// asks is whose answer a request waits for, and whose stands already.
+func (w *way) asks(v approvals.View) string {
 	var to []string
-	for _, g := range v.Request.Stages {
-		whose := w.say.board
-		if g.Kind == policy.ByCustomer {
-			whose = w.names([]string{g.Customer})[0]
+	for i, g := range v.Request.Stages {
+		whose := w.whose(g)
+		if slices.ContainsFunc(v.Request.Votes, func(b policy.Vote) bool { return b.Stage == i && b.Standing != "" }) {
+			to = append(to, fmt.Sprintf(w.say.standsAlready, whose))
+			continue
 		}
 		to = append(to, fmt.Sprintf(w.say.people, whose, g.Of))
 	}
-	w.line("● "+w.say.sent, clock(v.Request.At), v.Request.ID, strings.Join(to, " · "))
+	return strings.Join(to, " · ")
+}
+
+// whose is who answers for a stage.
+func (w *way) whose(g policy.Stage) string {
+	if g.Kind == policy.ByExecutive {
+		return w.say.board
+	}
+	g.Count = 1
+	return w.stage(g)
+}
+
+// stands says whose yes a request would have at once, by what they signed
+// before; "" when nobody's.
+func (s *session) stands(app approvals.Application, a gateway.Answer) string {
+	book := s.c.door.Desk.Charter
+	if book == nil {
+		return ""
+	}
+	q := policy.Request{
+		At: s.c.door.now(), Who: s.c.id.who, Target: app.Target, Login: a.Login, ReadOnly: a.ReadOnly, Actions: a.Actions(), Customers: a.Customers,
+		Need: app.Need, For: app.For, Stages: a.Stages(), Rule: a.Rule,
+	}
+	var whose []string
+	err := s.c.door.Gateway.Ledger.View(s.ctx, func(tx *ledger.Tx) error {
+		for _, c := range a.Customers {
+			m, err := book.Instruction(tx, c, &q)
+			if err != nil {
+				return err
+			}
+			if m != nil {
+				whose = append(whose, c)
+			}
+		}
+		return nil
+	})
+	if err != nil || len(whose) == 0 {
+		return "" // it is only said beforehand
+	}
+	w := &way{s: s, say: s.say()}
+	return fmt.Sprintf(w.say.standsAlready, strings.Join(w.names(whose), ", "))
 }
 
 // await waits until the request is decided. Nil means that it was approved.
@@ -44,6 +91,7 @@ func (w *way) await(code string) *refusal {
 	defer tick.Stop()
 	votes := -1 // shown
 	var last approvals.View
+	t := &talk{w: w, code: code}
 	for {
 		select {
 		case now, ok := <-sights:
@@ -55,15 +103,20 @@ func (w *way) await(code string) *refusal {
 			}
 			last = now.View
 			votes = w.news(last, votes)
+			t.hear(last)
 			if r := w.outcome(last); r != nil || last.Status.Phase == policy.Approved {
 				w.clear()
 				return r
 			}
 			w.waits(last, false)
+			t.prompt()
 		case <-tick.C:
-			w.waits(last, true)
+			if !t.typing() {
+				w.waits(last, true)
+			}
 		case typed, ok := <-w.typed():
 			if !w.interrupts(typed, ok) {
+				t.take(typed)
 				continue
 			}
 			w.clear()
@@ -110,17 +163,33 @@ func (w *way) news(v approvals.View, told int) int {
 		if !w.tty || vote.Stage < 0 || vote.Stage >= len(v.Request.Stages) {
 			continue
 		}
-		by := clean(vote.By.Name)
-		if g := v.Request.Stages[vote.Stage]; g.Kind == policy.ByCustomer {
-			by += " (" + w.names([]string{g.Customer})[0] + ")"
-		}
-		if vote.Verdict == policy.Yes {
-			w.line("✔ %s  "+w.say.approved, clock(vote.At), by, long(vote.For))
-		} else {
-			w.line("✘ %s  "+w.say.declined, clock(vote.At), by)
-		}
+		w.vote(vote, v)
 	}
 	return len(v.Request.Votes)
+}
+
+// vote tells one vote, with what it is limited to.
+func (w *way) vote(vote policy.Vote, v approvals.View) {
+	by := clean(vote.By.Name)
+	if vote.Behalf != "" {
+		by = fmt.Sprintf(w.say.deputy, by, clean(vote.Behalf))
+	}
+	g := v.Request.Stages[vote.Stage]
+	if g.Kind == policy.ByCustomer {
+		by += " (" + w.names([]string{g.Customer})[0] + ")"
+	}
+	switch {
+	case vote.Standing != "":
+		w.line("✔ %s  "+w.say.standsAlready, clock(vote.At), w.names([]string{g.Customer})[0])
+	case vote.Verdict != policy.Yes:
+		w.line("✘ %s  "+w.say.declined, clock(vote.At), by)
+	default:
+		text := fmt.Sprintf(w.say.approved, by, long(vote.For))
+		if terms := w.terms(vote.Terms, v.Now); len(terms) > 0 {
+			text += ": " + strings.Join(terms, " · ")
+		}
+		w.line("✔ %s  %s", clock(vote.At), clean(text))
+	}
 }
 
 // waits shows for whom and since when; once a second, or when it is for somebody else.

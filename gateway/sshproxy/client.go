@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 
+	"lockbox/gateway"
 	"lockbox/policy"
 )
 
@@ -26,11 +28,13 @@ type client struct {
 	ctx  context.Context // ends with the connection
 	end  context.CancelCauseFunc
 	wg   sync.WaitGroup
-	gate chan struct{} // held by who opens a stay, so that there is one for a place
+	told *gateway.Notes // what was refused
+	gate chan struct{}  // held by who opens a stay, so that there is one for a place
 
 	mu        sync.Mutex // guards the rest
 	departing bool
 	refused   int // channels
+	noted     int // refusals that were to be written down
 	slots     int // sessions, with those whose close the client has not answered yet
 	sessions  map[*session]struct{}
 	stays     map[place]*stay
@@ -55,6 +59,7 @@ func newClient(ctx context.Context, d *Door, conn *ssh.ServerConn, g *guest, lim
 		door: d, limits: limits, conn: conn, socket: g, id: id, from: address(conn.RemoteAddr()), gate: make(chan struct{}, 1),
 		sessions: map[*session]struct{}{}, stays: map[place]*stay{},
 	}
+	c.told = d.Gateway.Notes(id.who, c.from)
 	c.ctx, c.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	c.quiet = time.AfterFunc(limits.Idle, c.hangUp)
 	c.spawn("door", func() {
@@ -82,8 +87,8 @@ func (c *client) spawn(what string, fn func()) {
 
 // serve answers the client until the connection is gone, and returns when nothing is left of it.
 func (c *client) serve(channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
-	c.spawn("requests", func() { global(requests) })
-	c.spawn("keep-alive", func() { keepAlive(c.ctx, c.conn, c.limits.KeepAlive, c.hangUp) })
+	c.spawn("requests", func() { c.global(requests) })
+	c.spawn("keep-alive", func() { keepAlive(c.ctx, c.conn, c.limits.KeepAlive, c.heard, c.hangUp) })
 	for offered := range channels {
 		c.offer(offered)
 	}
@@ -94,8 +99,12 @@ func (c *client) serve(channels <-chan ssh.NewChannel, requests <-chan *ssh.Requ
 }
 
 // global answers requests about the whole connection: nothing is forwarded, nothing is changed.
-func global(requests <-chan *ssh.Request) {
+func (c *client) global(requests <-chan *ssh.Request) {
 	for r := range requests {
+		switch r.Type {
+		case "tcpip-forward", "streamlocal-forward@openssh.com", "tun@openssh.com":
+			c.note(r.Type, "", "nothing is forwarded towards the client")
+		}
 		if err := r.Reply(r.Type == keepAliveRequest, nil); err != nil {
 			ssh.DiscardRequests(requests)
 			return
@@ -106,6 +115,7 @@ func global(requests <-chan *ssh.Request) {
 // offer opens a session or says why not, at once.
 func (c *client) offer(offered ssh.NewChannel) {
 	if reason, why := c.may(offered.ChannelType()); reason != 0 {
+		c.note("channel "+offered.ChannelType(), "", strings.TrimPrefix(why, "lockbox: "))
 		_ = offered.Reject(reason, why) // fails only when the connection is gone
 		return
 	}
@@ -142,6 +152,24 @@ func (c *client) may(kind string) (ssh.RejectionReason, string) {
 	}
 	return reason, why
 }
+
+// note writes down what was refused on the target that the client came for, or
+// on another. It is bounded for each connection, and nobody waits for it.
+func (c *client) note(what, on, why string) {
+	if on == "" {
+		on = parseAim(c.conn.User()).target
+	}
+	c.mu.Lock()
+	c.noted++
+	most := c.noted > 4*mostNoted
+	c.mu.Unlock()
+	if !most {
+		c.spawn("note", func() { c.told.Note(context.WithoutCancel(c.ctx), what, on, why) })
+	}
+}
+
+// mostNoted is how many different things of one connection are worth a look at whether they are written down.
+const mostNoted = 16
 
 func (c *client) add(s *session) bool {
 	c.mu.Lock()
@@ -230,8 +258,12 @@ func within(done <-chan struct{}, d time.Duration) {
 
 const keepAliveRequest = "keepalive@openssh.com"
 
-// keepAlive asks the peer now and then, and calls lost after three questions without an answer.
-func keepAlive(ctx context.Context, conn ssh.Conn, every time.Duration, lost func()) {
+// heard says whether the client is listened to.
+func (c *client) heard() bool { return !c.socket.hold.holds() }
+
+// keepAlive asks the peer now and then, and calls lost after three questions
+// without an answer. While open is false no answer can come.
+func keepAlive(ctx context.Context, conn ssh.Conn, every time.Duration, open func() bool, lost func()) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	answered := make(chan struct{}, 1)
@@ -245,6 +277,10 @@ func keepAlive(ctx context.Context, conn ssh.Conn, every time.Duration, lost fun
 		case <-answered:
 			waiting, missed = false, 0
 		case <-tick.C:
+			if !open() {
+				missed = 0
+				continue
+			}
 			if waiting {
 				if missed++; missed >= 3 {
 					lost()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -29,7 +30,10 @@ func usage(format string, args ...any) error { return &errUsage{fmt.Sprintf(form
 
 // commandLine answers `ssh GATEWAY COMMAND`.
 func (s *session) commandLine(p program) *refusal {
-	who, err := s.c.door.known(s.ctx, s.c.id.key) // as they are now
+	who, err := s.c.door.known(s.ctx, s.c.id.key)
+	if err == nil { // what they may as they are now: it may be more than to go in
+		who, err = s.c.door.Gateway.Known(s.ctx, who, s.c.id.fingerprint)
+	}
 	if err != nil {
 		return &refusal{code: policy.ByPolicy, exit: exitDenied, why: s.say().keyGone}
 	}
@@ -67,11 +71,26 @@ func (c *console) run(p program) (int, error) {
 		return 0, err
 	}
 	c.json = a.json
+	if err := a.belong(words[0]); err != nil {
+		return 0, err
+	}
 	switch words[0] {
 	case "request":
 		return c.request(a)
 	case "status":
 		return c.status(a)
+	case "extend":
+		return c.extend(a)
+	case "accept":
+		return c.accept(a)
+	case "say":
+		return c.remark(a)
+	case "revoke":
+		return c.revoke(a)
+	case "reject":
+		return c.reject(a)
+	case "approve":
+		return c.approve(a)
 	case "cancel":
 		return c.end(a, c.s.c.door.Desk.Withdraw, c.say.cancelled)
 	case "give-back":
@@ -80,6 +99,8 @@ func (c *console) run(p program) (int, error) {
 		return c.targets()
 	case "grants":
 		return c.grants()
+	case "token":
+		return c.token(a)
 	case "help", "--help", "-h":
 		return c.help()
 	}
@@ -138,13 +159,14 @@ func parseArgs(words []string) (args, error) {
 		case words[i] == "--json":
 			a.json = true
 			continue
+		case words[i] == "--all":
+			a.flag[name] = ""
+			continue
 		case !strings.HasPrefix(words[i], "--"):
 			a.rest = append(a.rest, words[i])
 			continue
 		}
-		switch name {
-		case "--for", "--reason", "--ticket", "--customer", "--code":
-		default:
+		if len(flagsOf(name)) == 0 {
 			return a, usage("unknown option %s", name)
 		}
 		if _, twice := a.flag[name]; twice {
@@ -174,10 +196,39 @@ func (a args) one(what string) (string, error) {
 	return a.rest[0], nil
 }
 
-// none refuses flags that a command does not have.
-func (a args) none() error {
-	for name := range a.flag {
-		return usage("%s belongs to `request`", name)
+// flagsOf are the commands that take a flag; none: there is no such flag.
+func flagsOf(name string) []string {
+	switch name {
+	case "--for":
+		return []string{"request", "token"}
+	case "--scope":
+		return []string{"token"}
+	case "--ticket", "--customer", "--code", "--login":
+		return []string{"request"}
+	case "--reason":
+		return []string{"request", "extend"}
+	case "--all":
+		return []string{"status"}
+	case "--to":
+		return []string{"say"}
 	}
 	return nil
+}
+
+// belong refuses flags that a command does not have.
+func (a args) belong(command string) error {
+	for name := range a.flag {
+		if of := flagsOf(name); !slices.Contains(of, command) {
+			return usage("%s belongs to `%s`", name, of[0])
+		}
+	}
+	return nil
+}
+
+// code is the request that a command names first; what follows is text.
+func (a args) code() (code, text string, err error) {
+	if len(a.rest) == 0 {
+		return "", "", usage("name one request")
+	}
+	return strings.ToUpper(a.rest[0]), strings.Join(a.rest[1:], " "), nil
 }

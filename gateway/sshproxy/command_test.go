@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"lockbox/approvals"
 	"lockbox/tests/world"
 )
 
@@ -33,6 +34,8 @@ func TestTheCommandLine(t *testing.T) {
 		{"no target", "request --reason it is broken", 2, "", "name one target"},
 		{"an unknown target", "request db9.prod --reason it is broken", 78, "", `there is no target "db9.prod"`},
 		{"no customer", "request db1.prod --reason it is broken here", 78, "", "say which (nord, syd)"},
+		{"no such login", "request db1.prod --login root --code outage --reason it is broken here", 78, "", `no login "root"`},
+		{"two targets of status", "status ZZZZ --all", 2, "", "status --all"},
 		{"no reason", "request db1.prod --customer nord --code outage", 2, "", "say why"},
 		{"no kind of reason", "request db1.prod --customer nord --reason it is broken here", 2, "", "[customer-case outage planned security-review legal-order]"},
 		{"a bad time", "request db1.prod --customer nord --code outage --reason it is broken here --for ever", 2, "", "Write a time"},
@@ -61,6 +64,7 @@ func TestARequestByCommand(t *testing.T) {
 	want := item{
 		Request: made.Request, Target: "db1.prod", Login: "support_nord", Customers: []string{"nord"}, Actions: made.Actions, Reason: "outage",
 		Need: "INC-7: two rows are wrong, check them", For: "45m", At: made.At, Phase: "pending", Stages: made.Stages, URL: portal + "/r/" + made.Request,
+		Votes: []itemVote{}, Promises: []string{}, Thread: []approvals.Remark{}, Accepted: true,
 	}
 	if diff := cmp.Diff(want, made); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -130,7 +134,9 @@ func TestTheCommandLineOnATerminal(t *testing.T) {
 	if got := f.wait(time.Second); got != 0 {
 		t.Errorf("exit %d", got)
 	}
-	f = onScreen(t, c, "request db1.prod --customer syd")
+	f = onScreen(t, c, "request db1.prod")
+	f.expect(`2  syd  Syd Bank`)
+	f.send("2\r")
 	f.expect(`Kind of reason`)
 	f.send("2\r")
 	f.expect(`Reason`)

@@ -28,6 +28,7 @@ type Door struct {
 	Desk    *approvals.Desk
 	People  People
 	Keys    *keys.Ring
+	Tokens  Tokens           // nil: `ssh GATEWAY token` gives none
 	Portal  string           // public URL of the pages, without a slash at its end: "http://localhost:8080"
 	Report  func(error)      // hears of failures that no person is told; may be called at any time
 	Now     func() time.Time // time.Now when nil

@@ -65,9 +65,12 @@ func (f *form) wrong(format string, args ...any) {
 	_, _ = fmt.Fprintf(f.t, "  ✘ %s\n", clean(fmt.Sprintf(format, args...))) // who is gone reads nothing
 }
 
-// choose asks for one of several, by name or by number.
-func (f *form) choose(label string, all []string) (string, error) {
+// choose asks for one of several, by name or by number. names say more of each.
+func (f *form) choose(label string, all []string, names ...string) (string, error) {
 	for i, one := range all {
+		if i < len(names) && names[i] != one {
+			one += "  " + names[i]
+		}
 		_, _ = fmt.Fprintf(f.t, "    %d  %s\n", i+1, clean(one)) // as in wrong
 	}
 	for {
@@ -143,6 +146,9 @@ func (f *form) fill(app *approvals.Application, a gateway.Answer) (send bool, er
 	}
 	if err := f.duration(app, a.Limits); err != nil {
 		return false, err
+	}
+	if stands := f.s.stands(*app, a); stands != "" {
+		_, _ = fmt.Fprintf(f.t, "  %s\n", clean(stands)) // as in wrong
 	}
 	answer, err := f.line(say.send, "")
 	return slices.Contains([]string{"", "y", "yes", "j", "ja"}, strings.ToLower(answer)), err

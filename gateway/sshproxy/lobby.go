@@ -25,11 +25,30 @@ type guest struct {
 	net.Conn
 	lobby  *lobby
 	source netip.Prefix
+
+	hold hold
+	once sync.Once
+	gone chan struct{} // closed when the socket is
+}
+
+// Read hands on what the client sent, unless that has to wait.
+func (g *guest) Read(p []byte) (int, error) {
+	n, err := g.Conn.Read(p)
+	if err == nil {
+		g.hold.wait(g.gone)
+	}
+	return n, err
+}
+
+// Close lets go whoever waits.
+func (g *guest) Close() error {
+	g.once.Do(func() { close(g.gone) })
+	return g.Conn.Close()
 }
 
 // admit takes a connection in, its deadline running.
 func (l *lobby) admit(c net.Conn) *guest {
-	g := &guest{Conn: c, lobby: l, source: source(c.RemoteAddr())}
+	g := &guest{Conn: c, lobby: l, source: source(c.RemoteAddr()), gone: make(chan struct{})}
 	_ = c.SetDeadline(time.Now().Add(l.limits.Grace)) // a closed socket says so at the first read
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -89,7 +108,7 @@ func (g *guest) authenticated() bool {
 // leave closes the socket.
 func (g *guest) leave() {
 	g.lobby.remove(g)
-	_ = g.Conn.Close() // it may be closed already
+	_ = g.Close() // it may be closed already
 }
 
 // source is what connections are counted by: the address, or its network of 64 bits.

@@ -1,6 +1,7 @@
 package sshproxy
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 type out struct {
 	ch     ssh.Channel
 	frozen atomic.Bool // nothing but the end is written any more
+	gate   *gate       // of a program; nil before there is one
 
 	mu     sync.Mutex // guards the rest, and writing
 	eof    bool
@@ -21,7 +23,17 @@ type out struct {
 	notice func()  // waits for a moment in which it tears nothing apart
 }
 
-var errFrozen = errors.New("the session is ending")
+var (
+	errFrozen = errors.New("the session is ending")
+	errHeld   = errors.New("nothing may pass now")
+)
+
+// A gate is what output of a program waits for.
+type gate struct {
+	ctx  context.Context
+	wait func(context.Context) error
+	open func() bool
+}
 
 // piece is how much is written under one hold of the lock.
 const piece = 32 << 10
@@ -31,8 +43,15 @@ func (o *out) freeze() { o.frozen.Store(true) }
 // program passes on what the program wrote, unchanged.
 func (o *out) program(p []byte, stderr bool) error {
 	for len(p) > 0 {
+		if err := o.gate.wait(o.gate.ctx); err != nil {
+			return err
+		}
 		n := min(len(p), piece)
-		if err := o.pass(p[:n], stderr); err != nil {
+		err := o.pass(p[:n], stderr)
+		switch {
+		case errors.Is(err, errHeld):
+			continue
+		case err != nil:
 			return err
 		}
 		p = p[n:]
@@ -45,6 +64,9 @@ func (o *out) pass(p []byte, stderr bool) error {
 	defer o.mu.Unlock()
 	if o.frozen.Load() {
 		return errFrozen
+	}
+	if !o.gate.open() {
+		return errHeld // the time was up meanwhile
 	}
 	if err := o.write(p, stderr); err != nil || o.screen == nil || stderr {
 		return err
@@ -85,6 +107,15 @@ func (o *out) between(say func()) {
 	}
 	o.notice = say
 	o.tell()
+}
+
+// aside writes a line of ours to who has no terminal, if it is still so.
+func (o *out) aside(p []byte, still func() bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.frozen.Load() && !o.eof && still() {
+		_ = o.write(p, true) // who is gone reads nothing
+	}
 }
 
 // own writes words of ours, before there is a program.

@@ -57,7 +57,7 @@ func (c *console) targets() (int, error) {
 
 // listing describes a target, if the person may ask for it.
 func (c *console) listing(p *policy.Policy, t *policy.Target) (listing, bool) {
-	at := listing{Target: t.Name, Class: t.Class, Customers: slices.Concat([]string{}, t.Customers), Logins: []listingLogin{}}
+	at := listing{Target: t.Name, Class: t.Class, Customers: listed(t.Customers), Logins: []listingLogin{}}
 	if at.Class == "" {
 		at.Class = "production"
 	}
@@ -85,7 +85,7 @@ func (c *console) listing(p *policy.Policy, t *policy.Target) (listing, bool) {
 // help lists the commands.
 func (c *console) help() (int, error) {
 	if c.json {
-		return exitDone, c.object(map[string][]string{"commands": {"request", "status", "cancel", "give-back", "targets", "grants", "help"}})
+		return exitDone, c.object(map[string][]string{"commands": {"request", "status", "extend", "accept", "say", "cancel", "give-back", "revoke", "reject", "targets", "grants", "help"}})
 	}
 	c.print("%s", c.say.help)
 	return exitDone, nil

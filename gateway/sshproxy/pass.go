@@ -25,6 +25,9 @@ func (r *relay) pump(stderr bool) {
 		if r.over.Err() != nil {
 			return
 		}
+		if r.gate() != nil {
+			return
+		}
 		if n > 0 {
 			r.st.used()
 			if err := keep(buf[:n]); err != nil {
@@ -43,6 +46,9 @@ func (r *relay) pump(stderr bool) {
 	}
 }
 
+// gate waits while nothing may pass, in either direction.
+func (r *relay) gate() error { return r.st.visit.Gate(r.s.ctx) }
+
 func grown(buf []byte, n int) []byte {
 	if n == len(buf) && n < mostBuffer {
 		return make([]byte, 2*n)
@@ -59,6 +65,9 @@ func (r *relay) input() {
 	for {
 		n, err := src.Read(buf)
 		if r.over.Err() != nil {
+			return
+		}
+		if r.gate() != nil {
 			return
 		}
 		if n > 0 {
@@ -85,7 +94,7 @@ func (r *relay) echoes() bool { return !r.tty }
 
 // requests passes on what the client asks for, in order.
 func (r *relay) requests() {
-	for {
+	for r.gate() == nil {
 		if t := r.s.terminal(); t != nil && *t != *r.size && len(r.s.later) == 0 {
 			r.resize(t) // the last size, whatever was dropped
 		}
@@ -93,6 +102,9 @@ func (r *relay) requests() {
 		case <-r.over.Done():
 			return
 		case q := <-r.s.later:
+			if r.gate() != nil {
+				return
+			}
 			if q.Type == "window-change" {
 				r.resize(r.s.terminal())
 				_ = q.Reply(true, nil) // fails only when the client is gone

@@ -43,11 +43,11 @@ const (
 
 // relay runs the program on the target. Nil means that its end was passed on.
 func (s *session) relay(st *stay, p program) *refusal {
-	if !st.join() {
+	if !st.join(s) {
 		r := ended(st.visit)
 		return &r
 	}
-	defer st.sessions.Done()
+	defer st.part(s)
 	ch, requests, err := st.up.OpenChannel("session", nil)
 	if err != nil {
 		s.c.door.Report(fmt.Errorf("session %s: open channel: %w", st.visit.Session.ID, err))
@@ -55,6 +55,7 @@ func (s *session) relay(st *stay, p program) *refusal {
 	}
 	r := &relay{s: s, st: st, ch: ch, fed: make(chan struct{}), told: make(chan struct{}), gone: make(chan struct{})}
 	r.over, r.done = context.WithCancel(context.WithoutCancel(s.ctx))
+	s.out.gate = &gate{s.ctx, st.visit.Gate, st.visit.Open}
 	defer r.close()
 	if r.track, err = st.visit.Recording.Track(s.header(st, p)); err != nil {
 		return r.failed(err)
@@ -69,12 +70,12 @@ func (s *session) relay(st *stay, p program) *refusal {
 func (s *session) lost(st *stay) *refusal {
 	return &refusal{
 		code: gateway.Unreachable, exit: exitUnavailable, retry: true,
-		why: fmt.Sprintf(s.say().lost, st.visit.Session.Target), target: st.visit.Session.Target, request: st.visit.Grant.ID,
+		why: fmt.Sprintf(s.say().lost, st.visit.Session.Target), target: st.visit.Session.Target, request: st.visit.Grant().ID,
 	}
 }
 
 func (s *session) header(st *stay, p program) recorder.Header {
-	h := recorder.Header{Kind: "exec", Command: p.command, Env: map[string]string{}, Input: st.visit.Decision.Recording.Input}
+	h := recorder.Header{Kind: "exec", Command: p.command, Env: map[string]string{}, Input: st.visit.Decision().Recording.Input}
 	for _, v := range s.env.target {
 		h.Env[v.Name] = v.Value
 	}
@@ -144,7 +145,9 @@ func (r *relay) run() *refusal {
 	if r.lost() {
 		return s.lost(r.st)
 	}
-	s.out.drained()
+	if r.gate() == nil { // else it has ended, or nobody is there
+		s.out.drained()
+	}
 	r.await(r.told)
 	if r.lost() {
 		return s.lost(r.st)
@@ -152,7 +155,7 @@ func (r *relay) run() *refusal {
 	if !closed(r.told) {
 		return nil // the client is gone, and the target does not answer
 	}
-	if r.exit != nil && s.claim() {
+	if r.exit != nil && r.gate() == nil && s.claim() {
 		s.out.exit(r.exit)
 		r.await(r.gone)
 		s.out.close()
@@ -234,6 +237,7 @@ func (r *relay) hear(requests <-chan *ssh.Request) {
 	told := sync.OnceFunc(func() { close(r.told) })
 	defer told()
 	for q := range requests {
+		_ = r.gate() // what comes after the end of the visit goes nowhere
 		switch q.Type {
 		case "exit-status", "exit-signal":
 			if r.exit == nil {

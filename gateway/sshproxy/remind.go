@@ -14,8 +14,8 @@ import (
 func (s *session) banner(st *stay) {
 	say, v := s.say(), st.visit
 	now := s.c.door.now()
-	parts := []string{"─ " + v.Session.Target, fmt.Sprintf(say.grant, v.Grant.ID), fmt.Sprintf(say.timeLeft, left(v.Until().Sub(now)))}
-	if now.Sub(v.Grant.Activated) < 5*time.Second {
+	parts := []string{"─ " + v.Session.Target, fmt.Sprintf(say.grant, v.Grant().ID), fmt.Sprintf(say.timeLeft, left(v.Until().Sub(now)))}
+	if now.Sub(v.Grant().Activated) < 5*time.Second {
 		parts[2] += say.startsNow
 	}
 	if readOnly(s.c.door.Desk.Policy().Targets[v.Session.Target], v.Session.Login) {
@@ -39,27 +39,45 @@ func readOnly(t *policy.Target, login string) bool {
 }
 
 // warn tells the person when the time is nearly up: in the title of the
-// terminal, and in a line unless the program has the whole screen.
+// terminal, and in a line unless the program has the whole screen. More time
+// brings new warnings.
 func (r *relay) warn() {
-	for _, before := range []time.Duration{10 * time.Minute, 5 * time.Minute, time.Minute} {
-		wait := r.st.visit.Until().Add(-before).Sub(r.s.c.door.now())
-		if wait < 0 {
-			continue
-		}
+	for {
+		_, moved := r.st.visit.Frozen()
+		before, wait := nextWarning(r.st.visit.Until().Sub(r.s.c.door.now()))
+		var up <-chan time.Time
 		timer := time.NewTimer(wait)
+		if before > 0 {
+			up = timer.C
+		}
 		select {
 		case <-r.over.Done():
-			timer.Stop()
-			return
-		case <-timer.C:
+		case <-moved:
+		case <-up:
+			r.remind(before)
 		}
-		r.remind(before)
+		timer.Stop()
+		if r.over.Err() != nil {
+			return
+		}
 	}
+}
+
+// nextWarning is the next one of those before the end, and how long until
+// then; zero when there is none any more.
+func nextWarning(left time.Duration) (before, wait time.Duration) {
+	for _, before := range []time.Duration{10 * time.Minute, 5 * time.Minute, time.Minute} {
+		if left > before {
+			return before, left - before
+		}
+	}
+	return 0, 0
 }
 
 func (r *relay) remind(before time.Duration) {
 	s, target := r.s, r.st.visit.Session.Target
 	text := fmt.Sprintf(s.say().endsIn, target, int(before.Minutes()))
+	more := r.more()
 	if err := r.track.Note("warning", text); err != nil {
 		r.broken(err)
 		return
@@ -68,40 +86,49 @@ func (r *relay) remind(before time.Duration) {
 	o.between(func() {
 		p := "\x1b]2;" + text + "\x07"
 		if !o.screen.alt {
-			p += "\r\n  ─ " + text + "\r\n"
+			p += "\r\n  ─ " + text + " · " + more + "\r\n"
 		}
 		_ = o.write([]byte(p), false) // who is gone reads nothing
 	})
 }
 
+// more says how there can be more time: it is given, it is asked for, or how to ask.
+func (r *relay) more() string {
+	say := r.s.say()
+	pending, next, err := r.st.visit.Extension(r.over)
+	switch {
+	case err != nil: // it is only a hint
+	case next != nil && len(next.Promises) > 0 && next.Accepted.IsZero():
+		return fmt.Sprintf(say.extensionPromise, next.ID)
+	case next != nil:
+		return fmt.Sprintf(say.extensionGiven, next.ID, long(next.For))
+	case pending != nil:
+		return fmt.Sprintf(say.extensionWaits, pending.ID)
+	}
+	return fmt.Sprintf(say.moreTime, r.st.visit.Grant().ID)
+}
+
 // idle ends the visit when nothing has passed for as long as its rule says.
 func (st *stay) idle(done <-chan struct{}) {
-	limit := st.idleLimit()
-	if limit <= 0 {
-		return
-	}
-	tick := time.NewTicker(min(max(limit/10, 100*time.Millisecond), 30*time.Second))
-	defer tick.Stop()
+	limit := st.visit.Decision().Limits.Idle
 	for {
+		tick := time.NewTimer(min(max(limit/10, 100*time.Millisecond), 30*time.Second))
+		if limit <= 0 {
+			tick.Reset(30 * time.Second) // the rule may change
+		}
 		select {
 		case <-done:
+			tick.Stop()
 			return
 		case <-tick.C:
 		}
-		if time.Since(st.began)-time.Duration(st.last.Load()) >= limit {
+		limit = st.visit.Decision().Limits.Idle
+		quiet := time.Since(st.began) - time.Duration(st.last.Load())
+		if limit > 0 && quiet >= limit && st.visit.Open() {
 			st.visit.End(&gateway.Ending{Code: policy.HasExpired, Why: fmt.Sprintf(speak("").idle, long(limit))})
 			return
 		}
 	}
-}
-
-func (st *stay) idleLimit() time.Duration {
-	rules := st.c.door.Desk.Policy().Rules
-	i := slices.IndexFunc(rules, func(r policy.Rule) bool { return r.Name == st.visit.Decision.Rule })
-	if i < 0 {
-		return 0
-	}
-	return rules[i].Limits.Idle
 }
 
 // used notes that a byte passed.

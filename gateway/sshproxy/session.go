@@ -2,12 +2,14 @@ package sshproxy
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 
+	"lockbox/gateway"
 	"lockbox/policy"
 )
 
@@ -129,7 +131,8 @@ func (s *session) handle(r *ssh.Request) (p *program, ok, answer bool) {
 		s.started = true
 		return &program{r.Type, command.Text}, true, true
 	}
-	return nil, false, true // agent and X11 forwarding, and what is not invented yet
+	s.c.note("request "+r.Type, "", "this door does not do it") // agent and X11 forwarding, and what is not invented yet
+	return nil, false, true
 }
 
 func (s *session) resize(r *ssh.Request) bool {
@@ -198,12 +201,24 @@ func (s *session) claim() bool {
 func (s *session) work(p program) *refusal {
 	switch aim := parseAim(s.c.conn.User()); {
 	case p.kind == "subsystem":
-		return &refusal{code: policy.ByPolicy, exit: exitDenied, why: s.say().noSubsystem, next: s.say().noSubsystemNext, target: aim.target}
+		return s.subsystem(aim, p)
 	case aim.target == "":
 		return s.commandLine(p)
 	default:
 		return s.visit(aim, p)
 	}
+}
+
+// subsystem refuses: sftp is not understood here yet, so that no bound of a
+// rule on files could be kept.
+func (s *session) subsystem(a aim, p program) *refusal {
+	r := &refusal{code: policy.ByPolicy, exit: exitDenied, why: s.say().noSubsystem, next: s.say().noSubsystemNext, target: a.target}
+	k := gateway.Knock{Who: s.c.id.who, Key: s.c.id.fingerprint, From: s.c.from, Do: policy.SFTPGet, On: a.target, Login: a.login, Customer: s.option("CUSTOMER")}
+	if d, err := s.c.door.Gateway.Enter(s.ctx, k); err == nil && d.Bounds.SFTP != nil {
+		r.why, r.next = fmt.Sprintf(s.say().boundSubsystem, d.Rule), ""
+	}
+	s.c.note("subsystem "+p.command, "", r.why)
+	return r
 }
 
 func (s *session) say() texts {

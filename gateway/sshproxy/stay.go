@@ -24,6 +24,7 @@ type stay struct {
 
 	mu       sync.Mutex // guards the rest
 	over     bool
+	joined   map[*session]struct{}
 	sessions sync.WaitGroup
 }
 
@@ -40,24 +41,11 @@ func (c *client) enter(ctx context.Context, k gateway.Knock) (*stay, gateway.Ans
 	if st == nil {
 		return c.open(ctx, k)
 	}
-	d, err := st.may(ctx, k.Do)
+	d, err := st.visit.May(ctx, k.Do)
 	if err != nil || d.Verdict != policy.Allow {
 		return nil, gateway.Answer{Decision: d}, err
 	}
 	return st, gateway.Answer{Decision: d}, nil
-}
-
-// may asks for one more program. A grant that is over says itself why.
-func (st *stay) may(ctx context.Context, do policy.Action) (policy.Decision, error) {
-	d, err := st.visit.May(ctx, do)
-	if err != nil || d.Verdict == policy.Allow {
-		return d, err
-	}
-	over, err := st.c.door.Desk.Ended(ctx, st.visit.Grant.ID)
-	if over.Why != "" {
-		d.Code, d.Why = over.Code, policy.Says("%s", over.Why)
-	}
-	return d, err
 }
 
 // A place is what a person asks for on the target of a connection: a login,
@@ -90,7 +78,7 @@ func (c *client) open(ctx context.Context, k gateway.Knock) (*stay, gateway.Answ
 		}
 		return nil, a, context.Cause(v.Context())
 	}
-	st := &stay{c: c, visit: v, up: up, at: place{k.Login, k.Customer}, began: time.Now()}
+	st := &stay{c: c, visit: v, up: up, at: place{k.Login, k.Customer}, began: time.Now(), joined: map[*session]struct{}{}}
 	if !c.settle(st) {
 		up.hangUp()
 		up.wait()
@@ -104,19 +92,19 @@ func (c *client) open(ctx context.Context, k gateway.Knock) (*stay, gateway.Answ
 func (c *client) dial(ctx context.Context, v *gateway.Visit) (*upstream, error) {
 	d := c.door
 	t := d.Desk.Policy().Targets[v.Session.Target]
-	if t == nil || t.Machine() != v.Grant.Machine { // the policy changed since the visit was opened
-		return nil, fmt.Errorf("target %s is not the machine any more that grant %s is for", v.Session.Target, v.Grant.ID)
+	if t == nil || t.Machine() != v.Grant().Machine { // the policy changed since the visit was opened
+		return nil, fmt.Errorf("target %s is not the machine any more that grant %s is for", v.Session.Target, v.Grant().ID)
 	}
-	seen, err := d.Desk.See(ctx, v.Session.Who, v.Grant.ID)
+	seen, err := d.Desk.See(ctx, v.Session.Who, v.Grant().ID)
 	if err != nil {
-		return nil, fmt.Errorf("read request %s: %w", v.Grant.ID, err)
+		return nil, fmt.Errorf("read request %s: %w", v.Grant().ID, err)
 	}
 	// What the target's own log shows: the request, a position in our log that holds all it rests on, and its hash.
-	id := fmt.Sprintf("r-%s/%d/%.16s", v.Grant.ID, d.Gateway.Ledger.Last(), seen.Digest)
+	id := fmt.Sprintf("r-%s/%d/%.16s", v.Grant().ID, d.Gateway.Ledger.Last(), seen.Digest)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	defer context.AfterFunc(v.Context(), stop)()
-	return call{target: t, login: v.Session.Login, keyID: id, sign: d.Keys.TargetCert, now: d.now}.dial(ctx)
+	return call{target: t, login: v.Session.Login, keyID: id, sign: d.Keys.TargetCert, now: d.now, gate: v.Gate}.dial(ctx)
 }
 
 func (c *client) settle(st *stay) bool {
@@ -133,7 +121,8 @@ func (c *client) settle(st *stay) bool {
 func (st *stay) mind() {
 	c := st.c
 	ctx, stop := context.WithCancel(c.ctx)
-	c.spawn("keep-alive", func() { keepAlive(ctx, st.up, c.limits.KeepAlive, st.up.hangUp) })
+	c.spawn("keep-alive", func() { keepAlive(ctx, st.up, c.limits.KeepAlive, st.visit.Open, st.up.hangUp) })
+	c.spawn("turns", func() { st.turns(ctx.Done()) })
 	c.spawn("idle", func() { st.idle(ctx.Done()) })
 	select {
 	case <-st.visit.Context().Done():
@@ -158,18 +147,27 @@ func (st *stay) mind() {
 }
 
 // join counts a session in, unless the stay is over.
-func (st *stay) join() bool {
+func (st *stay) join(s *session) bool {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if !st.over {
 		st.sessions.Add(1)
+		st.joined[s] = struct{}{}
 	}
 	return !st.over
 }
 
+// part counts it out.
+func (st *stay) part(s *session) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	delete(st.joined, s)
+	st.sessions.Done()
+}
+
 // ended is what a person is told about the end of a visit.
 func ended(v *gateway.Visit) refusal {
-	r := refusal{code: policy.ByPolicy, exit: exitDenied, why: context.Cause(v.Context()).Error(), target: v.Session.Target, request: v.Grant.ID}
+	r := refusal{code: policy.ByPolicy, exit: exitDenied, why: context.Cause(v.Context()).Error(), target: v.Session.Target, request: v.Grant().ID}
 	var end *gateway.Ending
 	if errors.As(context.Cause(v.Context()), &end) {
 		r.code = end.Code

@@ -1,14 +1,22 @@
 package sshproxy
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"lockbox/gateway"
+)
 
 // texts are what people read, in one language. Sentences are complete; what
 // policy and approvals say is passed on as they say it.
 type texts struct {
 	asking
+	granting
 	refusing
 	working
 	commands
+	deeds
 }
 
 // speak gives the texts in the language of a POSIX locale: Danish for da_*, else English.
@@ -28,17 +36,26 @@ type asking struct {
 	touched, touchStale, touchVoid, enterForNew, leftTouch                       string
 }
 
+// granting is what is said of terms, promises, deputies and threads.
+type granting struct {
+	peer, owner, standsAlready, deputy, answerIt, answer, notBefore, onlyActions string
+	noFiles, promiseLine, shorter, enforced, promiseHead, promiseNote, acceptAsk string
+	notAccepted, accepted, startsAt, declareThere, declareWait, declaredNow      string
+}
+
 // refusing is what is said where there is no terminal, or no way.
 type refusing struct {
 	pending, laterOrWait, waiting, patienceOver, sameAgain, howToAsk, touchFirst, touchPlain                 string
 	whichCode, setCode, whichCustomer, setCustomer, giveBackFirst, listTargets, keyGone, noRequest, internal string
-	noSubsystem, noSubsystemNext                                                                             string
+	noSubsystem, noSubsystemNext, boundSubsystem, promisePlain, acceptPlain                                  string
 }
 
 // working is what is said on the target, and at its end.
 type working struct {
 	grant, timeLeft, startsNow, readOnly, recorded, endsIn, idle, lost string
 	unreachable, otherHost, noTerminal, noProgram, recorder, closing   string
+	frozen, frozenPromise, thawed, moreTime                            string
+	extensionPromise, extensionGiven, extensionWaits                   string
 }
 
 // commands is what the command line says.
@@ -47,3 +64,26 @@ type commands struct {
 	noGrants, noTargets, cancelled, givenBack, grantWaits, grantRuns, isPending, isRejected string
 	help                                                                                    string
 }
+
+// deeds is what the commands say that change something, or tell all of a request.
+type deeds struct {
+	allOrOne, extendForm, sameWork, extending, sayForm, said, revoked, rejectForm           string
+	rejectedIt, approveThere, grantPromises, grantLater, isExpired, isWithdrawn, isApproved string
+	isDeclined, isNext, moreFor, askedAt, stageLine, answerBy, rungTo, rungRemind, standing string
+	noTokens, saidYes, old                                                                  string
+}
+
+// frozenFor says that a session is frozen, for whose answer and how long.
+func (t texts) frozenFor(f gateway.Frozen, d time.Duration) string {
+	if f.Accept {
+		return t.frozenAccept(f)
+	}
+	return fmt.Sprintf(t.frozen, f.Extension, int(d.Round(time.Second).Seconds()))
+}
+
+func (t texts) frozenAccept(f gateway.Frozen) string {
+	return fmt.Sprintf(t.frozenPromise, f.Extension, f.Extension)
+}
+
+// goesOn says that a session was given more time.
+func (t texts) goesOn(grant, left string) string { return fmt.Sprintf(t.thawed, grant, left) }

@@ -1,7 +1,7 @@
 package sshproxy
 
 func danish() texts {
-	return texts{askingDanish(), refusingDanish(), workingDanish(), commandsDanish()}
+	return texts{askingDanish(), grantingDanish(), refusingDanish(), workingDanish(), commandsDanish(), deedsDanish()}
 }
 
 func askingDanish() asking {
@@ -67,25 +67,35 @@ func refusingDanish() refusing {
 		internal:        "intern fejl, reference %s",
 		noSubsystem:     "sftp og andre undersystemer er endnu ikke åbne gennem denne gateway",
 		noSubsystemNext: "scp -O kopierer en fil, hvor reglen tillader exec",
+		boundSubsystem:  "reglen %q begrænser filoverførsler, og det kan denne gateway endnu ikke holde over SSH: de afvises",
+		promisePlain:    "adgang %s beder dig love: “%s”",
+		acceptPlain:     "ssh GATEWAY accept %s lover det; kør så samme kommando",
 	}
 }
 
 func workingDanish() working {
 	return working{
-		grant:       "adgang %s",
-		timeLeft:    "%s tilbage",
-		startsNow:   " (starter nu)",
-		readOnly:    "kun læsning",
-		recorded:    "Denne session optages.",
-		endsIn:      "lockbox · %s · slutter om %d min",
-		idle:        "der er intet sket i %s",
-		lost:        "forbindelsen til %s gik tabt",
-		unreachable: "%s kan ikke nås; driften har fået besked",
-		otherHost:   "den, der svarer for %s, har en anden værtsnøgle end politikken angiver; intet blev sendt, og driften har fået besked",
-		noTerminal:  "%s giver ingen terminal",
-		noProgram:   "%s starter ikke programmet",
-		recorder:    "optageren kan ikke skrive, så sessionen slutter",
-		closing:     "gatewayen lukker; forbind igen om et øjeblik",
+		grant:            "adgang %s",
+		timeLeft:         "%s tilbage",
+		startsNow:        " (starter nu)",
+		readOnly:         "kun læsning",
+		recorded:         "Denne session optages.",
+		endsIn:           "lockbox · %s · slutter om %d min",
+		idle:             "der er intet sket i %s",
+		lost:             "forbindelsen til %s gik tabt",
+		unreachable:      "%s kan ikke nås; driften har fået besked",
+		otherHost:        "den, der svarer for %s, har en anden værtsnøgle end politikken angiver; intet blev sendt, og driften har fået besked",
+		noTerminal:       "%s giver ingen terminal",
+		noProgram:        "%s starter ikke programmet",
+		recorder:         "optageren kan ikke skrive, så sessionen slutter",
+		closing:          "gatewayen lukker; forbind igen om et øjeblik",
+		frozen:           "tiden er gået; alt står stille, mens forlængelse %s venter på svar; %d s",
+		frozenPromise:    "tiden er gået; alt står stille: forlængelse %s gælder, når du lover det, den beder om: ssh GATEWAY accept %s",
+		thawed:           "fortsætter under adgang %s; %s tilbage",
+		moreTime:         "mere tid: ssh GATEWAY extend %s 30m",
+		extensionPromise: "derefter mere, når du lover det, der bedes om: ssh GATEWAY accept %s",
+		extensionGiven:   "derefter fortsætter den under %s i %s",
+		extensionWaits:   "forlængelse %s venter på svar",
 	}
 }
 
@@ -110,14 +120,79 @@ func commandsDanish() commands {
 		help: `ssh TARGET@GATEWAY              gå ind: spørg, vent, rør og arbejd, alt i ét
 ssh LOGIN%TARGET@GATEWAY        med det login
 
-ssh GATEWAY request TARGET --for 1h --reason "hvad, og sagsnummer" [--ticket T] [--customer C] [--code CODE]
-ssh GATEWAY status [ID]         dine åbne anmodninger, eller én (exit 0 godkendt, 75 venter, 77 slut)
+ssh GATEWAY request TARGET --for 1h --reason "hvad, og sagsnummer" [--login L] [--customer C] [--ticket T] [--code CODE]
+ssh GATEWAY status [ID]         dine åbne anmodninger, eller én i detaljer (exit 0 godkendt, 75 venter, 77 slut)
+ssh GATEWAY status --all        også dem, der er slut
+ssh GATEWAY extend ID 30m [--reason "hvorfor"]    bed om mere tid under en adgang i brug
+ssh GATEWAY accept ID           lov det, som godkenderne bad om
+ssh GATEWAY say ID "tekst" [--to KUNDE]           skriv i tråden til en anmodning
 ssh GATEWAY cancel ID           træk en anmodning tilbage
 ssh GATEWAY give-back ID        slut en adgang før tid
+ssh GATEWAY revoke ID [grund]   tilbagekald en adgang, som en der afgør den eller har den
+ssh GATEWAY reject ID "hvorfor" sig nej, som en der afgør; et ja er en underskrift med adgangsnøgle, på siden
 ssh GATEWAY grants              hvad du har
 ssh GATEWAY targets             hvor du kan bede om at komme hen
+ssh GATEWAY token [--scope read,ask,end] [--for 15m]   et token til API'et og lockbox' kommandoer; det kan aldrig sige ja
 ssh GATEWAY help                dette
 
 --json giver ethvert svar som JSON.`,
+	}
+}
+
+func grantingDanish() granting {
+	return granting{
+		peer:          "en kollega fra %s",
+		owner:         "ejeren (%s)",
+		standsAlready: "%s: svaret er ja på forhånd, efter det de har underskrevet",
+		deputy:        "%s for %s",
+		answerIt:      "Skriv et svar og tryk Enter; eller vent blot.",
+		answer:        "svar",
+		notBefore:     "ikke før %s",
+		onlyActions:   "kun %s",
+		noFiles:       "ingen filoverførsel",
+		promiseLine:   "skal loves: “%s”",
+		shorter:       "%s i stedet for %s",
+		enforced:      "Godkendt med mindre, og det håndhæves: %s.",
+		promiseHead:   "Godkendt, hvis du lover:",
+		promiseNote:   "Det håndhæves ikke: det er dit ord, og det skrives ned.",
+		acceptAsk:     "Lover du det? [j/N]",
+		notAccepted:   "Intet er tabt: adgang %s venter; samme kommando spørger igen.",
+		accepted:      "Lovet: adgang %s kan bruges.",
+		startsAt:      "adgang %s starter %s",
+		declareThere:  "Læs den og skriv under med din adgangsnøgle: %s",
+		declareWait:   "venter på din underskrift. Ctrl-C går ud.",
+		declaredNow:   "underskrevet",
+	}
+}
+
+func deedsDanish() deeds {
+	return deeds{
+		allOrOne:      "status ID fortæller om én anmodning, status --all også om dem, der er slut",
+		extendForm:    "sig hvor længe: extend ID 30m",
+		sameWork:      "det samme arbejde tager længere tid end ventet",
+		extending:     "Anmodning %s er sendt: %s mere under adgang %s. %s",
+		sayForm:       "sig hvad: say ID \"tekst\"",
+		said:          "Det står i tråden til anmodning %s.",
+		revoked:       "Adgang %s er tilbagekaldt; dens sessioner er slut.",
+		rejectForm:    "sig hvorfor: reject ID \"kommentar\"",
+		rejectedIt:    "Anmodning %s har fået dit nej.",
+		approveThere:  "at godkende er en underskrift med din adgangsnøgle, og ingen kommando giver den: %s",
+		grantPromises: "godkendt i %s, hvis du lover noget: accept %s",
+		grantLater:    "godkendt i %s; starter %s",
+		isExpired:     "ikke besvaret i tide",
+		isWithdrawn:   "trukket tilbage",
+		isApproved:    "godkendt",
+		isDeclined:    "afvist",
+		isNext:        "ikke spurgt endnu",
+		moreFor:       "mere tid til %s",
+		askedAt:       "spurgt %s",
+		stageLine:     "%s: %s",
+		answerBy:      "svar inden %s",
+		rungTo:        "%s: %s kan også svare",
+		rungRemind:    "%s: alle mindes om det",
+		standing:      "kundens egen instruks %s",
+		noTokens:      "denne gateway giver ingen tokens",
+		saidYes:       "%s: ja i %s",
+		old:           "%s gammelt",
 	}
 }

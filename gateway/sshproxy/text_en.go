@@ -1,7 +1,7 @@
 package sshproxy
 
 func english() texts {
-	return texts{askingEnglish(), refusingEnglish(), workingEnglish(), commandsEnglish()}
+	return texts{askingEnglish(), grantingEnglish(), refusingEnglish(), workingEnglish(), commandsEnglish(), deedsEnglish()}
 }
 
 func askingEnglish() asking {
@@ -67,25 +67,35 @@ func refusingEnglish() refusing {
 		internal:        "internal error, reference %s",
 		noSubsystem:     "sftp and other subsystems are not open through this gateway yet",
 		noSubsystemNext: "scp -O copies a file, where the rule permits exec",
+		boundSubsystem:  "rule %q bounds file transfers, and this gateway cannot keep that over SSH yet: they are refused",
+		promisePlain:    "grant %s asks you to promise: “%s”",
+		acceptPlain:     "ssh GATEWAY accept %s promises it; then run the same command",
 	}
 }
 
 func workingEnglish() working {
 	return working{
-		grant:       "grant %s",
-		timeLeft:    "%s left",
-		startsNow:   " (starts now)",
-		readOnly:    "read only",
-		recorded:    "This session is recorded.",
-		endsIn:      "lockbox · %s · ends in %d min",
-		idle:        "nothing has happened for %s",
-		lost:        "the connection to %s was lost",
-		unreachable: "%s cannot be reached; operators are told",
-		otherHost:   "whoever answers for %s has another host key than the policy pins; nothing was sent, and operators are told",
-		noTerminal:  "%s gives no terminal",
-		noProgram:   "%s does not start the program",
-		recorder:    "the recorder cannot write, so the session ends",
-		closing:     "the gateway is closing; connect again in a moment",
+		grant:            "grant %s",
+		timeLeft:         "%s left",
+		startsNow:        " (starts now)",
+		readOnly:         "read only",
+		recorded:         "This session is recorded.",
+		endsIn:           "lockbox · %s · ends in %d min",
+		idle:             "nothing has happened for %s",
+		lost:             "the connection to %s was lost",
+		unreachable:      "%s cannot be reached; operators are told",
+		otherHost:        "whoever answers for %s has another host key than the policy pins; nothing was sent, and operators are told",
+		noTerminal:       "%s gives no terminal",
+		noProgram:        "%s does not start the program",
+		recorder:         "the recorder cannot write, so the session ends",
+		closing:          "the gateway is closing; connect again in a moment",
+		frozen:           "time is up; frozen while extension %s waits for its approval; %d s",
+		frozenPromise:    "time is up; frozen: extension %s is approved once you promise what it asks: ssh GATEWAY accept %s",
+		thawed:           "goes on under grant %s; %s left",
+		moreTime:         "more time: ssh GATEWAY extend %s 30m",
+		extensionPromise: "then more, once you promise what is asked: ssh GATEWAY accept %s",
+		extensionGiven:   "then it goes on under %s for %s",
+		extensionWaits:   "extension %s waits for its approval",
 	}
 }
 
@@ -110,14 +120,79 @@ func commandsEnglish() commands {
 		help: `ssh TARGET@GATEWAY              go in: ask, wait, touch and work, all in one
 ssh LOGIN%TARGET@GATEWAY        with that login
 
-ssh GATEWAY request TARGET --for 1h --reason "what, and the ticket" [--ticket T] [--customer C] [--code CODE]
-ssh GATEWAY status [ID]         your open requests, or one (exit 0 approved, 75 waiting, 77 over)
+ssh GATEWAY request TARGET --for 1h --reason "what, and the ticket" [--login L] [--customer C] [--ticket T] [--code CODE]
+ssh GATEWAY status [ID]         your open requests, or one in full (exit 0 approved, 75 waiting, 77 over)
+ssh GATEWAY status --all        those that are over, too
+ssh GATEWAY extend ID 30m [--reason "why"]    ask for more time under a grant in use
+ssh GATEWAY accept ID           promise what the approvers asked for
+ssh GATEWAY say ID "text" [--to CUSTOMER]     write into the thread of a request
 ssh GATEWAY cancel ID           withdraw a request
 ssh GATEWAY give-back ID        end a grant early
+ssh GATEWAY revoke ID [reason]  end a grant, as one who decides on it or holds it
+ssh GATEWAY reject ID "why"     say no, as one who decides; a yes is a passkey signature, on the page
 ssh GATEWAY grants              what you hold
 ssh GATEWAY targets             where you may ask to go
+ssh GATEWAY token [--scope read,ask,end] [--for 15m]   a token for the API and the commands of lockbox; it can never say yes
 ssh GATEWAY help                this
 
 --json gives any answer as JSON.`,
+	}
+}
+
+func grantingEnglish() granting {
+	return granting{
+		peer:          "a colleague of %s",
+		owner:         "the owner (%s)",
+		standsAlready: "%s: the yes stands already, by what they signed before",
+		deputy:        "%s for %s",
+		answerIt:      "Type an answer and press Enter; or just wait.",
+		answer:        "answer",
+		notBefore:     "not before %s",
+		onlyActions:   "only %s",
+		noFiles:       "no file transfer",
+		promiseLine:   "to promise: “%s”",
+		shorter:       "%s instead of %s",
+		enforced:      "Approved with less, which is enforced: %s.",
+		promiseHead:   "Approved, if you promise:",
+		promiseNote:   "This is not enforced: it is your word, and it is written down.",
+		acceptAsk:     "Accept? [y/N]",
+		notAccepted:   "Nothing is lost: grant %s waits; the same command asks again.",
+		accepted:      "Accepted: grant %s can be used.",
+		startsAt:      "grant %s starts at %s",
+		declareThere:  "Read it and sign it with your passkey: %s",
+		declareWait:   "waiting for your signature. Ctrl-C leaves.",
+		declaredNow:   "signed",
+	}
+}
+
+func deedsEnglish() deeds {
+	return deeds{
+		allOrOne:      "status ID tells of one request, status --all of those that are over too",
+		extendForm:    "say for how long: extend ID 30m",
+		sameWork:      "the same work takes longer than expected",
+		extending:     "Request %s is sent: %s more under grant %s. %s",
+		sayForm:       "say what: say ID \"text\"",
+		said:          "It is in the thread of request %s.",
+		revoked:       "Grant %s is revoked; its sessions have ended.",
+		rejectForm:    "say why: reject ID \"comment\"",
+		rejectedIt:    "Request %s has your no.",
+		approveThere:  "approving is a signature with your passkey, and no command gives it: %s",
+		grantPromises: "approved for %s, if you promise something: accept %s",
+		grantLater:    "approved for %s; starts at %s",
+		isExpired:     "not answered in time",
+		isWithdrawn:   "withdrawn",
+		isApproved:    "approved",
+		isDeclined:    "declined",
+		isNext:        "not asked yet",
+		moreFor:       "more time for %s",
+		askedAt:       "asked %s",
+		stageLine:     "%s: %s",
+		answerBy:      "answer by %s",
+		rungTo:        "%s: %s may answer too",
+		rungRemind:    "%s: all are told again",
+		standing:      "its own instruction %s",
+		noTokens:      "this gateway gives no tokens",
+		saidYes:       "%s: yes for %s",
+		old:           "%s old",
 	}
 }

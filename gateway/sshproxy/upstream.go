@@ -48,6 +48,7 @@ type call struct {
 	keyID  string
 	sign   func(keys.CertAsk) (*ssh.Certificate, error)
 	now    func() time.Time
+	gate   func(context.Context) error // what every byte goes through, in both directions
 }
 
 // dial connects. It gives up with ctx, and after dialTime.
@@ -99,7 +100,8 @@ func (c call) handshake(socket net.Conn, hostKeys []string) (*upstream, error) {
 		return nil, err
 	}
 	quick := &quickConn{Conn: socket}
-	conn, channels, requests, err := ssh.NewClientConn(quick, c.target.Address, &ssh.ClientConfig{
+	through := newGated(quick, c.gate)
+	conn, channels, requests, err := ssh.NewClientConn(through, c.target.Address, &ssh.ClientConfig{
 		Config:            algorithms(),
 		User:              c.login,
 		Auth:              []ssh.AuthMethod{ssh.PublicKeys(signer)},
@@ -111,7 +113,7 @@ func (c call) handshake(socket net.Conn, hostKeys []string) (*upstream, error) {
 		return nil, err
 	}
 	quick.done.Store(true)
-	up := &upstream{Conn: conn, socket: socket, gone: make(chan struct{})}
+	up := &upstream{Conn: conn, socket: through, gone: make(chan struct{})}
 	up.wg.Go(func() { ssh.DiscardRequests(requests) })
 	up.wg.Go(func() {
 		for offered := range channels { // a target opens nothing towards the person: no agent, no X11, no forwards

@@ -41,15 +41,23 @@ func (s *session) visit(a aim, p program) *refusal {
 
 // next does what the answer asks of the person. Nil means: ask again.
 func (w *way) next(a gateway.Answer) *refusal {
+	asks := a.Verdict == policy.Ask || a.Verdict == policy.Prove && a.Proof == policy.Declared
 	switch {
-	case a.Verdict == policy.Prove:
-		return w.prove(a)
-	case a.Verdict == policy.Ask && a.Request != nil && a.Status.Phase == policy.Pending:
+	case asks && a.Request != nil && a.Status.Phase == policy.Pending:
 		return w.await(a.Request.ID)
 	case a.Verdict == policy.Ask:
 		return w.ask(a)
+	case asks:
+		return w.declare(a)
+	case a.Verdict == policy.Prove:
+		return w.prove(a)
+	case a.Code == policy.NotYet && a.Grant != nil && len(a.Grant.Promises) > 0 && a.Grant.Accepted.IsZero():
+		return w.accept(a)
+	case a.Code == policy.NotYet && a.Grant != nil && w.s.c.door.now().Before(a.Grant.NotBefore):
+		return w.pause(a)
 	}
-	r := &refusal{code: a.Code, exit: status(a.Code), why: a.Why.String(), target: w.knock.On}
+	w.s.c.note(string(w.knock.Do), w.knock.On, a.Why.String())
+	r := &refusal{code: a.Code, exit: status(a.Code), why: a.Why.String(), target: w.knock.On, retry: a.Code == policy.NotYet}
 	switch {
 	case a.Code == policy.NoTarget:
 		r.next = w.say.listTargets
@@ -85,7 +93,8 @@ func (s *session) customer(k *gateway.Knock) *refusal {
 			why: fmt.Sprintf(s.say().whichCustomer, strings.Join(t.Customers, ", ")), next: s.say().setCustomer,
 		}
 	}
-	k.Customer, err = s.form().choose(s.say().customer, t.Customers)
+	names := (&way{s: s, say: s.say()}).names(t.Customers)
+	k.Customer, err = s.form().choose(s.say().customer, t.Customers, names...)
 	if err != nil {
 		return s.left("")
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"lockbox/approvals"
 	"lockbox/gateway"
@@ -49,10 +50,40 @@ func (w *way) line(format string, args ...any) {
 	switch {
 	case w.tty:
 		w.clear()
-		_, _ = w.s.out.Write([]byte("  " + text + "\r\n")) // who is gone reads nothing
+		body, bold := strings.CutPrefix(text, "\x1b[1m")
+		if bold {
+			body = strings.TrimSuffix(body, "\x1b[0m")
+		}
+		for i, part := range wrapped(body, int(w.s.terminal().Cols)-4) {
+			if bold {
+				part = w.bold(part)
+			}
+			w.write(strings.Repeat("  ", 1+min(i, 1)) + part + "\r\n")
+		}
 	case w.s.tell():
 		_ = w.s.out.own([]byte("lockbox: "+clean(text)+"\n"), true)
 	}
+}
+
+// wrapped breaks text between words where it is wider than cols. What moves the
+// cursor or changes colours is left as it is.
+func wrapped(text string, cols int) (parts []string) {
+	if cols < 20 || utf8.RuneCountInString(text) <= cols || strings.ContainsRune(text, esc) {
+		return []string{text}
+	}
+	line := ""
+	for word := range strings.SplitSeq(text, " ") {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > cols {
+			parts = append(parts, strings.TrimRight(line, " "))
+			line = word
+			continue
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(parts, line)
 }
 
 // gap leaves one line empty.
@@ -153,8 +184,13 @@ func (w *way) stage(g policy.Stage) string {
 	if g.Count > 1 {
 		name = fmt.Sprintf(w.say.boardMembers, g.Count)
 	}
-	if g.Kind == policy.ByCustomer {
+	switch g.Kind {
+	case policy.ByCustomer:
 		name = w.names([]string{g.Customer})[0]
+	case policy.ByPeer:
+		name = fmt.Sprintf(w.say.peer, clean(g.Group))
+	case policy.ByOwner:
+		name = fmt.Sprintf(w.say.owner, clean(g.Group))
 	}
 	return name
 }

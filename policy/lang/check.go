@@ -13,15 +13,16 @@ import (
 // Check tells what is wrong with a policy that could be read, in the order of
 // files and lines. A Finding that is no Warning makes the policy invalid.
 func (s *Source) Check() []Finding {
-	c := &checker{Source: s}
+	c := newChecker(s)
 	c.people()
-	for _, name := range sortedKeys(s.targets) {
-		c.target(s.targets[name], s.Policy.Targets[name])
+	for _, t := range c.all.targets {
+		c.target(s.targets[t.Name], t)
 	}
 	c.shared()
 	for i := range s.rules {
-		c.rule(s.rules[i], &s.Policy.Rules[i])
+		c.rule(i)
 	}
+	c.shadows()
 	c.unused()
 	c.tests()
 	slices.SortStableFunc(c.found, func(a, b Finding) int {
@@ -48,8 +49,22 @@ func (s *Source) Valid() error {
 // A checker holds the whole of a policy against itself.
 type checker struct {
 	*Source
-	found []Finding
-	blind bool // a rule names what is not there: how a test ends says nothing
+	all     *inventory
+	covered []fleet // as Policy.Rules
+	known   struct{ groups, customers, targets []string }
+	found   []Finding
+	blind   bool   // a rule names what is not there: how a test ends says nothing
+	dead    []bool // as Policy.Rules: refused as one that can never match
+}
+
+func newChecker(s *Source) *checker {
+	c := &checker{Source: s, all: newInventory(s.Policy.Targets)}
+	c.known.groups, c.known.customers, c.known.targets = sortedKeys(s.groups), sortedKeys(s.customers), sortedKeys(s.targets)
+	for i := range s.Policy.Rules {
+		c.covered = append(c.covered, c.all.covered(&s.Policy.Rules[i]))
+	}
+	c.dead = make([]bool, len(c.covered))
+	return c
 }
 
 func (c *checker) refuse(n *node, fix, msg string, args ...any) {
@@ -61,60 +76,10 @@ func (c *checker) warn(n *node, fix, msg string, args ...any) {
 	c.found[len(c.found)-1].Warning = true
 }
 
-// people checks that those who are to say yes can be known.
-func (c *checker) people() {
-	for _, id := range sortedKeys(c.customers) {
-		if len(c.Policy.Customers[id].FoundedBy) == 0 {
-			c.warn(c.customers[id].key, "pin founded_by once they have enrolled", "nobody can say yes for customer %q yet", id)
-		}
-	}
-	if len(c.Policy.Executives) > 0 {
-		return
-	}
-	for _, rule := range c.rules {
-		if s := executiveStage(rule); s != nil {
-			c.warn(s, "pin executives: { founded_by: [ … ] } once they have enrolled", "there are no executives who can say yes yet")
-			return
-		}
-	}
-}
-
-func executiveStage(rule *node) *node {
-	for _, s := range rule.find("stages").vals {
-		if s.child("executive") != nil {
-			return s
-		}
-	}
-	return nil
-}
-
-// target checks one target by itself.
-func (c *checker) target(e entry, t *policy.Target) {
-	if t.Owner == "" {
-		c.refuse(e.key, "add owner, the person who answers for it", "%s has no owner", t.Name)
-	}
-	if t.Location == "" {
-		c.refuse(e.key, "add location, as in EU-West", "%s has no location", t.Name)
-	}
-	for _, id := range t.Customers {
-		if _, ok := c.customers[id]; !ok {
-			c.refuse(e.val.find("customers", id), orAdd(id, sortedKeys(c.customers), "customers"), "there is no customer %q", id)
-		}
-	}
-	for _, l := range t.Logins {
-		if l.One && len(t.Customers) == 0 {
-			c.refuse(e.val.find("logins", l.Name), "add customers to the target, or write a login that reaches all", "login %q is for one customer, and %s has none", l.Name, t.Name)
-		}
-	}
-	if account, l := mixed(t); account != "" {
-		c.refuse(e.val.find("logins", l.Name), "rename one", "login %q would be the account %q, which another login or customer has", l.Name, account)
-	}
-}
-
 // shared refuses one machine under two names: the weaker one would count.
 func (c *checker) shared() {
 	address, hostKey := map[string]string{}, map[string]string{}
-	for _, name := range sortedKeys(c.targets) {
+	for _, name := range c.known.targets {
 		t, at := c.Policy.Targets[name], c.targets[name].val
 		if first := address[t.Address]; first != "" {
 			c.refuse(at.find("address"), "keep one of the two", "%s is the address of %s already", t.Address, first)
@@ -127,25 +92,29 @@ func (c *checker) shared() {
 
 // unused warns of what is written and does nothing.
 func (c *checker) unused() {
-	entered, asked := map[string]bool{}, map[string]bool{policy.Operators: true}
+	entered, asked := c.all.none(len(c.all.targets)), map[string]bool{policy.Operators: true}
 	for i := range c.Policy.Rules {
 		r := &c.Policy.Rules[i]
-		for _, t := range c.covered(r) {
-			entered[t.Name] = entered[t.Name] || !r.Forbid
+		if !r.Forbid {
+			entered.join(c.covered[i])
 		}
 		for _, g := range r.Groups {
 			asked[g] = true
 		}
 		for _, s := range r.Stages {
 			asked[s.Group] = true
+			for _, rung := range s.Escalate {
+				asked[rung.To] = true
+			}
 		}
 	}
-	for _, name := range sortedKeys(c.targets) {
-		if !entered[name] {
-			c.warn(c.targets[name].key, "add a rule, or remove the target", "no rule permits anything on %s", name)
+	for i, t := range c.all.targets {
+		asked[t.Owner] = true
+		if !entered.has(i) {
+			c.warn(c.targets[t.Name].key, "add a rule, or remove the target", "no rule permits anything on %s", t.Name)
 		}
 	}
-	for _, name := range sortedKeys(c.groups) {
+	for _, name := range c.known.groups {
 		if !asked[name] {
 			c.warn(c.groups[name].key, "name it in a rule, or remove it", "no rule names group %q", name)
 		}
@@ -160,7 +129,7 @@ func (c *checker) tests() {
 		switch {
 		case res.OK:
 		case target == nil:
-			c.refuse(t.node.find("on"), orAdd(t.On, sortedKeys(c.targets), "targets"), "%s", res.Why)
+			c.refuse(t.node.find("on"), orAdd(t.On, c.known.targets, "targets"), "%s", res.Why)
 		case t.Login != "" && !slices.Contains(logins(target), t.Login):
 			c.refuse(t.node.find("login"), instead(t.Login, logins(target)), "%s", res.Why)
 		case !c.blind:

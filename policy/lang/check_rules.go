@@ -1,162 +1,171 @@
 package lang
 
 import (
-	"maps"
 	"slices"
 
 	"lockbox/policy"
 )
 
 // rule checks one rule against the targets, groups and customers there are.
-func (c *checker) rule(n *node, r *policy.Rule) {
-	if !c.names(n, r) {
+func (c *checker) rule(i int) {
+	n, r := c.rules[i], &c.Policy.Rules[i]
+	c.dead[i] = true // what it covers is not known
+	if !c.names(i) {
 		c.blind = true
-		return // what it covers is not known
+		return
 	}
-	covered := c.covered(r)
-	if len(covered) == 0 {
+	if c.covered[i].empty() {
 		c.blind = true
 		c.refuse(n.find("on"), "write labels, kinds or targets that one target has together, or remove the rule", "rule %q can never match: no target is all of this", r.Name)
 		return
 	}
-	if !slices.ContainsFunc(covered, func(t *policy.Target) bool { return t.Kind == "ssh" }) {
-		c.blind = true
-		c.refuse(n.find("on"), "remove the rule", "rule %q can never match: %v is not for targets of kind http", r.Name, r.Actions)
+	if !c.fits(i) {
 		return
 	}
+	c.dead[i] = false
 	if !r.Forbid {
-		c.stages(n, r, covered)
-		c.approvers(n, r)
+		c.stages(n, r, c.covered[i])
+		c.approvers(i)
 	}
 }
 
+// fits refuses a rule none of whose actions its targets know, and warns of
+// one that does nothing.
+func (c *checker) fits(i int) bool {
+	n, r := c.rules[i], &c.Policy.Rules[i]
+	var idle []policy.Action
+	for _, a := range r.Actions {
+		if c.covered[i].and(c.all.kinds[door(a)]).empty() {
+			idle = append(idle, a)
+		}
+	}
+	if len(idle) == len(r.Actions) {
+		c.blind = true
+		c.refuse(n.find("on"), "remove the rule", "rule %q can never match: %v is not for targets of kind %s", r.Name, r.Actions, other(door(r.Actions[0])))
+		return false
+	}
+	for _, a := range idle {
+		c.warn(n.find(verb(r), string(a)), "remove it", "%s does nothing here: no target of the rule is of kind %s", a, door(a))
+	}
+	return true
+}
+
+func verb(r *policy.Rule) string {
+	if r.Forbid {
+		return "forbid"
+	}
+	return "permit"
+}
+
+// door is the kind of target that an action is for.
+func door(a policy.Action) string {
+	if a == policy.HTTPGet || a == policy.HTTPPut {
+		return "http"
+	}
+	return "ssh"
+}
+
+func other(kind string) string {
+	if kind == "http" {
+		return "ssh"
+	}
+	return "http"
+}
+
 // names checks that everything a rule names is defined.
-func (c *checker) names(n *node, r *policy.Rule) bool {
+func (c *checker) names(i int) bool {
+	n, r := c.rules[i], &c.Policy.Rules[i]
 	before := len(c.found)
 	for _, g := range r.Groups {
-		c.group(n.find("who", "groups", g), g)
+		c.group(func() *node { return n.find("who", "groups", g) }, g)
 	}
-	for i, s := range r.Stages {
+	for _, s := range r.Stages {
 		if s.Group != "" {
-			c.group(n.find("stages").vals[i].find("executive", "group"), s.Group)
+			c.group(func() *node { return c.stage(i, s).find("group") }, s.Group)
+		}
+		for j, rung := range s.Escalate {
+			if rung.To != "" {
+				c.group(func() *node { return c.stage(i, s).find("escalate").vals[j].find("to") }, rung.To)
+			}
 		}
 	}
 	for _, t := range r.Targets {
 		if c.Policy.Targets[t] == nil {
-			c.refuse(n.find("on", "targets", t), orAdd(t, sortedKeys(c.targets), "targets"), "there is no target %q", t)
+			c.refuse(n.find("on", "targets", t), orAdd(t, c.known.targets, "targets"), "there is no target %q", t)
 		}
 	}
 	for _, k := range r.Kinds {
-		if !c.any(func(t *policy.Target) bool { return t.Kind == k }) {
+		if c.all.kinds[k] == nil {
 			c.refuse(n.find("on", "kinds", k), "remove it", "there is no target of kind %s", k)
 		}
 	}
 	for _, k := range sortedKeys(r.Labels) {
-		v := r.Labels[k]
-		if !c.any(func(t *policy.Target) bool { return t.Labels[k] == v }) {
-			c.refuse(n.find("on", "labels", k), c.label(k, v), "no target has the label %s: %s", k, v)
+		if c.all.labels[[2]string{k, r.Labels[k]}] == nil {
+			c.refuse(n.find("on", "labels", k), c.label(k, r.Labels[k]), "no target has the label %s: %s", k, r.Labels[k])
 		}
 	}
 	return len(c.found) == before
 }
 
-func (c *checker) group(n *node, g string) {
+func (c *checker) group(at func() *node, g string) {
 	if _, ok := c.groups[g]; !ok {
-		c.refuse(n, orAdd(g, sortedKeys(c.groups), "groups"), "there is no group %q", g)
+		c.refuse(at(), orAdd(g, c.known.groups, "groups"), "there is no group %q", g)
 	}
-}
-
-func (c *checker) any(is func(*policy.Target) bool) bool {
-	for t := range maps.Values(c.Policy.Targets) {
-		if is(t) {
-			return true
-		}
-	}
-	return false
 }
 
 // label says what to write for a label that no target has.
 func (c *checker) label(key, value string) string {
 	keys, values := map[string]bool{}, map[string]bool{}
-	for t := range maps.Values(c.Policy.Targets) {
-		for k, v := range t.Labels {
-			keys[k] = true
-			if k == key {
-				values[v] = true
-			}
+	for l := range c.all.labels {
+		keys[l[0]] = true
+		if l[0] == key {
+			values[l[1]] = true
 		}
 	}
 	switch {
-	case values[value], len(keys) == 0:
+	case len(keys) == 0:
 		return "add it to a target"
 	case len(values) > 0:
-		return instead(value, sortedKeys(values))
+		return instead(value, few(sortedKeys(values), value))
 	}
-	return instead(key, sortedKeys(keys))
+	return instead(key, few(sortedKeys(keys), key))
+}
+
+// few are so many words as a person reads, where none of them is near.
+func few(words []string, word string) []string {
+	if near(word, words) != "" {
+		return words
+	}
+	return words[:min(len(words), 10)]
 }
 
 // stages refuses a rule that would let somebody in without those whose yes
 // nobody can take away.
-func (c *checker) stages(n *node, r *policy.Rule, covered []*policy.Target) {
+func (c *checker) stages(n *node, r *policy.Rule, covered fleet) {
 	has := func(k policy.StageKind) bool {
 		return slices.ContainsFunc(r.Stages, func(s policy.Stage) bool { return s.Kind == k })
 	}
-	var production, concerned, nobody []*policy.Target
-	for _, t := range covered {
-		switch {
-		case t.Production() && !has(policy.ByExecutive):
-			production = append(production, t)
-		case len(t.Customers) == 0 && !has(policy.ByExecutive):
-			nobody = append(nobody, t)
-		}
-		if len(t.Customers) > 0 && !has(policy.ByCustomer) {
-			concerned = append(concerned, t)
-		}
-	}
+	production, concerned := covered.and(c.all.production), covered.and(c.all.concerned)
+	nobody := covered.without(production).without(concerned)
 	at := n.find("stages")
-	if len(production) > 0 {
-		c.refuse(at, "add { executive: { count: 1 } }", "rule %q permits without an executive stage on production (%s)", r.Name, some(production))
+	if has(policy.ByExecutive) {
+		production = nil
 	}
-	if len(concerned) > 0 {
-		c.refuse(at, "add { customer: { count: 1 } }", "rule %q permits without a customer stage where there is customers' data (%s)", r.Name, some(concerned))
+	if has(policy.ByCustomer) {
+		concerned = nil
 	}
-	if len(nobody) > 0 {
-		c.refuse(at, "add { executive: { count: 1 } }", "rule %q asks nobody where there is no customer (%s)", r.Name, some(nobody))
+	if has(policy.ByExecutive) || has(policy.ByPeer) || has(policy.ByOwner) {
+		nobody = nil
 	}
-}
-
-// approvers refuses a stage that can never pass: nobody votes on their own
-// request, so enough others must be in the group for somebody who asks.
-func (c *checker) approvers(n *node, r *policy.Rule) {
-	asking := slices.Clone(r.People)
-	for _, g := range r.Groups {
-		asking = append(asking, c.Policy.Groups[g]...)
+	if !production.empty() {
+		c.refuse(at, "add { executive: { count: 1 } }", "rule %q permits without an executive stage on production (%s)", r.Name, some(c.all.of(production)))
 	}
-	for i, s := range r.Stages {
-		members := c.Policy.Groups[s.Group]
-		if s.Group == "" || slices.ContainsFunc(asking, func(who string) bool { return others(members, who) >= s.Count }) {
-			continue
-		}
-		c.refuse(n.find("stages").vals[i].find("executive"), "add members to the group, or write a smaller count", "%d of group %q can never say yes: without the person who asks it has %d", s.Count, s.Group, others(members, asking[0]))
+	if !concerned.empty() {
+		c.refuse(at, "add { customer: { count: 1 } }", "rule %q permits without a customer stage where there is customers' data (%s)", r.Name, some(c.all.of(concerned)))
 	}
-}
-
-func others(members []string, who string) int {
-	if slices.Contains(members, who) {
-		return len(members) - 1
+	if !nobody.empty() {
+		c.refuse(at, "add { executive: { count: 1 } }", "rule %q asks nobody where there is no customer (%s)", r.Name, some(c.all.of(nobody)))
 	}
-	return len(members)
-}
-
-// covered are the targets that a rule is about, by name.
-func (c *checker) covered(r *policy.Rule) []*policy.Target {
-	var out []*policy.Target
-	for _, name := range sortedKeys(c.Policy.Targets) {
-		if t := c.Policy.Targets[name]; covers(r, t) {
-			out = append(out, t)
-		}
-	}
-	return out
 }
 
 // covers says, as policy does, whether all that stands in on is true of t.

@@ -12,7 +12,22 @@ import (
 	"lockbox/policy"
 )
 
-// span reads a length of time: digits and m, h or d. It is 0 where refused.
+// span is a length of time: digits and m, h or d.
+func span(of string, most time.Duration) value[time.Duration] {
+	words := "a length of time, as in 30m, 4h or 90d"
+	if most > 0 {
+		words += ", to " + spanText(most)
+	}
+	return value[time.Duration]{
+		schema: schema{Type: "string", Pattern: `^[1-9][0-9]{0,4}[mhd]$`, of: words},
+		read: func(r *reader, n *node) (time.Duration, bool) {
+			d := r.span(n, of, most)
+			return d, d != 0
+		},
+	}
+}
+
+// span is 0 where it is refused.
 func (r *reader) span(n *node, of string, most time.Duration) time.Duration {
 	d := parseSpan(n.text)
 	switch {
@@ -55,29 +70,47 @@ func spanText(d time.Duration) string {
 }
 
 // hours reads when a rule holds.
-func (r *reader) hours(n *node) *policy.Hours {
-	h := &policy.Hours{}
-	r.table(n, shape{of: "hours", need: []string{"days", "from", "to", "zone"}, fields: map[string]func(*node){
-		"days": func(v *node) { h.Days = r.days(v) },
-		"from": func(v *node) { h.From = r.clock(v) },
-		"to":   func(v *node) { h.To = r.clock(v) },
-		"zone": func(v *node) { h.Zone = r.zone(v) },
+func hours() value[*policy.Hours] {
+	type t = policy.Hours
+	v := tableOf(shape[t]{of: "hours", fields: []field[t]{
+		must("days", value[[]time.Weekday]{schema: daysSchema(), read: (*reader).days}, "Days of the week: Mon-Fri, Sat, or a list of such.",
+			func(t *t, v []time.Weekday) { t.Days = v }),
+		must("from", clock(), "The time of day from which it holds.",
+			func(t *t, v time.Duration) { t.From = v }),
+		must("to", clock(), "The time of day up to which it holds, later than from and not itself in it. 24:00 is the end of the day.",
+			func(t *t, v time.Duration) { t.To = v }),
+		must("zone", value[*time.Location]{schema: schema{Type: "string", MinLength: 1, of: "a time zone, as in Europe/Copenhagen"}, read: (*reader).zone},
+			"The time zone in which days and times are meant.",
+			func(t *t, v *time.Location) { t.Zone = v }),
+	}, check: func(r *reader, n *node, h *t) {
+		if from, to := n.child("from"), n.child("to"); from != nil && to != nil && isClock(from.text) && isClock(to.text) && h.To <= h.From {
+			r.refuse(to, "write a later time; hours over midnight take two rules", "these hours are empty: they end at %s and begin at %s", to.text, from.text)
+		}
 	}})
-	if from, to := n.child("from"), n.child("to"); from != nil && to != nil && isClock(from.text) && isClock(to.text) && h.To <= h.From {
-		r.refuse(to, "write a later time; hours over midnight take two rules", "these hours are empty: they end at %s and begin at %s", to.text, from.text)
+	return mapped(v, func(h t) *t { return &h })
+}
+
+func clock() value[time.Duration] {
+	return value[time.Duration]{
+		schema: schema{Type: "string", Pattern: `^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$`, of: "a time of day, as in 07:00"},
+		read:   (*reader).clock,
 	}
-	return h
+}
+
+func daysSchema() schema {
+	one := schema{Type: "string", Pattern: `^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)(-(Mon|Tue|Wed|Thu|Fri|Sat|Sun))?$`, of: "days, as in Mon-Fri"}
+	return schema{AnyOf: []schema{one, {Type: "array", Items: &one, MinItems: 1, Unique: true}}}
 }
 
 // clock reads a time of day, 00:00 to 24:00.
-func (r *reader) clock(n *node) time.Duration {
+func (r *reader) clock(n *node) (time.Duration, bool) {
 	if n.form != text || !isClock(n.text) {
 		r.refuse(n, `write it like "07:00"`, "this is no time of day")
-		return 0
+		return 0, false
 	}
 	h, _ := strconv.Atoi(n.text[:2])
 	m, _ := strconv.Atoi(n.text[3:])
-	return time.Duration(h)*time.Hour + time.Duration(m)*time.Minute
+	return time.Duration(h)*time.Hour + time.Duration(m)*time.Minute, true
 }
 
 func isClock(s string) bool {
@@ -85,23 +118,27 @@ func isClock(s string) bool {
 }
 
 // zone reads a time zone. The machine's own is refused: it may change.
-func (r *reader) zone(n *node) *time.Location {
+func (r *reader) zone(n *node) (*time.Location, bool) {
 	s := r.text(n, "zone")
 	if s == "" {
-		return nil
+		return nil, false
+	}
+	if z := r.zones[s]; z != nil {
+		return z, true
 	}
 	z, err := time.LoadLocation(s)
-	if err != nil || s == "Local" {
+	if err != nil || s == "Local" || s == "localtime" || s[0] < 'A' || s[0] > 'Z' { // those would be the machine's own
 		r.refuse(n, "write one like Europe/Copenhagen or UTC", "there is no time zone %q", s)
-		return nil
+		return nil, false
 	}
-	return z
+	r.zones[s] = z
+	return z, true
 }
 
 func weekdays() []string { return []string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"} }
 
 // days reads Mon-Fri, Sat, or a list of such, in the order of the week.
-func (r *reader) days(n *node) []time.Weekday {
+func (r *reader) days(n *node) ([]time.Weekday, bool) {
 	parts := []*node{n}
 	if n.form == list {
 		parts = n.vals
@@ -124,7 +161,7 @@ func (r *reader) days(n *node) []time.Weekday {
 	if len(parts) == 0 {
 		r.refuse(n, "write at least one, as in Mon-Fri", "days is empty")
 	}
-	return out
+	return out, len(out) > 0
 }
 
 func (r *reader) dayRange(n *node) []time.Weekday {
@@ -152,31 +189,46 @@ func (r *reader) dayRange(n *node) []time.Weekday {
 	return out
 }
 
-// prefixes reads the networks a rule holds for.
-func (r *reader) prefixes(n *node) []netip.Prefix {
-	return items(r, n, "from", func(v *node) (netip.Prefix, bool) {
-		s := r.text(v, "a network")
-		if s == "" {
-			return netip.Prefix{}, false
-		}
-		p, err := netip.ParsePrefix(s)
-		a, bare := netip.ParseAddr(s)
-		switch {
-		case bare == nil && !a.Is4In6() && a.Zone() == "":
-			r.refuse(v, "write "+netip.PrefixFrom(a, a.BitLen()).String(), "%q is no network", s)
-		case err != nil || p.Addr().Is4In6():
-			r.refuse(v, "write one like 10.0.0.0/8 or fd00::/8", "%q is no network", s)
-		case p.Masked().String() != s:
-			r.refuse(v, "write "+p.Masked().String(), "%q is not written as a network is", s)
-		default:
-			return p, true
-		}
-		return netip.Prefix{}, false
-	})
+type prefix = netip.Prefix
+
+// network reads one network that a rule holds for.
+func network() value[prefix] {
+	return value[prefix]{
+		schema: schema{Type: "string", Pattern: `^[0-9a-f.:]+/[0-9]{1,3}$`, of: "a network, as in 10.0.0.0/8"},
+		read: func(r *reader, n *node) (prefix, bool) {
+			s := r.text(n, "a network")
+			if s == "" {
+				return prefix{}, false
+			}
+			p, err := netip.ParsePrefix(s)
+			a, bare := netip.ParseAddr(s)
+			switch {
+			case bare == nil && !a.Is4In6() && a.Zone() == "":
+				r.refuse(n, "write "+netip.PrefixFrom(a, a.BitLen()).String(), "%q is no network", s)
+			case err != nil || p.Addr().Is4In6():
+				r.refuse(n, "write one like 10.0.0.0/8 or fd00::/8", "%q is no network", s)
+			case p.Masked().String() != s:
+				r.refuse(n, "write "+p.Masked().String(), "%q is not written as a network is", s)
+			default:
+				return p, true
+			}
+			return prefix{}, false
+		},
+	}
 }
 
 // ticket reads a pattern that a ticket must match from its first to its last
 // character.
+func ticket() value[string] {
+	return value[string]{
+		schema: schema{Type: "string", Pattern: `^\^.*\$$`, MaxLength: maxText, of: "a regular expression, as in " + exampleTicket},
+		read: func(r *reader, n *node) (string, bool) {
+			s := r.ticket(n)
+			return s, s != ""
+		},
+	}
+}
+
 func (r *reader) ticket(n *node) string {
 	s := r.text(n, "ticket")
 	if s == "" {

@@ -1,4 +1,5 @@
 // Package lang reads a policy from YAML files, tells every mistake with its
-// file, line and column and what to write instead, and runs the tests that the
-// files hold. What is decided from a policy is not here but in policy.
+// file, line and column and what to write instead, runs the tests that the
+// files hold, and describes and prints its language. What is decided from a
+// policy is not here but in policy.
 package lang

@@ -16,26 +16,42 @@ type Test struct {
 	node *node
 }
 
-func (r *reader) tests(n *node) {
-	items(r, n, "tests", func(v *node) (bool, bool) {
-		t := Test{Position: v.where(), node: v}
-		r.table(v, shape{of: "a test", need: []string{"as", "do", "on", "expect"}, fields: map[string]func(*node){
-			"as":     func(v *node) { t.As = r.word(v, aPerson("the id of a person")) },
-			"do":     func(v *node) { t.Do, _ = r.action(v, false) },
-			"on":     func(v *node) { t.On = r.word(v, aTarget()) },
-			"login":  func(v *node) { t.Login = r.word(v, aLogin()) },
-			"expect": func(v *node) { t.Expect = r.choice(v, "an answer", "allow", "ask", "deny") },
-			"stages": func(v *node) {
-				t.Stages = items(r, v, "stages", func(k *node) (policy.StageKind, bool) {
-					s := r.choice(k, "a stage", string(policy.ByExecutive), string(policy.ByCustomer))
-					return policy.StageKind(s), s != ""
-				})
-			},
-		}})
-		if s := v.child("stages"); s != nil && (t.Expect == "allow" || t.Expect == "deny") {
+func aTest() value[Test] {
+	return tableOf(shape[Test]{of: "a test", fields: []field[Test]{
+		must("as", word(aPerson("the id of a person")), "The person who would ask.",
+			func(t *Test, v string) { t.As = v }),
+		must("do", choice("an action", policy.OnTarget()...), "The action.",
+			func(t *Test, v policy.Action) { t.Do = v }),
+		must("on", word(aTarget()), "The target.",
+			func(t *Test, v string) { t.On = v }),
+		has("login", word(aLogin()), "The login; without it the target's first.",
+			func(t *Test, v string) { t.Login = v }),
+		must("expect", choice("an answer", "allow", "ask", "deny"),
+			"ask: there is a time and a place at which a request can be made. deny: there is none. allow: there is access without a request, which there never is.",
+			func(t *Test, v string) { t.Expect = v }),
+		has("stages", listOf("stages", choice("a stage", policy.ByExecutive, policy.ByCustomer, policy.ByPeer, policy.ByOwner)),
+			"Whose yes it would take, in order. Only with ask.",
+			func(t *Test, v []policy.StageKind) { t.Stages = v }),
+	}, check: func(r *reader, n *node, t *Test) {
+		if s := n.child("stages"); s != nil && (t.Expect == "allow" || t.Expect == "deny") {
 			r.refuse(s, "remove it, or expect ask", "nobody is asked where the answer is %s", t.Expect)
 		}
-		r.src.Tests = append(r.src.Tests, t)
-		return true, true
-	})
+	}})
+}
+
+// tests reads what the files expect of themselves.
+func tests() value[bool] {
+	one := aTest()
+	return value[bool]{
+		schema: schema{Type: "array", Items: &one.schema, MinItems: 1},
+		read: func(r *reader, n *node) (bool, bool) {
+			items(r, n, "tests", func(v *node) (bool, bool) {
+				t, _ := one.read(r, v)
+				t.Position, t.node = v.where(), v
+				r.src.Tests = append(r.src.Tests, t)
+				return true, true
+			})
+			return true, true
+		},
+	}
 }

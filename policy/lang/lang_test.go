@@ -43,7 +43,7 @@ func TestWhatIsWrittenIsWhatIsRead(t *testing.T) {
 		},
 		Limits: policy.Limits{Default: time.Hour, Max: 4 * time.Hour, Idle: 15 * time.Minute, ActivateWithin: time.Hour},
 		Fresh:  15 * time.Minute,
-		Record: policy.Recording{Keep: 90 * 24 * time.Hour},
+		Record: policy.Recording{Keep: 90 * 24 * time.Hour, SFTP: "digest", HTTP: "metadata"},
 	}, {
 		Name: "never", Position: "good/rules.yaml:17:5", Forbid: true,
 		Actions: []policy.Action{policy.Forward, policy.SFTPPut}, Labels: map[string]string{"role": "cache"},
@@ -170,8 +170,8 @@ func TestAMistakeIsToldWithItsPlaceAndWhatToWrite(t *testing.T) {
 			}
 		})
 	}
-	if len(cases) < 130 {
-		t.Errorf("%d cases, want at least 130", len(cases))
+	if len(cases) < 205 {
+		t.Errorf("%d cases, want at least 205", len(cases))
 	}
 }
 

@@ -14,18 +14,17 @@ func instead(word string, words []string) string {
 	if len(words) == 0 {
 		return "remove it"
 	}
-	if len(words) == 1 {
-		return "write " + words[0]
-	}
-	last := len(words) - 1
-	return "write " + strings.Join(words[:last], ", ") + " or " + words[last]
+	return "write " + or(words)
 }
 
 // near is the word that somebody who wrote this one most likely meant; "" for none.
 func near(word string, words []string) string {
 	best, found := max(1, min(len(word)/3, 3))+1, ""
 	for _, w := range words {
-		if d := distance(strings.ToLower(word), w); d < best {
+		if apart := len(w) - len(word); apart >= best || -apart >= best {
+			continue
+		}
+		if d := distance(strings.ToLower(word), strings.ToLower(w)); d < best {
 			best, found = d, w
 		}
 	}

@@ -24,6 +24,7 @@ type node struct {
 	line, col int
 	form      form
 	text      string  // of text, number and truth
+	plain     bool    // written without quotes or brackets
 	keys      []*node // of a table, in the order of the file; each text
 	vals      []*node // of a table, one for each key, or of a list
 }
@@ -48,6 +49,16 @@ func (n *node) child(name string) *node {
 	for i, v := range n.vals {
 		if n.form == table && n.keys[i].text == name || n.form == list && v.text == name {
 			return v
+		}
+	}
+	return nil
+}
+
+// key is where the name of a field stands; nil where there is none.
+func (n *node) key(name string) *node {
+	for _, k := range n.keys {
+		if k.text == name {
+			return k
 		}
 	}
 	return nil

@@ -1,50 +1,134 @@
 package lang
 
-import "lockbox/policy"
+import (
+	"strings"
+
+	"lockbox/policy"
+)
+
+// sso marks the ids of an identity provider's groups among the members of one
+// of ours: whoever the provider says is in that group is in ours.
+const sso = "sso:"
+
+// A membership is who belongs to a group.
+type membership struct{ members, sso []string }
+
+func aGroup() value[membership] {
+	type t = membership
+	return tableOf(shape[t]{of: "a group", some: []string{"members", "sso"}, fields: []field[t]{
+		has("members", listOf("members", word(aPerson("the id of a person"))),
+			"People who belong to the group, by the id under which they sign in.",
+			func(t *t, v []string) { t.members = v }),
+		has("sso", oneOrMore("sso", word(anSSO())),
+			"Ids of groups of the identity provider: whoever it says is in one of them belongs to this group.",
+			func(t *t, v []string) { t.sso = v }),
+	}})
+}
 
 // groups reads who belongs together.
-func (r *reader) groups(n *node) {
-	r.each(n, "groups", func(key, val *node) {
-		if r.word(key, aName("the name of a group")) == "" || !r.define("group", key) {
+func groups() value[bool] {
+	group := aGroup()
+	return named("groups", aName("the name of a group"), group.schema, func(r *reader, key, val *node) {
+		if !r.define("group", key) {
 			return
 		}
-		var members []string
-		r.table(val, shape{of: "a group", need: []string{"members"}, later: []string{"sso"}, fields: map[string]func(*node){
-			"members": func(v *node) { members = r.texts(v, "members", aPerson("the id of a person")) },
-		}})
-		r.src.Policy.Groups[key.text] = members
+		m, _ := group.read(r, val)
+		all := m.members
+		for _, id := range m.sso {
+			all = append(all, sso+id)
+		}
+		r.src.Policy.Groups[key.text] = all
 		r.src.groups[key.text] = entry{key, val}
 	})
 }
 
+// split tells the people of a group from the identity provider's groups.
+func split(members []string) membership {
+	var m membership
+	for _, one := range members {
+		if id, ok := strings.CutPrefix(one, sso); ok {
+			m.sso = append(m.sso, id)
+		} else {
+			m.members = append(m.members, one)
+		}
+	}
+	return m
+}
+
+func aCustomer() value[policy.Customer] {
+	type t = policy.Customer
+	return tableOf(shape[t]{of: "a customer", fields: []field[t]{
+		must("name", word(aTitle("the name of a customer")), "What people call the customer.",
+			func(t *t, v string) { t.Name = v }),
+		has("founded_by", founders(),
+			"Fingerprints of the passkeys of the customer's first reviewers, as its contract says. All later ones are admitted by those before them.",
+			func(t *t, v []string) { t.FoundedBy = v }),
+	}})
+}
+
 // customers reads whose data there is. Who speaks for them is theirs, not the file's.
-func (r *reader) customers(n *node) {
-	r.each(n, "customers", func(key, val *node) {
-		if r.word(key, aName("the id of a customer")) == "" || !r.define("customer", key) {
+func customers() value[bool] {
+	customer := aCustomer()
+	return named("customers", aName("the id of a customer"), customer.schema, func(r *reader, key, val *node) {
+		if !r.define("customer", key) {
 			return
 		}
-		c := policy.Customer{ID: key.text}
-		r.table(val, shape{of: "a customer", need: []string{"name"}, fields: map[string]func(*node){
-			"name":       func(v *node) { c.Name = r.word(v, aTitle("the name of a customer")) },
-			"founded_by": func(v *node) { c.FoundedBy = r.founders(v) },
-		}})
+		c, _ := customer.read(r, val)
+		c.ID = key.text
 		r.src.Policy.Customers[key.text] = c
 		r.src.customers[key.text] = entry{key, val}
 	})
 }
 
-// executives reads whose keys the first executives have.
-func (r *reader) executives(n *node) {
-	if first := r.src.executives; first != nil {
-		r.refuse(n, "keep one", "executives are already at %s", first.where())
-		return
-	}
-	r.src.executives = n
-	r.table(n, shape{of: "executives", need: []string{"founded_by"}, fields: map[string]func(*node){
-		"founded_by": func(v *node) { r.src.Policy.Executives = r.founders(v) },
-	}})
+func founders() value[[]string] {
+	return listOf("founded_by", word(aFingerprint("the fingerprint of a key")))
 }
 
-func (r *reader) founders(n *node) []string {
-	return r.texts(n, "founded_by", aFingerprint("the fingerprint of a key"))
+// executives reads whose keys the first executives have.
+func executives() value[[]string] {
+	type t = []string
+	return once("executives", "executives are", tableOf(shape[t]{of: "executives", fields: []field[t]{
+		must("founded_by", founders(),
+			"Fingerprints of the passkeys of the first executives. All later ones are admitted by two before them.",
+			func(t *t, v []string) { *t = v }),
+	}}))
+}
+
+// declaration reads what everybody must promise before they ask.
+func declaration() value[*policy.Declaration] {
+	type t = policy.Declaration
+	v := tableOf(shape[t]{of: "the declaration", fields: []field[t]{
+		must("version", word(aTitle("the version of the declaration")),
+			"Which wording this is. Another version or another text must be signed again by everybody.",
+			func(t *t, v string) { t.Version = v }),
+		must("text", oneOrMore("text", word(aParagraph("the text of the declaration"))),
+			"What is promised: one paragraph, or a list of paragraphs.",
+			func(t *t, v []string) { t.Text = strings.Join(v, paragraphs) }),
+	}})
+	return once("declaration", "the declaration is", mapped(v, func(d t) *t { return &d }))
+}
+
+const paragraphs = "\n\n" // stands between those of the declaration
+
+// activation reads how many executives must sign a change in production.
+func activation() value[int] {
+	type t = int
+	return once("activation", "activation is", tableOf(shape[t]{of: "activation", fields: []field[t]{
+		must("executives", persons("executives", 2),
+			"How many executives must sign a change of policy before it is in force, in production. Two, or more.",
+			func(t *t, v int) { *t = v }),
+	}}))
+}
+
+// once refuses a value that stands in another file already.
+func once[V any](name, is string, v value[V]) value[V] {
+	return value[V]{schema: v.schema, read: func(r *reader, n *node) (V, bool) {
+		if first := r.src.single[name]; first != nil {
+			var none V
+			r.refuse(n, "keep one", "%s already at %s", is, first.where())
+			return none, false
+		}
+		r.src.single[name] = n
+		return v.read(r, n)
+	}}
 }

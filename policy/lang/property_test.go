@@ -26,7 +26,7 @@ func FuzzParse(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, name := range append(seeds, "testdata/promised.yaml") {
+	for _, name := range seeds {
 		b, err := os.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -13,6 +14,8 @@ type reader struct {
 	src  *Source
 	errs Errors
 	seen map[string]*node // what is defined: "target db1.prod"
+
+	zones map[string]*time.Location // that were found
 }
 
 // refuse notes a mistake at n.
@@ -34,67 +37,49 @@ func (r *reader) define(kind string, key *node) bool {
 	return true
 }
 
-// A shape says which fields a table has.
-type shape struct {
-	of     string // "a target"
-	fields map[string]func(*node)
-	need   []string // fields that must stand there
-	later  []string // fields of the promised shape that this version does not know
-}
-
-// table reads the fields of n in the order of the file.
-func (r *reader) table(n *node, s shape) {
-	given, stray := map[string]bool{}, false
-	ok := r.each(n, s.of, func(key, val *node) {
-		given[key.text] = true
-		read := s.fields[key.text]
-		switch {
-		case read == nil:
-			stray = true
-			r.unknown(key, s)
-		case val.form == nothing:
-			r.refuse(key, "write one, or remove the field", "%s has no value", key.text)
-		default:
-			read(val)
-		}
-	})
-	if !ok || stray { // what is missing may be what is misspelt
-		return
-	}
-	for _, name := range s.need {
-		if !given[name] {
-			r.refuse(n, "add "+name, "%s has no %s", s.of, name)
-		}
-	}
-}
-
-func (r *reader) unknown(key *node, s shape) {
-	if slices.Contains(s.later, key.text) {
-		r.refuse(key, "remove it", "%q is not known to this version of lockbox", key.text)
-		return
-	}
-	r.refuse(key, instead(key.text, sortedKeys(s.fields)), "%s has no field %q", s.of, key.text)
-}
-
 // each calls fn for every field of a table whose names are free.
 func (r *reader) each(n *node, of string, fn func(key, val *node)) bool {
 	if n.form != table {
 		r.refuse(n, "write fields, name: value", "%s is a table, not %s", of, n.form)
 		return false
 	}
-	first := map[string]*node{}
+	first := twins{}
 	for i, key := range n.keys {
-		switch twin := first[key.text]; {
+		switch twin := first.of(n.keys[:i], key); {
 		case key.form != text:
 			r.refuse(key, "write it in quotes", "the name of a field is text, not %s", key.form)
 		case twin != nil:
 			r.refuse(key, "keep one", "%q already stands in line %d", key.text, twin.line)
 		default:
-			first[key.text] = key
 			fn(key, n.vals[i])
 		}
 	}
 	return true
+}
+
+// twins remembers the words of a list that is longer than one looks through.
+type twins struct{ seen map[string]*node }
+
+// of is the node among those before n that says the same; nil for none.
+func (t *twins) of(before []*node, n *node) *node {
+	const few = 16
+	if len(before) < few {
+		for _, b := range before {
+			if b.text == n.text && b.form == n.form {
+				return b
+			}
+		}
+		return nil
+	}
+	if t.seen == nil {
+		t.seen = map[string]*node{}
+		for _, b := range before {
+			t.seen[b.text] = b
+		}
+	}
+	twin := t.seen[n.text]
+	t.seen[n.text] = n
+	return twin
 }
 
 // items reads a list. An empty one is refused: here it would mean nobody, there everybody.
@@ -107,14 +92,13 @@ func items[T any](r *reader, n *node, of string, read func(*node) (T, bool)) []T
 		r.refuse(n, "write at least one, or remove the field", "%s is empty", of)
 		return nil
 	}
-	var out []T
-	first := map[string]bool{}
-	for _, v := range n.vals {
-		if v.text != "" && first[v.text] {
+	out := make([]T, 0, len(n.vals))
+	first := twins{}
+	for i, v := range n.vals {
+		if v.text != "" && first.of(n.vals[:i], v) != nil {
 			r.refuse(v, "keep one", "%q stands twice in %s", v.text, of)
 			continue
 		}
-		first[v.text] = true
 		if one, ok := read(v); ok {
 			out = append(out, one)
 		}
@@ -122,18 +106,12 @@ func items[T any](r *reader, n *node, of string, read func(*node) (T, bool)) []T
 	return out
 }
 
-// texts is a list of texts of one grammar.
-func (r *reader) texts(n *node, of string, g grammar) []string {
-	return items(r, n, of, func(v *node) (string, bool) {
-		s := r.word(v, g)
-		return s, s != ""
-	})
-}
-
 const maxText = 200 // characters of one value
 
 // text reads a value that people are shown. It is "" where it is refused.
-func (r *reader) text(n *node, of string) string {
+func (r *reader) text(n *node, of string) string { return r.textOf(n, of, maxText) }
+
+func (r *reader) textOf(n *node, of string, most int) string {
 	switch {
 	case n.form == number || n.form == truth:
 		r.refuse(n, "write "+strconv.Quote(n.text), "%s is text, not %s", of, n.form)
@@ -141,8 +119,8 @@ func (r *reader) text(n *node, of string) string {
 		r.refuse(n, "write text", "%s is text, not %s", of, n.form)
 	case n.text == "" || strings.TrimSpace(n.text) != n.text:
 		r.refuse(n, "write it without", "%s is empty, or begins or ends with a space", of)
-	case utf8.RuneCountInString(n.text) > maxText:
-		r.refuse(n, "shorten it", "%s is longer than %d characters", of, maxText)
+	case utf8.RuneCountInString(n.text) > most:
+		r.refuse(n, "shorten it", "%s is longer than %d characters", of, most)
 	default:
 		return n.text
 	}
@@ -151,7 +129,7 @@ func (r *reader) text(n *node, of string) string {
 
 // word reads a text of a grammar. It is "" where it is refused.
 func (r *reader) word(n *node, g grammar) string {
-	s := r.text(n, g.of)
+	s := r.textOf(n, g.of, max(g.most, maxText)) // below, a grammar says more
 	if s == "" {
 		return ""
 	}
@@ -179,11 +157,11 @@ func (r *reader) flag(n *node, of string) bool {
 	return n.form == truth && n.text == "true"
 }
 
-// count reads a whole number from 1 to 99.
-func (r *reader) count(n *node, of string) int {
+// count reads a whole number of people, to 99. It is 0 where it is refused.
+func (r *reader) count(n *node, of string, least int) int {
 	c, err := strconv.Atoi(n.text)
-	if n.form != number || err != nil || c < 1 || c > 99 || strconv.Itoa(c) != n.text {
-		r.refuse(n, "write a whole number from 1 to 99", "%s is a number of people", of)
+	if n.form != number || err != nil || c < least || c > 99 || strconv.Itoa(c) != n.text {
+		r.refuse(n, fmt.Sprintf("write a whole number from %d to 99", least), "%s is a number of people", of)
 		return 0
 	}
 	return c

@@ -1,6 +1,7 @@
 package lang
 
 import (
+	"slices"
 	"time"
 
 	"lockbox/policy"
@@ -8,206 +9,212 @@ import (
 
 // Bounds that no rule may pass.
 const (
-	mostTime   = 8 * time.Hour // that a grant may last
-	mostWait   = 30 * day      // for a yes
+	mostTime   = policy.HardMax // that a grant may last
+	mostWait   = 30 * day       // for a yes
 	mostStages = 8
 )
 
+type rule = policy.Rule
+
 // rules reads who may do what, in the order of the file.
-func (r *reader) rules(n *node) {
-	items(r, n, "rules", func(v *node) (bool, bool) {
-		rule := policy.Rule{Position: v.where()}
-		if v.child("permit") != nil {
-			r.permit(v, &rule)
-		} else {
-			r.forbid(v, &rule)
-		}
-		r.src.Policy.Rules = append(r.src.Policy.Rules, rule)
-		r.src.rules = append(r.src.rules, v)
-		return true, true
-	})
+func rules() value[bool] {
+	one := aRule()
+	return value[bool]{
+		schema: schema{Type: "array", Items: &one.schema, MinItems: 1},
+		read: func(r *reader, n *node) (bool, bool) {
+			items(r, n, "rules", func(v *node) (bool, bool) {
+				rule, _ := one.read(r, v)
+				rule.Position = v.where()
+				r.src.Policy.Rules = append(r.src.Policy.Rules, rule)
+				r.src.rules = append(r.src.rules, v)
+				return true, true
+			})
+			return true, true
+		},
+	}
+}
+
+// aRule is one that permits or one that forbids: they have other fields.
+func aRule() value[rule] {
+	permit, forbid := permits(), forbids()
+	neither := shape[rule]{of: "a rule", some: []string{"permit", "forbid"}, fields: conditions()}
+	for _, f := range slices.Concat(permit.fields, forbid.fields)[len(neither.fields):] {
+		f.need, f.read = false, func(*reader, *node, *rule) {} // known, but not read without permit
+		neither.fields = append(neither.fields, f)
+	}
+	yes, no, none := tableOf(permit), tableOf(forbid), tableOf(neither)
+	return value[rule]{
+		schema: schema{If: &schema{Required: []string{"permit"}}, Then: &yes.schema, Else: &no.schema},
+		read: func(r *reader, n *node) (rule, bool) {
+			switch second := n.child("forbid"); {
+			case n.form == table && n.child("permit") != nil:
+				if second != nil {
+					r.refuse(second, "make two rules of it", "a rule permits or forbids, not both")
+				}
+				return yes.read(r, n)
+			case n.form == table && second != nil:
+				return no.read(r, n)
+			}
+			return none.read(r, n)
+		},
+	}
 }
 
 // conditions are the fields of both kinds of rule.
-func (r *reader) conditions(rule *policy.Rule) map[string]func(*node) {
-	return map[string]func(*node){
-		"name": func(v *node) {
-			if rule.Name = r.word(v, aTitle("the name of a rule")); rule.Name != "" {
-				r.define("rule", v)
-			}
-		},
-		"who":     func(v *node) { r.who(v, rule) },
-		"on":      func(v *node) { r.on(v, rule) },
-		"reasons": func(v *node) { rule.Reasons = r.reasons(v) },
-		"hours":   func(v *node) { rule.Hours = r.hours(v) },
-		"from":    func(v *node) { rule.From = r.prefixes(v) },
+func conditions() []field[rule] {
+	return []field[rule]{
+		must("name", ruleName(), "What people call the rule; no two rules share a name.",
+			func(t *rule, v string) { t.Name = v }),
+		has("who", aWhom(), "Whom the rule is about: members of any of the groups, or any of the people. A rule that forbids and has no who is about everybody.",
+			func(t *rule, v whom) { t.Groups, t.People = v.groups, v.people }),
+		must("on", aPlace(), "Which targets the rule is about: those for which all of targets, kinds and labels are true.",
+			func(t *rule, v place) { t.Targets, t.Kinds, t.Labels = v.targets, v.kinds, v.labels }),
+		has("reasons", listOf("reasons", choice("a reason", policy.Reasons()...)), "Reason codes the rule holds for; without it, every reason.",
+			func(t *rule, v []policy.Reason) { t.Reasons = v }),
+		has("hours", hours(), "Days and times of day at which the rule holds; without it, always.",
+			func(t *rule, v *policy.Hours) { t.Hours = v }),
+		has("from", listOf("from", network()), "Networks from which the rule holds, as in 10.0.0.0/8; without it, anywhere.",
+			func(t *rule, v []prefix) { t.From = v }),
 	}
 }
 
-func notYet() []string { return []string{"to", "sql", "http", "sftp"} }
-
-func (r *reader) permit(n *node, rule *policy.Rule) {
-	rule.Limits = policy.Limits{Default: time.Hour, Max: 4 * time.Hour, ActivateWithin: time.Hour}
-	rule.Fresh = 15 * time.Minute
-	fields := r.conditions(rule)
-	fields["permit"] = func(v *node) { rule.Actions = r.actions(v, "permit") }
-	fields["stages"] = func(v *node) { rule.Stages = r.stages(v) }
-	fields["limits"] = func(v *node) { r.limits(v, &rule.Limits) }
-	fields["touch"] = func(v *node) {
-		r.table(v, shape{of: "touch", need: []string{"within"}, fields: map[string]func(*node){
-			"within": func(v *node) { rule.Fresh = r.span(v, "within", mostTime) },
-		}})
+// start is what a rule that permits gives where it says nothing.
+func start() rule {
+	return rule{
+		Limits: policy.Limits{Default: time.Hour, Max: 4 * time.Hour, ActivateWithin: time.Hour},
+		Fresh:  15 * time.Minute,
+		Record: policy.Recording{SFTP: "digest", HTTP: "metadata"},
 	}
-	fields["record"] = func(v *node) { r.record(v, &rule.Record) }
-	fields["ticket"] = func(v *node) { rule.Ticket = r.ticket(v) }
-	if second := n.child("forbid"); second != nil {
-		r.refuse(second, "make two rules of it", "a rule permits or forbids, not both")
-		fields["forbid"] = func(*node) {}
-	}
-	r.table(n, shape{of: "a rule that permits", need: []string{"name", "who", "on", "stages"}, later: notYet(), fields: fields})
 }
 
-// forbid reads a rule that takes away; without who it is for everybody.
-func (r *reader) forbid(n *node, rule *policy.Rule) {
-	rule.Forbid = true
-	fields := r.conditions(rule)
-	fields["forbid"] = func(v *node) { rule.Actions = r.actions(v, "forbid") }
-	s := shape{of: "a rule that forbids", need: []string{"name", "on"}, later: notYet(), fields: fields}
-	if n.form == table && n.child("forbid") == nil {
-		s.of, s.need = "a rule", []string{"permit or forbid", "name"}
-		for _, f := range []string{"permit", "stages", "limits", "touch", "record", "ticket"} {
-			fields[f] = func(*node) {} // known, but not read without permit
+func permits() shape[rule] {
+	own := []field[rule]{
+		must("permit", listOf("permit", choice("an action", policy.OnTarget()...)), "Actions that may be asked for together.",
+			func(t *rule, v []policy.Action) { t.Actions = v }),
+		has("to", listOf("to", word(anAddress())), "Addresses that a tunnel may reach, as the target sees them: host:port. Needed where forward is permitted, and only there.",
+			func(t *rule, v []string) { t.Bounds.To = v }),
+		has("sql", sqlBounds(), "The tunnel carries PostgreSQL: its statements are recorded. Only with forward.",
+			func(t *rule, v *policy.SQL) { t.Bounds.SQL = v }),
+		has("http", httpBounds(), "What may reach a web application. Only with http-read or http-write.",
+			func(t *rule, v *policy.HTTP) { t.Bounds.HTTP = v }),
+		has("sftp", sftpBounds(), "Which files may be transferred. Only with sftp-get or sftp-put.",
+			func(t *rule, v *policy.SFTP) { t.Bounds.SFTP = v }),
+		must("stages", stages(), "Whose yes it takes, in order: a stage opens once all before it have passed. Those that stand in one item are open together.",
+			func(t *rule, v []policy.Stage) { t.Stages = v }),
+		has("limits", limits(), "How long access lasts.",
+			func(t *rule, v policy.Limits) { t.Limits = v }),
+		has("touch", touch(), "How fresh the passkey touch must be that starts a session.",
+			func(t *rule, v time.Duration) { t.Fresh = v }),
+		has("record", record(), "What is written down. A session is always recorded.",
+			func(t *rule, v policy.Recording) { t.Record = v }),
+		has("ticket", ticket(), "A regular expression that the ticket of a request must match from its first to its last character; without it none is needed.",
+			func(t *rule, v string) { t.Ticket = v }),
+	}
+	s := shape[rule]{of: "a rule that permits", fields: append(conditions(), own...), known: []string{"forbid"}, start: start(), check: sense}
+	s.need("who")
+	s.extra = permitSense()
+	return s
+}
+
+// need makes a field one that must stand there.
+func (s *shape[T]) need(name string) {
+	for i := range s.fields {
+		s.fields[i].need = s.fields[i].need || s.fields[i].name == name
+	}
+}
+
+func forbids() shape[rule] {
+	return shape[rule]{of: "a rule that forbids", start: rule{Forbid: true}, fields: append(conditions(),
+		must("forbid", listOf("forbid", choice("an action", policy.OnTarget()...)), "Actions that nobody whom the rule is about gets, whatever another rule permits.",
+			func(t *rule, v []policy.Action) { t.Actions = v }))}
+}
+
+// ruleName is a name that no other rule has.
+func ruleName() value[string] {
+	v := word(aTitle("the name of a rule"))
+	plain := v.read
+	v.read = func(r *reader, n *node) (string, bool) {
+		s, ok := plain(r, n)
+		return s, ok && r.define("rule", n)
+	}
+	return v
+}
+
+type whom struct{ groups, people []string }
+
+func aWhom() value[whom] {
+	return tableOf(shape[whom]{of: "who", some: []string{"groups", "people"}, fields: []field[whom]{
+		has("groups", listOf("groups", word(aName("the name of a group"))), "Members of any of these groups.",
+			func(t *whom, v []string) { t.groups = v }),
+		has("people", listOf("people", word(aPerson("the id of a person"))), "These people, by id.",
+			func(t *whom, v []string) { t.people = v }),
+	}})
+}
+
+type place struct {
+	targets, kinds []string
+	labels         map[string]string
+}
+
+func aPlace() value[place] {
+	return tableOf(shape[place]{of: "on", some: []string{"targets", "kinds", "labels"}, fields: []field[place]{
+		has("targets", listOf("targets", word(aTarget())), "Targets by name.",
+			func(t *place, v []string) { t.targets = v }),
+		has("kinds", listOf("kinds", choice("a kind of target", "ssh", "http")), "Targets of these kinds.",
+			func(t *place, v []string) { t.kinds = v }),
+		has("labels", labels(), "Targets that have all of these labels.",
+			func(t *place, v map[string]string) { t.labels = v }),
+	}})
+}
+
+func limits() value[policy.Limits] {
+	type t = policy.Limits
+	return tableOf(shape[t]{of: "limits", some: []string{"default", "max", "idle", "activate_within"}, start: start().Limits, fields: []field[t]{
+		has("default", span("default", mostTime), "What is given where nobody asks for a time. 1h where it is not said, or max where that is less.",
+			func(t *t, v time.Duration) { t.Default = v }),
+		has("max", span("max", mostTime), "The longest that may be asked for; 4h where it is not said, and 8h at most.",
+			func(t *t, v time.Duration) { t.Max = v }),
+		has("idle", span("idle", mostTime), "A session in which nothing happens for so long ends; without it none does.",
+			func(t *t, v time.Duration) { t.Idle = v }),
+		has("activate_within", span("activate_within", mostTime), "The time runs from the first use, and at the latest so long after the last yes. 1h where it is not said.",
+			func(t *t, v time.Duration) { t.ActivateWithin = v }),
+	}, check: func(r *reader, n *node, l *t) {
+		if l.Default <= l.Max {
+			return
 		}
-	}
-	r.table(n, s)
-}
-
-func (r *reader) actions(n *node, of string) []policy.Action {
-	return items(r, n, of, func(v *node) (policy.Action, bool) { return r.action(v, of == "permit") })
-}
-
-func (r *reader) action(n *node, permit bool) (policy.Action, bool) {
-	var known []string
-	for _, a := range policy.OnTarget() {
-		known = append(known, string(a))
-	}
-	switch {
-	case n.text == "http-read" || n.text == "http-write":
-		r.refuse(n, "remove it", "%q is not known to this version of lockbox", n.text)
-		return "", false
-	case permit && n.text == string(policy.Forward): // it would be to anywhere
-		r.refuse(n, "remove it", `forward is permitted only with "to", which is not known to this version of lockbox`)
-		return "", false
-	}
-	a := policy.Action(r.choice(n, "an action", known...))
-	return a, a != ""
-}
-
-func (r *reader) who(n *node, rule *policy.Rule) {
-	r.table(n, shape{of: "who", fields: map[string]func(*node){
-		"groups": func(v *node) { rule.Groups = r.texts(v, "groups", aName("the name of a group")) },
-		"people": func(v *node) { rule.People = r.texts(v, "people", aPerson("the id of a person")) },
-	}})
-	r.notEmpty(n, "who", "groups or people")
-}
-
-func (r *reader) on(n *node, rule *policy.Rule) {
-	r.table(n, shape{of: "on", fields: map[string]func(*node){
-		"targets": func(v *node) { rule.Targets = r.texts(v, "targets", aTarget()) },
-		"kinds": func(v *node) {
-			rule.Kinds = items(r, v, "kinds", func(k *node) (string, bool) {
-				s := r.choice(k, "a kind of target", "ssh", "http")
-				return s, s != ""
-			})
-		},
-		"labels": func(v *node) { rule.Labels = r.labels(v) },
-	}})
-	r.notEmpty(n, "on", "targets, kinds or labels")
-}
-
-func (r *reader) notEmpty(n *node, of, write string) {
-	if n.form == table && len(n.keys) == 0 {
-		r.refuse(n, "write "+write, "%s is empty", of)
-	}
-}
-
-func (r *reader) reasons(n *node) []policy.Reason {
-	var known []string
-	for _, k := range policy.Reasons() {
-		known = append(known, string(k))
-	}
-	return items(r, n, "reasons", func(v *node) (policy.Reason, bool) {
-		s := r.choice(v, "a reason", known...)
-		return policy.Reason(s), s != ""
-	})
-}
-
-func (r *reader) limits(n *node, l *policy.Limits) {
-	r.table(n, shape{of: "limits", fields: map[string]func(*node){
-		"default":         func(v *node) { l.Default = r.span(v, "default", mostTime) },
-		"max":             func(v *node) { l.Max = r.span(v, "max", mostTime) },
-		"idle":            func(v *node) { l.Idle = r.span(v, "idle", mostTime) },
-		"activate_within": func(v *node) { l.ActivateWithin = r.span(v, "activate_within", mostTime) },
-	}})
-	r.notEmpty(n, "limits", "default, max, idle or activate_within")
-	if l.Max > 0 && l.Default > l.Max {
 		if written := n.child("default"); written != nil {
 			r.refuse(written, "write "+spanText(l.Max)+" or less, or a longer max", "default is longer than max, which is %s", spanText(l.Max))
 		}
 		l.Default = l.Max // where only max is written
-	}
-}
-
-func (r *reader) record(n *node, rec *policy.Recording) {
-	full := func(of string) func(*node) {
-		return func(v *node) { r.choice(v, "how "+of+" is recorded", "full") }
-	}
-	r.table(n, shape{of: "record", later: []string{"sftp", "http"}, fields: map[string]func(*node){
-		"pty":   full("pty"),
-		"exec":  full("exec"),
-		"input": func(v *node) { rec.Input = r.choice(v, "whether input is recorded", "off", "on") == "on" },
-		"keep":  func(v *node) { rec.Keep = r.span(v, "keep", 0) },
 	}})
-	r.notEmpty(n, "record", "pty, exec, input or keep")
 }
 
-// stages reads whose yes a rule waits for: each is one step, in the order of the file.
-func (r *reader) stages(n *node) []policy.Stage {
-	if len(n.vals) > mostStages {
-		r.refuse(n, "put them together", "there are more than %d stages", mostStages)
-		return nil
-	}
-	step, asked := -1, false
-	return items(r, n, "stages", func(v *node) (policy.Stage, bool) {
-		step++
-		s := policy.Stage{Count: 1, Step: step}
-		r.table(v, shape{of: "a stage", later: []string{"peer", "owner", "break-glass"}, fields: map[string]func(*node){
-			"executive": func(v *node) { r.stage(v, &s, policy.ByExecutive) },
-			"customer":  func(v *node) { r.stage(v, &s, policy.ByCustomer) },
-		}})
-		if v.form == table && len(v.keys) != 1 {
-			r.refuse(v, "write { executive: { count: 1 } } or { customer: { count: 1 } }", "a stage is one of executive and customer")
-		}
-		if s.Kind == policy.ByCustomer && asked {
-			r.refuse(v, "remove it, and write a larger count in the first", "each customer is asked once, and there is a customer stage already")
-		}
-		asked = asked || s.Kind == policy.ByCustomer
-		return s, s.Kind != ""
-	})
+func touch() value[time.Duration] {
+	type t = time.Duration
+	return tableOf(shape[t]{of: "touch", fields: []field[t]{
+		must("within", span("within", mostTime), "One touch counts for so long, for the same person, key, address, target and grant. 15m where it is not said.",
+			func(t *t, v time.Duration) { *t = v }),
+	}})
 }
 
-func (r *reader) stage(n *node, s *policy.Stage, k policy.StageKind) {
-	s.Kind, s.Expires = k, 12*time.Hour
-	fields := map[string]func(*node){
-		"count":   func(v *node) { s.Count = r.count(v, "count") },
-		"expires": func(v *node) { s.Expires = r.span(v, "expires", mostWait) },
-		"group":   func(v *node) { s.Group = r.word(v, aName("the name of a group")) },
-	}
-	if k == policy.ByCustomer {
-		s.Expires = 96 * time.Hour
-		fields["group"] = func(v *node) {
-			r.refuse(v, "remove it", "who speaks for a customer is the customer's to say")
-		}
-	}
-	r.table(n, shape{of: "the " + string(k) + " stage", later: []string{"escalate"}, fields: fields})
+func record() value[policy.Recording] {
+	type t = policy.Recording
+	whole := func(of string) value[string] { return choice("how "+of+" is recorded", "full") }
+	return tableOf(shape[t]{of: "record", some: []string{"pty", "exec", "sftp", "http", "input", "keep"}, start: start().Record, fields: []field[t]{
+		has("pty", whole("pty"), "Terminals: always full.", func(*t, string) {}),
+		has("exec", whole("exec"), "Commands: always full.", func(*t, string) {}),
+		has("sftp", choice("how sftp is recorded", "digest", "full"), "File transfers: paths, sizes and hashes (digest, where it is not said), or contents too.",
+			func(t *t, v string) { t.SFTP = v }),
+		has("http", choice("how http is recorded", "metadata", "full"), "Web requests: method, URL, status, sizes and times (metadata, where it is not said), or bodies too.",
+			func(t *t, v string) { t.HTTP = v }),
+		has("input", choice("whether input is recorded", "off", "on"), "What is typed: off where it is not said; never while the terminal does not echo.",
+			func(t *t, v string) { t.Input = v == "on" }),
+		has("keep", span("keep", 0), "For how long recordings are kept; for ever where it is not said.",
+			func(t *t, v time.Duration) { t.Keep = v }),
+	}})
+}
+
+// carries says whether the rule permits one of the actions.
+func carries(t *rule, of ...policy.Action) bool {
+	return slices.ContainsFunc(of, func(a policy.Action) bool { return slices.Contains(t.Actions, a) })
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"time"
 
 	"lockbox/policy"
 )
@@ -18,24 +17,48 @@ type Result struct {
 	Why    string             `json:"why"`              // what was expected and what came instead, or the decision's own words
 }
 
-// maxTries bounds the moments and places that one test looks at.
-const maxTries = 100_000
+// Bounds of what one test looks at.
+const (
+	maxTries = 100_000 // moments, places, reasons and customers together
+	maxHours = 100     // rules that hold only at some hours
+)
 
 // Test asks policy what the files expect of it. A test passes as "deny" when
-// there is no time and no place at which it is not so; as "ask" when there is
-// one, and its stages are the same at all of them.
+// there is no time, place and reason at which it is not so; as "ask" when there
+// is one, and its stages are the same at all of them.
 func (s *Source) Test() []Result {
 	out := make([]Result, len(s.Tests))
+	if len(out) == 0 {
+		return out
+	}
+	when := calendar{}
 	for i, t := range s.Tests {
-		out[i] = s.run(t)
+		out[i] = s.run(s.narrow(t.On), t, when)
 	}
 	return out
 }
 
-func (s *Source) run(t Test) Result {
+// narrow is the policy as far as it is about one target: it decides the same
+// there, and nobody waits for rules that are about others.
+func (s *Source) narrow(name string) *policy.Policy {
+	p := &policy.Policy{Groups: s.Policy.Groups, Customers: s.Policy.Customers, Declaration: s.Policy.Declaration, Targets: map[string]*policy.Target{}}
+	target := s.Policy.Targets[name]
+	if target == nil {
+		return p
+	}
+	p.Targets[name] = target
+	for i := range s.Policy.Rules {
+		if r := &s.Policy.Rules[i]; on(r, target) {
+			p.Rules = append(p.Rules, *r)
+		}
+	}
+	return p
+}
+
+func (s *Source) run(p *policy.Policy, t Test, when calendar) Result {
 	res := Result{Test: t, Got: policy.Deny.String()}
 	target := s.Policy.Targets[t.On]
-	questions, ok := s.questions(t, target)
+	questions, ok := s.questions(t, target, when)
 	switch { // a test of what is not there would pass as deny for ever
 	case target == nil:
 		res.Why = fmt.Sprintf("there is no target %q", t.On)
@@ -49,7 +72,7 @@ func (s *Source) run(t Test) Result {
 	}
 	best, other := policy.Decision{}, policy.Decision{}
 	for i, q := range questions {
-		d := s.Policy.Decide(q)
+		d := p.Decide(q)
 		if i == 0 || d.Verdict > best.Verdict || d.Verdict == best.Verdict && best.Rule == "" {
 			best = d
 		}
@@ -74,32 +97,44 @@ func (s *Source) run(t Test) Result {
 func kinds(stages []policy.Stage) []policy.StageKind {
 	var out []policy.StageKind
 	for i, s := range stages {
-		if i == 0 || s.Step != stages[i-1].Step {
+		same := func(before policy.Stage) bool {
+			return before.Step == s.Step && before.Kind == s.Kind && before.Customer != s.Customer
+		}
+		if !slices.ContainsFunc(stages[:i], same) {
 			out = append(out, s.Kind)
 		}
 	}
 	return out
 }
 
-// questions are all that can be answered differently: at each moment and from
-// each place where a rule begins or ends to hold, for each customer.
-func (s *Source) questions(t Test, target *policy.Target) ([]policy.Question, bool) {
+// questions are all that can be answered differently: at each moment, from each
+// place and for each reason that the rules tell apart, for each customer.
+func (s *Source) questions(t Test, target *policy.Target, when calendar) ([]policy.Question, bool) {
 	customers := []string{""}
 	if target != nil && template(target, t.Login) {
 		customers = append(customers, target.Customers...)
 	}
-	moments, places := s.edges(t, target)
-	if len(moments)*len(places)*len(customers) > maxTries {
+	rules := s.matter(t, target)
+	if timed(rules) > maxHours {
 		return nil, false
 	}
+	moments, places, reasons := when.moments(rules), sources(rules), append(policy.Reasons(), "")
+	if len(moments)*len(places)*len(customers)*len(reasons) > maxTries {
+		return nil, false
+	}
+	base := policy.Question{Who: policy.Principal{ID: t.As, Kind: policy.Staff}, Do: t.Do, On: t.On, Login: t.Login}
+	if d := s.Policy.Declaration; d != nil {
+		base.Proofs = []policy.Proof{{Kind: policy.Declared, Of: t.As, For: d.Digest()}}
+	}
 	var out []policy.Question
-	for _, now := range moments {
+	for _, m := range moments {
 		for _, from := range places {
 			for _, c := range customers {
-				out = append(out, policy.Question{
-					Now: now, Who: policy.Principal{ID: t.As, Kind: policy.Staff},
-					Do: t.Do, On: t.On, Login: t.Login, Customer: c, From: from,
-				})
+				for _, reason := range reasons {
+					q := base
+					q.Now, q.From, q.Customer, q.Reason = m.at, from, c, reason
+					out = append(out, q)
+				}
 			}
 		}
 	}
@@ -116,32 +151,26 @@ func template(t *policy.Target, login string) bool {
 	return false
 }
 
-// edges are the moments of one week and the addresses at which a rule about
-// the action and target begins or ends to hold.
-func (s *Source) edges(t Test, target *policy.Target) (moments []time.Time, places []netip.Addr) {
-	moments = []time.Time{time.Date(2026, time.January, 7, 12, 0, 0, 0, time.UTC)}
-	places = []netip.Addr{netip.MustParseAddr("192.0.2.1")}
+// matter are the rules about the action and target.
+func (s *Source) matter(t Test, target *policy.Target) []policy.Rule {
+	var out []policy.Rule
 	for i := range s.Policy.Rules {
-		r := &s.Policy.Rules[i]
-		if target == nil || !slices.Contains(r.Actions, t.Do) || !covers(r, target) {
-			continue
-		}
-		for _, p := range r.From {
-			places = append(places, p.Addr())
-			if next := after(p); next.IsValid() {
-				places = append(places, next)
-			}
-		}
-		if h := r.Hours; h != nil {
-			for d := range 7 {
-				midnight := time.Date(2026, time.January, 5+d, 0, 0, 0, 0, h.Zone)
-				moments = append(moments, midnight.Add(h.From), midnight.Add(h.To))
-			}
+		if r := &s.Policy.Rules[i]; target != nil && slices.Contains(r.Actions, t.Do) && on(r, target) {
+			out = append(out, *r)
 		}
 	}
-	slices.SortFunc(moments, time.Time.Compare)
-	slices.SortFunc(places, netip.Addr.Compare)
-	return slices.CompactFunc(moments, time.Time.Equal), slices.Compact(places)
+	return out
+}
+
+// timed counts the rules that hold only at some hours.
+func timed(rules []policy.Rule) int {
+	n := 0
+	for i := range rules {
+		if rules[i].Hours != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // after is the first address behind a network; not valid where there is none.

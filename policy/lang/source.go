@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"lockbox/policy"
 )
@@ -24,8 +25,8 @@ type Source struct {
 	Tests  []Test
 
 	groups, customers, targets map[string]entry
-	rules                      []*node // as Policy.Rules
-	executives                 *node
+	rules                      []*node          // as Policy.Rules
+	single                     map[string]*node // what stands once in all files, by its field
 }
 
 // An entry is a named thing in a file.
@@ -113,13 +114,14 @@ func unreadable(name string, err error) Error {
 // read as a policy; Check tells what is wrong with one that can. The error is
 // Errors.
 func Parse(files map[string][]byte) (*Source, error) {
-	r := &reader{seen: map[string]*node{}, src: &Source{
+	r := &reader{seen: map[string]*node{}, zones: map[string]*time.Location{}, src: &Source{
 		Policy: &policy.Policy{
 			Digest: digest(files), Groups: map[string][]string{},
 			Customers: map[string]policy.Customer{}, Targets: map[string]*policy.Target{},
 		},
-		groups: map[string]entry{}, customers: map[string]entry{}, targets: map[string]entry{},
+		groups: map[string]entry{}, customers: map[string]entry{}, targets: map[string]entry{}, single: map[string]*node{},
 	}}
+	language := aFile()
 	bases := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if base := path.Base(name); bases[base] {
@@ -127,7 +129,7 @@ func Parse(files map[string][]byte) (*Source, error) {
 		} else {
 			bases[base] = true
 		}
-		r.file(name, files[name])
+		r.file(name, files[name], language)
 	}
 	if len(files) == 0 {
 		r.errs = append(r.errs, Error{File: "policy", Msg: "there is no file", Fix: "write one; it begins with: version: 1"})
@@ -139,7 +141,7 @@ func Parse(files map[string][]byte) (*Source, error) {
 }
 
 // file reads one file into the source.
-func (r *reader) file(name string, data []byte) {
+func (r *reader) file(name string, data []byte, language value[Source]) {
 	f, errs := newFile(name, data)
 	if len(errs) > 0 {
 		r.errs = append(r.errs, errs...)
@@ -150,20 +152,47 @@ func (r *reader) file(name string, data []byte) {
 		r.errs = append(r.errs, errs...)
 		return
 	}
-	r.table(root, shape{of: "a policy file", need: []string{"version"}, fields: map[string]func(*node){
-		"version":    r.version,
-		"groups":     r.groups,
-		"customers":  r.customers,
-		"executives": r.executives,
-		"targets":    r.targets,
-		"rules":      r.rules,
-		"tests":      r.tests,
+	_, _ = language.read(r, root) // what is refused is in r.errs
+}
+
+// aFile is the whole language: what stands at the top of a file.
+func aFile() value[Source] {
+	type t = Source
+	here := func(*t, bool) {} // read into reader.src
+	return tableOf(shape[t]{of: "a policy file", fields: []field[t]{
+		must("version", version(), "The version of this language.", here),
+		has("groups", groups(), "Who belongs together, by the name of the group.", here),
+		has("customers", customers(), "Whose data there is, by id. Who speaks for a customer is not here: its reviewers are its own to admit.", here),
+		has("executives", into(executives(), func(p *policy.Policy, v []string) { p.Executives = v }), "Who can say yes for the company at first. It stands in one file.", here),
+		has("declaration", into(declaration(), func(p *policy.Policy, v *policy.Declaration) { p.Declaration = v }), "The declaration of confidentiality: who has not signed this one with a passkey cannot ask. It stands in one file.",
+			here),
+		has("activation", into(activation(), func(p *policy.Policy, v int) { p.Activation = v }), "How a change of these files comes into force in production. It stands in one file.", here),
+		has("targets", targets(), "The machines and applications behind the doors, by name. A name has a dot in it.", here),
+		has("rules", rules(), "Who may do what. Where nothing permits, nothing is given; a rule that forbids beats all that permit; of those that permit, the first whose conditions hold decides.", here),
+		has("tests", tests(), "What is expected of the whole policy. A policy whose tests fail is refused.", here),
 	}})
 }
 
-func (r *reader) version(n *node) {
-	if n.form != number || n.text != "1" {
-		r.refuse(n, "write version: 1", "this version of lockbox reads version 1")
+// into puts a value into the policy that is read.
+func into[V any](v value[V], set func(*policy.Policy, V)) value[bool] {
+	return value[bool]{schema: v.schema, read: func(r *reader, n *node) (bool, bool) {
+		one, ok := v.read(r, n)
+		if ok {
+			set(r.src.Policy, one)
+		}
+		return ok, ok
+	}}
+}
+
+func version() value[bool] {
+	return value[bool]{
+		schema: schema{Type: "integer", Minimum: 1, Maximum: 1},
+		read: func(r *reader, n *node) (bool, bool) {
+			if n.form != number || n.text != "1" {
+				r.refuse(n, "write version: 1", "this version of lockbox reads version 1")
+			}
+			return true, true
+		},
 	}
 }
 

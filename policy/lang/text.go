@@ -18,6 +18,14 @@ type file struct {
 	lines []string
 }
 
+// column is the number, from 1 and in characters, of a byte of a line.
+func (f *file) column(line, at int) int {
+	if line >= len(f.lines) {
+		return 1
+	}
+	return utf8.RuneCountInString(f.lines[line][:min(at, len(f.lines[line]))]) + 1
+}
+
 // newFile refuses what an editor would not show as it is: the files are under
 // review, and a reviewer must see what the gateway reads.
 func newFile(name string, data []byte) (*file, Errors) {
@@ -37,16 +45,21 @@ func newFile(name string, data []byte) (*file, Errors) {
 		if utf8.RuneCountInString(line) > maxLine {
 			errs = append(errs, f.errorAt(i+1, maxLine+1, fmt.Sprintf("the line is longer than %d characters", maxLine), "write lists with a line for each item"))
 		}
-		col := 0
-		for _, r := range line {
-			if col++; r == ' ' || unicode.IsPrint(r) {
-				continue
-			}
+		if col, r := invisible(line); col > 0 {
 			errs = append(errs, f.errorAt(i+1, col, unseen(r), unseenFix(r)))
-			break
 		}
 	}
 	return f, errs
+}
+
+// invisible finds the first character that an editor does not show as it is.
+func invisible(line string) (col int, r rune) {
+	for _, r := range line {
+		if col++; r < ' ' || r > '~' && !unicode.IsPrint(r) {
+			return col, r
+		}
+	}
+	return 0, 0
 }
 
 func unseen(r rune) string {

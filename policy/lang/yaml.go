@@ -1,175 +1,262 @@
 package lang
 
-import (
-	"errors"
-	"fmt"
-	"strings"
+import "strings"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/lexer"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
-)
+// This file and scan.go read the YAML that policies are written in: tables and
+// lists, by indentation or in brackets, and text on one line. It is our own
+// because a policy of 10,000 targets must load within a second: the libraries
+// take longer for their nodes alone, and read much that a reviewer does not
+// see. Every text that is accepted here means the same to other readers of
+// YAML; the tests hold it against one.
 
-// This file and scan.go are the only ones that know the YAML library.
-
-// A loader turns the text of one file into nodes.
+// A loader turns the text of one file into nodes. Line and at are where it
+// stands: an index of the file's lines and of the bytes of that line.
 type loader struct {
-	file    *file
-	errs    Errors
-	scalars int // made into nodes
-	inside  int // so many brackets
+	file   *file
+	line   int
+	at     int
+	depth  int
+	failed Errors // at most one: what follows a mistake cannot be believed
+	slab   []node
 }
 
+const maxDepth = 12 // tables and lists in one another; the shape needs 9
+
 // load parses one file. It is nil where there are errors.
-func load(f *file) (root *node, errs Errors) {
-	defer func() {
-		if p := recover(); p != nil { // the library's, on text that nobody has tried
-			root, errs = nil, Errors{f.errorAt(0, 0, "the file is not YAML that can be read", "start again from an example")}
-		}
-	}()
-	l := &loader{file: f}
-	tokens := lexer.Tokenize(trimmed(f.lines))
-	scalars := l.scan(tokens)
-	if len(l.errs) > 0 {
-		return nil, l.errs
-	}
-	parsed, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey()) // table refuses them, with both places
-	if err != nil {
-		return nil, Errors{l.syntax(err)}
-	}
-	if len(parsed.Docs) != 1 || parsed.Docs[0].Body == nil {
+func load(f *file) (*node, Errors) {
+	l := &loader{file: f, line: -1}
+	l.next()
+	if l.done() && l.failed == nil {
 		return nil, Errors{f.errorAt(0, 0, "the file says nothing", "begin it with: version: 1")}
 	}
-	root = l.node(parsed.Docs[0].Body)
-	if len(l.errs) == 0 && l.scalars != scalars { // never read half of what a reviewer sees
-		l.errs = Errors{f.errorAt(0, 0, fmt.Sprintf("only %d of %d values can be read", l.scalars, scalars), "check the indentation")}
+	root := l.block()
+	if !l.done() {
+		l.stray(root, -1)
 	}
-	if len(l.errs) > 0 {
-		return nil, l.errs
+	if l.failed != nil {
+		return nil, l.failed
 	}
 	return root, nil
 }
 
-// trimmed is the text without spaces at the ends of lines: the library counts
-// its columns from there.
-func trimmed(lines []string) string {
-	var b strings.Builder
-	for _, line := range lines {
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
-	}
-	return b.String()
-}
+func (l *loader) done() bool { return l.failed != nil || l.line >= len(l.file.lines) }
 
-func (l *loader) refuse(t *token.Token, msg, fix string) {
-	l.errs = append(l.errs, l.file.errorAt(t.Position.Line, t.Position.Column, msg, fix))
-}
+// rest is what stands in the line from here on.
+func (l *loader) rest() string { return l.file.lines[l.line][l.at:] }
 
-// syntax says in our words what the library says about text that is not YAML.
-func (l *loader) syntax(err error) Error {
-	var e yaml.Error
-	if !errors.As(err, &e) || e.GetToken() == nil {
-		return l.file.errorAt(0, 0, "the file is not YAML that can be read", "start again from an example")
-	}
-	at := e.GetToken().Position
-	return l.file.errorAt(at.Line, at.Column, e.GetMessage(), "check brackets, quotes and indentation here and in the line above")
-}
-
-// node converts what the library parsed; what it does not know it refuses.
-func (l *loader) node(n ast.Node) *node {
-	t := n.GetToken()
-	out := &node{file: l.file, line: t.Position.Line, col: t.Position.Column}
-	switch n := n.(type) {
-	case *ast.NullNode:
-		if t.Type == token.NullType {
-			l.scalars++
-		}
-		return out
-	case *ast.StringNode:
-		return l.scalar(out, text, n.Value)
-	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
-		return l.scalar(out, number, t.Value)
-	case *ast.BoolNode:
-		return l.scalar(out, truth, t.Value)
-	case *ast.SequenceNode:
-		return l.list(out, n)
-	case *ast.MappingValueNode:
-		return l.table(out, false, []*ast.MappingValueNode{n})
-	case *ast.MappingNode:
-		return l.table(out, n.IsFlowStyle, n.Values)
-	}
-	l.refuse(t, "this is not read", "remove it")
-	return out
-}
-
-// within counts a pair of brackets, until what it returns is called.
-func (l *loader) within(brackets bool) (done func()) {
-	if !brackets {
-		return func() {}
-	}
-	l.inside++
-	return func() { l.inside-- }
-}
-
-func (l *loader) scalar(out *node, f form, s string) *node {
-	l.scalars++
-	out.form, out.text = f, s
-	return out
-}
-
-func (l *loader) list(out *node, n *ast.SequenceNode) *node {
-	out.form = list
-	if l.inside > 0 && !n.IsFlowStyle {
-		l.refuse(n.Start, "a list within brackets needs [ ]", "write [ … ]")
-		return out
-	}
-	defer l.within(n.IsFlowStyle)()
-	for i, v := range n.Values {
-		one := l.node(v)
-		out.vals = append(out.vals, one)
-		if n.IsFlowStyle || one.form == nothing {
+// next goes to the first word of the next line that says something.
+func (l *loader) next() {
+	for l.line++; l.line < len(l.file.lines); l.line++ {
+		line := l.file.lines[l.line]
+		l.at = len(line) - len(strings.TrimLeft(line, " "))
+		if l.at == len(line) || line[l.at] == '#' {
 			continue
 		}
-		dash := n.Entries[i].Start
-		if at := dash.Position; at.Column != out.col || one.line != at.Line && one.col <= at.Column {
-			l.refuse(dash, "this item does not stand in line with the others", "indent the items of one list alike, and what is in them more")
+		if l.at == 0 && (marks(line, "---") || marks(line, "...")) {
+			l.fail(l.line, 0, "a file holds one document", "remove this line, and put what follows in a file of its own")
 		}
+		return
 	}
-	return out
 }
 
-func (l *loader) table(out *node, brackets bool, values []*ast.MappingValueNode) *node {
-	out.form = table
-	if l.inside > 0 && !brackets {
-		l.refuse(values[0].Key.GetToken(), "a table within brackets needs { }", "write { name: value }")
-		return out
+func marks(line, mark string) bool {
+	after, ok := strings.CutPrefix(line, mark)
+	return ok && (after == "" || after[0] == ' ')
+}
+
+// fail notes the first mistake.
+func (l *loader) fail(line, at int, msg, fix string) {
+	if l.failed == nil {
+		l.failed = Errors{l.file.errorAt(line+1, l.file.column(line, at), msg, fix)}
 	}
-	defer l.within(brackets)()
-	for _, v := range values {
-		key, ok := v.Key.(ast.ScalarNode)
-		if !ok {
-			l.refuse(v.Key.GetToken(), "a field needs a name", "write name: value")
-			continue
+}
+
+// failHere notes a mistake where the loader stands.
+func (l *loader) failHere(msg, fix string) { l.fail(l.line, l.at, msg, fix) }
+
+// failAt notes a mistake at a node.
+func (l *loader) failAt(n *node, msg, fix string) {
+	if l.failed == nil {
+		l.failed = Errors{l.file.errorAt(n.line, n.col, msg, fix)}
+	}
+}
+
+// node makes one, where the loader stands.
+func (l *loader) node(f form) *node {
+	if len(l.slab) == 0 {
+		l.slab = make([]node, 256)
+	}
+	n := &l.slab[0]
+	l.slab = l.slab[1:]
+	*n = node{file: l.file, line: l.line + 1, col: l.file.column(l.line, l.at), form: f}
+	return n
+}
+
+// deeper counts a table or list, until it is over.
+func (l *loader) deeper() {
+	if l.depth++; l.depth > maxDepth {
+		l.failHere("more than 12 tables and lists stand in one another", "write it flatter")
+	}
+}
+
+func dash(s string) bool { return s == "-" || strings.HasPrefix(s, "- ") }
+
+// block reads what begins at the first word of a line.
+func (l *loader) block() *node {
+	if l.done() {
+		return nil
+	}
+	if dash(l.rest()) {
+		return l.list(l.at)
+	}
+	return l.item()
+}
+
+// list reads items whose dashes stand at col.
+func (l *loader) list(col int) *node {
+	n := l.node(list)
+	l.deeper()
+	defer func() { l.depth-- }()
+	for !l.done() && l.at == col && dash(l.rest()) {
+		none := l.node(nothing)
+		l.at++
+		if l.blank() {
+			if l.next(); !l.done() && l.at > col {
+				n.vals = append(n.vals, l.block())
+			} else {
+				n.vals = append(n.vals, none)
+			}
+		} else if dash(l.rest()) {
+			l.failHere("a list stands directly in a list", "write one - for each item")
+		} else {
+			n.vals = append(n.vals, l.item())
 		}
-		k, val := l.node(key), l.node(v.Value)
-		if val.form == nothing { // stands nowhere
-			val.line, val.col = k.line, k.col
-		}
-		out.keys, out.vals = append(out.keys, k), append(out.vals, val)
-		if brackets {
-			continue
-		}
-		if len(out.keys) == 1 {
-			out.line, out.col = k.line, k.col
-		}
-		least := k.col + 1
-		if seq, ok := v.Value.(*ast.SequenceNode); ok && !seq.IsFlowStyle {
-			least = k.col // dashes may stand below the name
-		}
-		if k.col != out.col || val.line != k.line && val.col < least {
-			l.refuse(v.Key.GetToken(), "this field and its value do not stand in line with the others", "indent the fields of one table alike, and their values more")
+		if !l.done() && l.at > col {
+			l.stray(n.vals[len(n.vals)-1], col)
 		}
 	}
-	return out
+	return n
+}
+
+// item reads a table whose first field begins here, or else one value.
+func (l *loader) item() *node {
+	col, line := l.at, l.line
+	n := l.value(false)
+	if l.done() {
+		return n
+	}
+	if l.colon() {
+		if line != l.line {
+			l.failHere("a field needs a name", "write name: value")
+		}
+		return l.table(col, n)
+	}
+	l.endLine(n)
+	return n
+}
+
+// table reads fields whose names stand at col; the loader stands before the
+// colon behind the first.
+func (l *loader) table(col int, key *node) *node {
+	n := l.node(table)
+	n.line, n.col = key.line, key.col
+	l.deeper()
+	defer func() { l.depth-- }()
+	for {
+		if key.form == list || key.form == table {
+			l.failAt(key, "a field needs a name", "write name: value")
+		}
+		l.at++
+		val := l.fieldValue(col, key)
+		if l.failed != nil {
+			return n
+		}
+		n.keys, n.vals = append(n.keys, key), append(n.vals, val)
+		switch {
+		case l.done() || l.at < col:
+			return n
+		case l.at > col || dash(l.rest()):
+			l.stray(val, col)
+			return n
+		}
+		line := l.line
+		if key = l.value(false); l.failed != nil {
+			return n
+		}
+		if !l.colon() || l.line != line {
+			l.failAt(key, "this is no field", "write name: value, and indent what belongs to the field above")
+			return n
+		}
+	}
+}
+
+// fieldValue reads what stands behind the colon of a field at col, and goes to
+// the next line.
+func (l *loader) fieldValue(col int, key *node) *node {
+	if !l.blank() {
+		val := l.value(false)
+		if l.failed == nil && l.colon() {
+			l.failAt(val, "a second colon stands in this line", "put the text in quotes, or begin the table on a line of its own")
+		}
+		l.endLine(val)
+		return val
+	}
+	l.next()
+	switch {
+	case l.done():
+	case l.at > col:
+		return l.block()
+	case l.at == col && dash(l.rest()): // dashes may stand below the name
+		return l.list(col)
+	}
+	none := &node{file: l.file, line: key.line, col: key.col}
+	return none // stands nowhere
+}
+
+// stray notes a line that stands deeper than it may, behind n.
+func (l *loader) stray(n *node, col int) {
+	if n != nil && n.plain && n.line == l.previous() && l.at > col {
+		l.failAt(n, "this text goes on in the next line", "write it on one line, and check the indentation below")
+		return
+	}
+	l.failHere("this does not stand in line with what is above", "indent the fields of one table alike, and their values more")
+}
+
+// previous is the number of the last line before this one that says something.
+func (l *loader) previous() int {
+	for i := l.line - 1; i >= 0; i-- {
+		if s := strings.TrimLeft(l.file.lines[i], " "); s != "" && s[0] != '#' {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// blank skips spaces, and says whether nothing but a comment follows.
+func (l *loader) blank() bool {
+	line := l.file.lines[l.line]
+	for l.at < len(line) && line[l.at] == ' ' {
+		l.at++
+	}
+	return l.at == len(line) || line[l.at] == '#' && (l.at == 0 || line[l.at-1] == ' ')
+}
+
+// colon says whether a colon that ends the name of a field follows.
+func (l *loader) colon() bool {
+	l.blank()
+	rest := l.rest()
+	return rest == ":" || strings.HasPrefix(rest, ": ")
+}
+
+// endLine goes to the next line; n must be the last thing in this one.
+func (l *loader) endLine(n *node) {
+	switch {
+	case l.failed != nil:
+	case l.blank():
+		l.next()
+	case n.form == list || n.form == table:
+		l.failHere("something follows the bracket that ends here", "put it on a line of its own")
+	default:
+		l.failHere("something follows the text that ends here", "put quotes around the whole of it")
+	}
 }

@@ -2,35 +2,41 @@ package statement
 
 // An Approval is what an approver signs. All values are shown as they are.
 type Approval struct {
-	Log       string // name of the ledger: "lockbox.example"
-	Request   string // short code
-	Digest    string // hex SHA-256 of the request as it was made
-	Requester string
-	Reason    string
-	Need      string
-	Ticket    string
-	Target    string
-	Machine   string // hex SHA-256 of what makes the target that machine
-	Login     string
-	Customers string // concerned, comma separated
-	May       string // actions, comma separated
-	Window    string // as time.Duration prints it
-	Start     string // how soon after the last approval it must be used
-	Recording string
-	Policy    string // hex SHA-256 of the policy files
-	Stage     string // number of the stage, from 1, and whose it is
-	Decision  string
-	Decider   string
-	Nonce     string // 16 random bytes in hex
+	Log        string // name of the ledger: "lockbox.example"
+	Request    string // short code
+	Digest     string // hex SHA-256 of the request as it was made
+	Requester  string
+	Reason     string
+	Need       string
+	Ticket     string
+	Target     string
+	Machine    string // hex SHA-256 of what makes the target that machine
+	Login      string
+	Customers  string // concerned, comma separated
+	May        string // actions, comma separated
+	MayNot     string // those asked for that this yes does not give; "none"
+	Window     string // as time.Duration prints it
+	NotBefore  string // in UTC; "none"
+	Start      string // how soon after the last approval it must be used
+	Recording  string
+	Conditions string // what is enforced besides: "read only", "no file transfer", both with a comma; "none"
+	Promise    string // what the engineer has to accept first; "none"
+	Policy     string // hex SHA-256 of the policy files
+	Stage      string // number of the stage, from 1, and whose it is
+	Decision   string
+	Decider    string
+	Behalf     string // for whom: "none", or "name <id>, by delegation ID"
+	Nonce      string // 16 random bytes in hex
 }
 
 func (a *Approval) lines() []line {
 	return []line{
 		{"log", &a.Log}, {"request", &a.Request}, {"request-sha256", &a.Digest}, {"requester", &a.Requester},
 		{"reason", &a.Reason}, {"need", &a.Need}, {"ticket", &a.Ticket}, {"target", &a.Target}, {"machine-sha256", &a.Machine}, {"login", &a.Login},
-		{"concerned", &a.Customers}, {"may", &a.May}, {"window", &a.Window}, {"start-within", &a.Start},
-		{"recording", &a.Recording}, {"policy-sha256", &a.Policy}, {"stage", &a.Stage},
-		{"decision", &a.Decision}, {"decider", &a.Decider}, {"nonce", &a.Nonce},
+		{"concerned", &a.Customers}, {"may", &a.May}, {"may-not", &a.MayNot},
+		{"window", &a.Window}, {"start-within", &a.Start}, {"not-before", &a.NotBefore}, {"recording", &a.Recording},
+		{"conditions", &a.Conditions}, {"promise", &a.Promise}, {"policy-sha256", &a.Policy}, {"stage", &a.Stage},
+		{"decision", &a.Decision}, {"decider", &a.Decider}, {"behalf", &a.Behalf}, {"nonce", &a.Nonce},
 	}
 }
 

@@ -271,7 +271,8 @@ func TestAssertionsPrintAsTheyParse(t *testing.T) {
 
 func approval() Approval {
 	return Approval{Log: "l", Request: "7KQM", Digest: "d", Requester: "r", Reason: "outage", Need: "Ærø: two rows", Ticket: "none", Target: "t", Login: "l",
-		Customers: "c", May: "m", Window: "1h", Start: "s", Recording: "required", Policy: "p", Stage: "1", Decision: "approve", Decider: "d", Nonce: "n"}
+		Customers: "c", May: "m", Window: "1h", Start: "s", Recording: "required", Policy: "p", Stage: "1", Decision: "approve", Decider: "d", Nonce: "n",
+		MayNot: "none", NotBefore: "none", Conditions: "read only", Promise: "call first", Behalf: "none"}
 }
 
 func TestStatementsPrintAsTheyParse(t *testing.T) {

@@ -28,6 +28,14 @@ const (
 	ForSignIn   Domain = "lockbox/sign-in/v1"
 	ForSSHKey   Domain = "lockbox/ssh-key/v1"
 	ForVouch    Domain = "lockbox/vouch/v1"
+
+	ForAdmit    Domain = "lockbox/admit/v1"
+	ForDismiss  Domain = "lockbox/dismiss/v1"
+	ForActivate Domain = "lockbox/activate/v1"
+	ForSettings Domain = "lockbox/settings/v1"
+	ForStanding Domain = "lockbox/standing/v1"
+	ForDelegate Domain = "lockbox/delegate/v1"
+	ForDeclare  Domain = "lockbox/declare/v1"
 )
 
 // Challenge is what the authenticator signs for a text: SHA-256(d ‖ 0x00 ‖ text), 32 bytes.

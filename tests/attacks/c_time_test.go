@@ -93,7 +93,7 @@ func TestC26AGrantEndsAtItsInstantWithoutASweep(t *testing.T) {
 	code := w.Grant(t, w.Eng, time.Hour)
 	v := visit(t, w, knock(w.Eng))
 	v.Leave()
-	g := v.Grant
+	g := v.Grant()
 	for _, c := range []struct {
 		rule string
 		at   time.Time
@@ -176,7 +176,6 @@ func TestC29ARevocationOutlivesTheProcess(t *testing.T) {
 	for _, h := range []policy.Principal{w.Mate.Principal, w.Bo.Principal, {}} {
 		wantUnknown(t, "a stranger's revocation", w.Desk.Revoke(t.Context(), h, code, "x"))
 	}
-	wantNo(t, w.Desk.Revoke(t.Context(), w.Eng.Principal, code, "x"), "not yours")
 	must(t, w.Desk.Revoke(t.Context(), w.Ann.Principal, code, "enough"))
 	wantEnd(t, v, "revoked by")
 	n, err := restarted(t, w, time.Now)

@@ -264,7 +264,7 @@ func TestC09TheTallyCountsPeopleNotVotes(t *testing.T) {
 		"of another stage":      {By: policy.Principal{ID: "cto@x.eu"}, At: now, Verdict: policy.Yes, Terms: policy.Terms{For: time.Hour}, Stage: 1},
 		"after the stage ended": {By: policy.Principal{ID: "cto@x.eu"}, At: now.Add(time.Hour), Verdict: policy.Yes, Terms: policy.Terms{For: time.Hour}},
 		"of no verdict":         {By: policy.Principal{ID: "cto@x.eu"}, At: now, Terms: policy.Terms{For: time.Hour}},
-		"spelt otherwise":       {By: policy.Principal{ID: "cto@x.eu"}, At: now, Verdict: "Approve", For: time.Hour},
+		"spelt otherwise":       {By: policy.Principal{ID: "cto@x.eu"}, At: now, Verdict: "Approve", Terms: policy.Terms{For: time.Hour}},
 	} {
 		q.Votes = []policy.Vote{yes, bad}
 		if s := q.Tally(now); s.Phase == policy.Approved {

@@ -297,7 +297,7 @@ func closing(t *testing.T, w *world.World, g *gateway.Gateway) bool {
 	if v != nil {
 		v.Leave()
 	}
-	return a.Why == "the gateway is closing"
+	return a.Why.String() == "the gateway is closing"
 }
 
 func TestB04AClosingGatewayDoesNotWaitForWhoWasRefused(t *testing.T) {
@@ -365,9 +365,9 @@ func TestC05APolicyThatIsWrittenWrongGivesNoMore(t *testing.T) {
 		q := policy.Question{Now: at, Who: policy.Principal{ID: "eng@x.eu", Kind: policy.Staff}, Do: policy.Shell, On: "db1.prod", Login: "support_nord"}
 		fn(p, &q)
 		d := p.Decide(q)
-		board := slices.ContainsFunc(d.Stages, func(s policy.Stage) bool { return s.Kind == policy.ByExecutive })
+		board := slices.ContainsFunc(d.Stages(), func(s policy.Stage) bool { return s.Kind == policy.ByExecutive })
 		if d.Verdict != policy.Deny && (!board || strings.HasPrefix(name, "a forbid") || !strings.Contains(name, "class") && len(d.Customers) < 2) {
-			t.Errorf("%s: %v with %d stages for %v", name, d.Verdict, len(d.Stages), d.Customers)
+			t.Errorf("%s: %v with %d stages for %v", name, d.Verdict, len(d.Stages()), d.Customers)
 		}
 	}
 }

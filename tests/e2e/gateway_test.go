@@ -198,13 +198,30 @@ func (s *site) enrol(name, id string, flags ...string) *harness.Person {
 	return p
 }
 
-// found pins the fingerprints that `lockbox found` prints and starts again.
+// found pins the fingerprints that `lockbox found` prints and starts again in
+// production: nothing is in force before two executives have signed the policy.
 func (s *site) found() {
 	s.t.Helper()
 	must(s.t, json.Unmarshal([]byte(s.lockbox("found", "--json", "--config", s.config())), &s.pins))
 	s.stop()
 	s.writePolicy(s.pins.Executives, s.pins.Customers)
+	s.edit("lockbox.yaml", "mode: development", "mode: production")
 	s.start()
+	s.activate()
+}
+
+// activate has both executives sign the change that waits.
+func (s *site) activate() {
+	s.t.Helper()
+	after := map[*harness.Person]string{s.ceo: "You have answered", s.cto: "in force"}
+	for _, p := range []*harness.Person{s.ceo, s.cto} {
+		s.signIn(p)
+		p.Goto(s.url + "/policy")
+		p.Press("Read and sign")
+		p.WaitText("lockbox-activate/v1")
+		p.Press("Sign with your passkey")
+		p.WaitText(after[p])
+	}
 }
 
 func (s *site) signIn(p *harness.Person) {

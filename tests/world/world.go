@@ -10,6 +10,7 @@ import (
 	"filippo.io/age"
 
 	"lockbox/approvals"
+	"lockbox/approvals/charter"
 	"lockbox/gateway"
 	"lockbox/gateway/identity"
 	"lockbox/gateway/keys"
@@ -27,6 +28,7 @@ type World struct {
 	Engine  *boltengine.Engine
 	Ledger  *ledger.Ledger
 	People  *identity.Directory
+	Charter *charter.Charter
 	Desk    *approvals.Desk
 	Shelf   *recorder.Shelf
 	Gateway *gateway.Gateway
@@ -62,7 +64,7 @@ func New(t testing.TB, address, hostKey string) *World {
 	w.Keys = ring
 	w.Engine, err = boltengine.Open(filepath.Join(w.Dir, "ledger.db"))
 	must(t, err)
-	w.Ledger, err = ledger.Open(t.Context(), w.Engine, ledger.Options{Origin: Log, Signer: ring.Log, Verifier: ring.LogVerifier, Now: time.Now, Newest: []string{"grant/", "request/", "person/", "credential/", "sshkey/", "pins/", "proof/"}})
+	w.Ledger, err = ledger.Open(t.Context(), w.Engine, ledger.Options{Origin: Log, Signer: ring.Log, Verifier: ring.LogVerifier, Now: time.Now, Newest: []string{"grant/", "request/", "person/", "credential/", "sshkey/", "pins/", "proof/", "motion/", "policy/", "token/", "uses/"}})
 	must(t, err)
 	t.Cleanup(func() {
 		if err := w.Ledger.Close(); err != nil {
@@ -70,7 +72,9 @@ func New(t testing.TB, address, hostKey string) *World {
 		}
 	})
 	w.People = &identity.Directory{Ledger: w.Ledger, Log: Log, Party: Party(), Policy: w.Policy, Now: time.Now}
-	w.Desk = &approvals.Desk{Ledger: w.Ledger, People: w.People, Policy: w.Policy, Log: Log, Party: Party()}
+	w.Charter = &charter.Charter{Ledger: w.Ledger, People: w.People, Policy: w.Policy, Log: Log, Party: Party(), Effect: w.People.Effect}
+	w.People.Charter = w.Charter
+	w.Desk = &approvals.Desk{Ledger: w.Ledger, People: w.People, Charter: w.Charter, Policy: w.Policy, Log: Log, Party: Party()}
 	w.Shelf = &recorder.Shelf{
 		Dir: filepath.Join(w.Dir, "recordings"), Recipients: []age.Recipient{ring.Vault.Recipient()}, AtRest: ring.AtRest,
 		Signer: ring.Log, Verifier: ring.LogVerifier, Now: time.Now,
@@ -126,7 +130,7 @@ func Policy(address, hostKey string) *policy.Policy {
 			Labels: map[string]string{"env": "prod"}, Fresh: 15 * time.Minute,
 			Stages: []policy.Stage{
 				{Kind: policy.ByExecutive, Group: "board", Count: 1, Expires: 12 * time.Hour},
-				{Kind: policy.ByCustomer, Count: 1, Expires: 96 * time.Hour},
+				{Kind: policy.ByCustomer, Count: 1, Expires: 96 * time.Hour, Step: 1},
 			},
 			Limits: policy.Limits{Default: time.Hour, Max: 4 * time.Hour, ActivateWithin: time.Hour},
 		}},

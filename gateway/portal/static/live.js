@@ -9,7 +9,10 @@
     source.close();
     note.textContent = part().dataset.ended;
   };
-  const typing = () => part().contains(document.activeElement) && /^(INPUT|TEXTAREA)$/.test(document.activeElement.tagName);
+  // What somebody has typed or is typing is not taken away.
+  const changed = (e) => (e.tagName === "SELECT" ? [...e.options].some((o) => o.selected !== o.defaultSelected && e.selectedIndex > 0)
+    : /^(radio|checkbox)$/.test(e.type) ? e.checked !== e.defaultChecked : e.value !== e.defaultValue);
+  const typing = () => [...part().querySelectorAll("input, textarea, select")].some((e) => changed(e) || e === document.activeElement);
   const load = () => {
     const x = new XMLHttpRequest();
     x.open("GET", location.pathname + location.search);
@@ -17,7 +20,10 @@
     x.onload = () => {
       const fresh = x.status === 200 && x.response && x.response.getElementById("live");
       if (!fresh) return stop();
-      if (typing()) return;
+      if (typing()) {
+        note.textContent = part().dataset.newer;
+        return;
+      }
       const now = document.importNode(fresh, true);
       part().replaceWith(now);
       now.dispatchEvent(new Event("lockbox:new", { bubbles: true }));

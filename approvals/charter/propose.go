@@ -1,0 +1,200 @@
+package charter
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"lockbox/policy"
+	"lockbox/recorder/ledger"
+)
+
+const (
+	answerIn    = 7 * 24 * time.Hour // how long a motion waits for signatures
+	answerAlone = time.Hour          // one that only its maker signs
+	openOfOne   = 20                 // open motions that one person made
+)
+
+// Propose makes a motion, or returns the open one that says exactly the same.
+// Its ID, At, By and Stage are filled in here. The error is a *Refusal where
+// the person can mend it.
+func (c *Charter) Propose(ctx context.Context, who policy.Principal, m policy.Motion) (v View, err error) {
+	err = c.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		id, err := c.propose(tx, who, m)
+		if err != nil {
+			return err
+		}
+		v, err = c.view(tx, id)
+		return err
+	})
+	return v, err
+}
+
+func (c *Charter) propose(tx *ledger.Tx, who policy.Principal, m policy.Motion) (string, error) {
+	who, err := c.now(tx, who)
+	if err != nil {
+		return "", err
+	}
+	m.ID, m.At, m.By, m.Votes, m.Ended, m.EndedBy = "", tx.Now(), who, nil, time.Time{}, ""
+	m.From, m.Until = instant(m.From), instant(m.Until)
+	voters, err := c.stage(tx, &m)
+	if err != nil {
+		return "", err
+	}
+	if d := c.Policy().Decide(policy.Question{Now: tx.Now(), Who: who, Do: policy.Propose, Motion: &m}); d.Verdict != policy.Allow {
+		return "", refused(d)
+	}
+	if err := c.check(tx, &m, voters); err != nil {
+		return "", err
+	}
+	if m.Stage.Of < m.Stage.Count {
+		return "", refuse("nobody could carry this: it takes %d signatures, and %d people could give one", m.Stage.Count, m.Stage.Of)
+	}
+	if id, err := same(tx, m); err != nil || id != "" {
+		return id, err
+	}
+	return c.make(tx, m)
+}
+
+// now is the person as they are now, in the groups that they signed in with. A
+// session by a passkey that is not pinned stays what it is.
+func (c *Charter) now(tx *ledger.Tx, who policy.Principal) (policy.Principal, error) {
+	if who.Kind == policy.Machine {
+		return who, nil // the gateway itself
+	}
+	p, err := c.People.Current(tx, who.ID)
+	if err != nil {
+		return policy.Principal{}, err
+	}
+	p.Groups, p.Admitted = who.Groups, p.Admitted && who.Admitted
+	return p, nil
+}
+
+func instant(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC().Round(0)
+}
+
+// stage fills in whose signatures the motion takes, and gives those who could sign.
+func (c *Charter) stage(tx *ledger.Tx, m *policy.Motion) ([]policy.Principal, error) {
+	m.Stage = c.Policy().Takes(m)
+	if m.Stage.Kind == policy.BySelf {
+		m.Stage.Of, m.Stage.Expires = 1, answerAlone
+		return []policy.Principal{m.By}, nil
+	}
+	voters, err := c.People.Voters(tx, m.Stage)
+	if err != nil {
+		return nil, err
+	}
+	if m.Stage.Kind == policy.ByCustomer {
+		want, err := c.Quorum(tx, m.Customer)
+		if err != nil {
+			return nil, err
+		}
+		if want == 0 {
+			want = min(2, len(voters))
+		}
+		m.Stage.Count = max(1, want)
+	}
+	m.Stage.Expires, m.Stage.Of = answerIn, len(voters)
+	about := func(p policy.Principal) bool { return p.ID == m.About }
+	if (m.Kind == policy.ToAdmit || m.Kind == policy.ToDismiss) && slices.ContainsFunc(voters, about) {
+		m.Stage.Of-- // nobody votes on themselves
+	}
+	return voters, nil
+}
+
+// same finds the open motion that says exactly what m says.
+func same(tx *ledger.Tx, m policy.Motion) (string, error) {
+	open, err := ids(tx, openKey(""))
+	if err != nil {
+		return "", err
+	}
+	want, err := saying(m)
+	if err != nil {
+		return "", err
+	}
+	mine := 0
+	for _, id := range open {
+		r, err := load(tx.Get, id)
+		if err != nil {
+			return "", err
+		}
+		was, err := r.motion()
+		if err != nil {
+			return "", err
+		}
+		if !tx.Now().Before(was.At.Add(was.Stage.Expires)) {
+			continue
+		}
+		if was.By.ID == m.By.ID {
+			mine++
+		}
+		if got, err := saying(*was); err != nil || bytes.Equal(got, want) {
+			return id, err
+		}
+	}
+	if mine >= openOfOne {
+		return "", refuse("%d motions of yours are open; take one back first", mine)
+	}
+	return "", nil
+}
+
+// saying is what a motion says, without who made it when.
+func saying(m policy.Motion) ([]byte, error) {
+	if m.Stage.Kind != policy.BySelf {
+		m.By = policy.Principal{}
+	}
+	m.By = policy.Principal{ID: m.By.ID}
+	m.ID, m.At, m.Votes, m.Stage.Of, m.Ended, m.EndedBy = "", time.Time{}, nil, 0, time.Time{}, ""
+	return json.Marshal(m)
+}
+
+// make stores the motion, which is right.
+func (c *Charter) make(tx *ledger.Tx, m policy.Motion) (id string, err error) {
+	if m.ID, err = newCode(tx); err != nil {
+		return "", err
+	}
+	r := row{}
+	if r.Body, err = json.Marshal(m); err != nil {
+		return "", fmt.Errorf("write motion: %w", err)
+	}
+	detail := map[string]string{
+		"kind": string(m.Kind), "motion-sha256": r.digest(), "signatures": strconv.Itoa(m.Stage.Count),
+		"answer-by": m.At.Add(m.Stage.Expires).Format(time.RFC3339Nano),
+	}
+	for name, t := range map[string]time.Time{"from": m.From, "until": m.Until} {
+		if !t.IsZero() {
+			detail[name] = t.Format(time.RFC3339Nano)
+		}
+	}
+	private := map[string]string{"text": m.Text}
+	switch m.Kind {
+	case policy.ToActivate:
+		detail["policy-sha256"], detail["config-sha256"] = m.About, m.Config
+	case policy.ToDeclare:
+		detail["version"], detail["declaration-sha256"] = m.About, declared(&m)
+	case policy.ToAdmit, policy.ToDismiss, policy.ToDelegate:
+		detail["passkey"], private["about"], private["name"] = m.Key, m.About, m.Name
+	}
+	seq, err := tx.Append(event("made", m.By.ID, &m, detail, private))
+	if err != nil {
+		return "", err
+	}
+	r.Trail = []int64{seq}
+	if err := tx.Put(openKey(m.ID), m.ID); err != nil {
+		return "", err
+	}
+	return m.ID, tx.Put(motionKey(m.ID), r)
+}
+
+// declared is the digest of what a declaration says.
+func declared(m *policy.Motion) string {
+	return (&policy.Declaration{Version: m.About, Text: m.Text}).Digest()
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"lockbox/approvals"
+	"lockbox/approvals/charter"
+	"lockbox/gateway"
+	"lockbox/gateway/api"
+	"lockbox/gateway/identity"
+	"lockbox/gateway/rulebook"
+	"lockbox/policy"
+	"lockbox/policy/lang"
+	"lockbox/policy/statement"
+	"lockbox/recorder"
+	"lockbox/recorder/ledger"
+	"time"
+
+	"filippo.io/age"
+)
+
+// wire ties the rooms together.
+func (s *Server) wire() {
+	c := s.Config
+	party := statement.Party{ID: c.host(), Origins: []string{c.URL}}
+	report := func(err error) { s.log.Error("failure", "err", err) }
+	s.seen = newSeen()
+	s.Book = &rulebook.Book{
+		Ledger: s.Ledger, Production: c.Mode == modeProduction, Config: c.signed(s.Keys), Report: report, Actor: localUser(),
+		Read: func() (map[string][]byte, error) { return lang.Read(c.Policy.Dir) }, Count: s.seen.reload,
+	}
+	s.People = &identity.Directory{Ledger: s.Ledger, Log: c.Log, Party: party, Policy: s.Book.InForce, Now: time.Now}
+	s.Charter = &charter.Charter{
+		Ledger: s.Ledger, People: s.People, Policy: s.Book.InForce, Log: c.Log, Party: party,
+		Effect: func(tx *ledger.Tx, m *policy.Motion) error {
+			return errors.Join(s.People.Effect(tx, m), s.Book.Effect(tx, m))
+		},
+	}
+	s.Book.Motions, s.Book.Found, s.People.Charter = motions{s.Charter}, s.People.Found, s.Charter
+	s.Desk = &approvals.Desk{Ledger: s.Ledger, People: s.People, Charter: s.Charter, Policy: s.Book.InForce, Log: c.Log, Party: party}
+	s.Shelf = &recorder.Shelf{
+		Dir: c.Recordings.Dir, Recipients: []age.Recipient{s.Keys.Vault.Recipient()}, AtRest: s.Keys.AtRest,
+		Signer: s.Keys.Log, Verifier: s.Keys.LogVerifier, Now: time.Now,
+	}
+	s.Tokens = &api.Tokens{Ledger: s.Ledger, People: s.People}
+	s.Gateway = &gateway.Gateway{Desk: s.Desk, Ledger: s.Ledger, Shelf: s.Shelf, Report: report}
+}
+
+// motions lets the rulebook ask executives, in the gateway's own name.
+type motions struct{ *charter.Charter }
+
+func lockbox() policy.Principal {
+	return policy.Principal{ID: "lockbox", Name: "Lockbox", Kind: policy.Machine}
+}
+
+// Offer makes a motion, or finds the open one that says the same.
+func (m motions) Offer(ctx context.Context, what policy.Motion) (string, error) {
+	v, err := m.Propose(ctx, lockbox(), what)
+	if err != nil {
+		return "", err
+	}
+	return v.Motion.ID, nil
+}
+
+// Drop takes a motion back.
+func (m motions) Drop(ctx context.Context, id, why string) error {
+	_, err := m.End(ctx, lockbox(), id, why)
+	return err
+}

@@ -1,0 +1,94 @@
+package portal
+
+import (
+	"lockbox/gateway/identity"
+	"lockbox/policy"
+	"lockbox/recorder/ledger"
+)
+
+// A memberFacts is a person with one of their confirmed passkeys.
+type memberFacts struct {
+	identity.Person
+	keyFacts
+	Self bool
+}
+
+// members lists those of a stage's kind: whose passkeys count for it, and whose do not yet.
+func (p *Portal) members(x *exchange, s policy.Stage) (in, out []memberFacts, err error) {
+	all, err := p.holders(x, func(who policy.Principal) bool {
+		return s.Kind == policy.ByExecutive && who.Kind == policy.Executive || s.Kind == policy.ByCustomer && who.Kind == policy.Reviewer && who.Customer == s.Customer
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	err = p.view(x.r.Context(), func(tx *ledger.Tx) error {
+		in, out = nil, nil
+		for _, m := range all {
+			switch pinned, err := p.People.Pinned(tx, s, m.Fingerprint); {
+			case err != nil:
+				return err
+			case pinned:
+				in = append(in, m)
+			default:
+				out = append(out, m)
+			}
+		}
+		return nil
+	})
+	return in, out, err
+}
+
+// holders lists the confirmed passkeys of people who are as asked for.
+func (p *Portal) holders(x *exchange, are func(policy.Principal) bool) (all []memberFacts, err error) {
+	people, err := p.People.People(x.r.Context())
+	if err != nil {
+		return nil, err
+	}
+	for _, person := range people {
+		if !are(person.Principal) {
+			continue
+		}
+		keys, err := p.People.Passkeys(x.r.Context(), person.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range keys {
+			if !c.Confirmed.IsZero() && c.Locked.IsZero() {
+				all = append(all, memberFacts{person, fingerprint(c.Fingerprint), person.ID == x.who.ID})
+			}
+		}
+	}
+	return all, nil
+}
+
+// seats is whose vote the reader has, or would have: the board's, or their customer's.
+func (x *exchange) seats() policy.Stage {
+	switch x.who.Kind {
+	case policy.Executive:
+		return policy.Stage{Kind: policy.ByExecutive}
+	case policy.Reviewer:
+		return policy.Stage{Kind: policy.ByCustomer, Customer: x.who.Customer}
+	}
+	return policy.Stage{}
+}
+
+// proposeMember proposes to admit or to dismiss whose passkey was chosen.
+func (p *Portal) proposeMember(x *exchange) error {
+	if p.Charter == nil {
+		return errNoPage
+	}
+	in, out, err := p.members(x, x.seats())
+	if err != nil {
+		return err
+	}
+	kind, from := policy.ToAdmit, out
+	if x.value("do") == "dismiss" {
+		kind, from = policy.ToDismiss, in
+	}
+	for _, m := range from {
+		if m.Fingerprint == x.value("fingerprint") {
+			return p.propose(x, policy.Motion{Kind: kind, Customer: x.seats().Customer, About: m.ID, Name: m.Name, Key: m.Fingerprint})
+		}
+	}
+	return errGone
+}

@@ -1,0 +1,146 @@
+package portal
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"lockbox/policy"
+)
+
+// motionTitle says in one line what a motion would make so.
+func (x *exchange) motionTitle(m *policy.Motion) string {
+	say, who := x.say.text, or(m.Name, m.About)
+	customer := customerName(x.p.Desk.Policy(), m.Customer)
+	switch m.Kind {
+	case policy.ToAdmit:
+		if m.Customer != "" {
+			return say("Admit {who} as reviewer for {customer}", "who", who, "customer", customer)
+		}
+		return say("Admit {who} to the executive board", "who", who)
+	case policy.ToDismiss:
+		if m.Customer != "" {
+			return say("Dismiss {who} as reviewer for {customer}", "who", who, "customer", customer)
+		}
+		return say("Dismiss {who} from the executive board", "who", who)
+	case policy.ToActivate:
+		return say("Put a new policy in force")
+	case policy.ToSet:
+		return say("Settings of {customer}", "customer", customer)
+	case policy.ToInstruct:
+		return say("Standing instruction of {customer}", "customer", customer)
+	case policy.ToDelegate:
+		return say("{who} decides for {by}", "who", who, "by", or(m.By.Name, m.By.ID))
+	case policy.ToDeclare:
+		return say("Declaration of confidentiality, version {version}", "version", m.About)
+	}
+	return string(m.Kind)
+}
+
+// motionEffect says in sentences what becomes so.
+func (x *exchange) motionEffect(m *policy.Motion) []string {
+	say, who := x.say.text, or(m.Name, m.About)
+	customer := customerName(x.p.Desk.Policy(), m.Customer)
+	switch m.Kind {
+	case policy.ToAdmit:
+		return []string{say("The passkey below counts as theirs in every decision of this kind, until they are dismissed.")}
+	case policy.ToDismiss:
+		return []string{say("The passkey below decides nothing any more.")}
+	case policy.ToActivate:
+		return []string{
+			say("These policy files and this configuration are in force once enough executives have signed."),
+			say("Until then, the last ones that were signed stay in force."),
+		}
+	case policy.ToSet:
+		return x.settings(m, customer)
+	case policy.ToInstruct:
+		return x.instruction(m, customer)
+	case policy.ToDelegate:
+		out := []string{
+			say("{who} may decide on requests in the place of {by}, and both count as one person.", "who", who, "by", or(m.By.Name, m.By.ID)),
+			say("Never on requests of {who} or of {by}, and {who} cannot pass it on.", "who", who, "by", or(m.By.Name, m.By.ID)),
+		}
+		return append(out, x.scope(m.Scope)...)
+	case policy.ToDeclare:
+		return []string{say("Who signs promises what the text says. Without it, nobody can ask for access.")}
+	}
+	return nil
+}
+
+func (x *exchange) settings(m *policy.Motion, customer string) (out []string) {
+	say := x.say.text
+	if m.Notice {
+		out = append(out, say("{customer} is told of every access to its data and is not asked: being told is enough.", "customer", customer))
+	} else {
+		out = append(out, say("{customer} is asked before every access to its data.", "customer", customer))
+	}
+	switch {
+	case m.Quorum == 1:
+		out = append(out, say("One reviewer has to say yes."))
+	case m.Quorum > 1:
+		out = append(out, say("{n} reviewers have to say yes.", "n", m.Quorum))
+	case !m.Notice:
+		out = append(out, say("As many reviewers as the rule says have to say yes."))
+	}
+	return out
+}
+
+func (x *exchange) instruction(m *policy.Motion, customer string) []string {
+	say := x.say.text
+	out := []string{say("Requests within these limits need no other answer of {customer}. The executive board is asked all the same.", "customer", customer)}
+	if m.Uses > 0 {
+		out = append(out, say("For {n} requests at most.", "n", m.Uses))
+	}
+	if m.For > 0 {
+		out = append(out, say("For {long} each, at most.", "long", x.say.long(m.For)))
+	}
+	return append(out, x.scope(m.Scope)...)
+}
+
+// scope says what a motion is limited to.
+func (x *exchange) scope(s policy.Scope) (out []string) {
+	say := x.say.text
+	if len(s.Targets) > 0 {
+		out = append(out, say("Only for {list}.", "list", x.say.join(s.Targets)))
+	}
+	if len(s.Logins) > 0 {
+		out = append(out, say("Only with login {list}.", "list", x.say.join(s.Logins)))
+	}
+	if len(s.Actions) > 0 {
+		var names []string
+		for _, a := range s.Actions {
+			names = append(names, x.say.action(a))
+		}
+		out = append(out, say("Only for requests of nothing else than: {list}.", "list", x.say.join(names)))
+	}
+	if len(s.Reasons) > 0 {
+		var names []string
+		for _, r := range s.Reasons {
+			names = append(names, x.say.reason(r))
+		}
+		out = append(out, say("Only for these reasons: {list}.", "list", x.say.join(names)))
+	}
+	if h := s.Hours; h != nil && h.Zone != nil {
+		var days []string
+		for _, d := range h.Days {
+			days = append(days, x.say.day(d))
+		}
+		out = append(out, say("Only {days} from {from} to {to} ({zone}).", "days", x.say.join(days), "from", hour(h.From), "to", hour(h.To), "zone", h.Zone))
+	}
+	if len(out) == 0 {
+		out = append(out, say("It is limited to no target and no reason."))
+	}
+	return out
+}
+
+func hour(d time.Duration) string {
+	return fmt.Sprintf("%02d:%02d", int(d.Hours()), int(d.Minutes())%60)
+}
+
+// day names a day of the week.
+func (l *language) day(d time.Weekday) string {
+	if l.tag == "da" {
+		return []string{"søndag", "mandag", "tirsdag", "onsdag", "torsdag", "fredag", "lørdag"}[d]
+	}
+	return strings.ToUpper(d.String()[:1]) + d.String()[1:]
+}
