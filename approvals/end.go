@@ -42,17 +42,28 @@ func (d *Desk) revoke(ctx context.Context, who policy.Principal, code string, do
 			return refuse("request %s has no grant to end", code)
 		}
 		if over := g.Over(tx.Now()); over != "" {
-			_, next, err := d.Extension(tx, code)
-			switch {
-			case err != nil:
-				return err
-			case next != nil && next.Over(tx.Now()) == "":
-				return refuse("grant %s went on as %s; end that one (`give-back %s`)", code, next.ID, next.ID)
-			}
-			return refuse("there is nothing to end: %s", over)
+			return d.endFrozen(tx, g, who.ID, why, over)
 		}
 		return d.endChain(tx, g, who.ID, why)
 	})
+}
+
+// endFrozen is for a grant that is over. Within the grace a session under it may be
+// frozen, and wait for more time: that is taken away, and the session ends.
+func (d *Desk) endFrozen(tx *ledger.Tx, g *policy.Grant, by, why, over string) error {
+	pending, next, err := d.Extension(tx, g.ID)
+	grace := g.Revoked.IsZero() && !g.Activated.IsZero() && tx.Now().Before(g.NotAfter.Add(policy.Grace))
+	switch {
+	case err != nil:
+		return err
+	case grace && pending != nil:
+		return d.void(tx, pending.ID, by, why)
+	case grace && next != nil && next.Over(tx.Now()) == "":
+		return d.endChain(tx, next, by, why)
+	case next != nil && next.Over(tx.Now()) == "":
+		return refuse("grant %s went on as %s; end that one (`give-back %s`)", g.ID, next.ID, next.ID)
+	}
+	return refuse("there is nothing to end: %s", over)
 }
 
 // endChain ends a grant, those it goes on from and that go on from it, and what
@@ -77,7 +88,7 @@ func (d *Desk) endChain(tx *ledger.Tx, g *policy.Grant, by, why string) error {
 			return err
 		}
 		if pending != nil {
-			return d.void(tx, pending.ID)
+			return d.void(tx, pending.ID, "lockbox", "the grant was revoked")
 		}
 		g = next
 	}
@@ -100,8 +111,8 @@ func (d *Desk) end(tx *ledger.Tx, g *policy.Grant, by, why string) error {
 	return d.close(tx, q, "grant.revoked", by, why)
 }
 
-// void takes back a request for more time under a grant that was revoked.
-func (d *Desk) void(tx *ledger.Tx, code string) error {
+// void takes back a request for more time under a grant that somebody ended.
+func (d *Desk) void(tx *ledger.Tx, code, by, why string) error {
 	r, q, err := load(tx.Get, code)
 	if err != nil {
 		return err
@@ -110,7 +121,7 @@ func (d *Desk) void(tx *ledger.Tx, code string) error {
 	if err := tx.Put(requestKey(code), r); err != nil {
 		return err
 	}
-	return d.close(tx, q, "request.void", "lockbox", "the grant was revoked")
+	return d.close(tx, q, "request.void", by, why)
 }
 
 // change loads a request, asks whether who may do that to it, and does it.

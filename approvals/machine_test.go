@@ -240,9 +240,11 @@ func (m *machine) notes(v View) {
 // of them not allowed.
 func TestWhateverPeopleDoTheEventsTellIt(t *testing.T) {
 	t.Parallel()
-	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		if err := f.Value.Set("15"); err != nil {
-			t.Fatal(err)
+	for name, value := range map[string]string{"rapid.checks": "20", "rapid.steps": "120"} {
+		if f := flag.Lookup(name); f.Value.String() == f.DefValue {
+			if err := f.Value.Set(value); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	did := map[string]int{}

@@ -69,7 +69,7 @@ func (d *Desk) Prepare(ctx context.Context, who policy.Principal, code string, t
 			return err
 		}
 		_, err = tx.Append(ledger.Event{
-			Kind: "statement.shown", Actor: who.ID, Subjects: append([]string{code}, q.Customers...),
+			Kind: "statement.shown", Actor: who.ID, Subjects: ofStage(q, dec.Stage),
 			Detail: map[string]string{"statement-sha256": digest(b.Statement)},
 		})
 		return err

@@ -118,7 +118,23 @@ func (g *Gateway) decide(tx *ledger.Tx, k Knock) (Answer, error) {
 	q.Grant, q.Proofs, q.Binding, q.Customer = a.Grant, append(q.Proofs, proofs...), a.Terminal.Binding(), first(a.Customers)
 	q.Login = a.Login
 	a.question, a.Decision = q, g.Desk.Policy().Decide(q)
+	a.keep(k.Do)
 	return a, g.extended(tx, k, &a)
+}
+
+// keep takes back a yes to what an approver's terms do not leave as the login is
+// declared now: where it was read-only when they signed, it may not be any more.
+func (a *Answer) keep(do policy.Action) {
+	if a.Verdict == policy.Deny {
+		return
+	}
+	for _, v := range a.Request.Votes {
+		if v.Verdict == policy.Yes && len(v.Terms.Leave([]policy.Action{do}, a.ReadOnly)) == 0 {
+			a.Decision = policy.Decision{Code: policy.ByPolicy, Why: policy.Says(
+				"grant %s was approved to be read only, and %s is not declared so any more; ask again", a.Grant.ID, a.Login)}
+			return
+		}
+	}
 }
 
 // declared asks once more with the signed declaration, where one is wanted.

@@ -10,6 +10,7 @@ import (
 	"lockbox/approvals"
 	"lockbox/gateway"
 	"lockbox/policy"
+	"lockbox/policy/statement"
 	"lockbox/recorder/ledger"
 	"lockbox/tests/world"
 )
@@ -204,6 +205,22 @@ func TestAFrozenVisitEndsAtOnceForEveryReason(t *testing.T) {
 		{"the engineer takes it back", 0, func(t *testing.T, w *world.World, _, x string) error {
 			return w.Desk.Withdraw(t.Context(), w.Eng.Principal, x)
 		}, "was withdrawn"},
+		{"the customer ends the grant", 0, func(t *testing.T, w *world.World, code, _ string) error {
+			return w.Desk.Revoke(t.Context(), w.Ann.Principal, code, "enough")
+		}, "was withdrawn"},
+		{"the board ends the grant", 0, func(t *testing.T, w *world.World, code, _ string) error {
+			return w.Desk.Revoke(t.Context(), w.Cto.Principal, code, "enough")
+		}, "was withdrawn"},
+		{"the engineer gives it back", 0, func(t *testing.T, w *world.World, code, _ string) error {
+			return w.Desk.GiveBack(t.Context(), w.Eng.Principal, code)
+		}, "was withdrawn"},
+		{"it is approved with a promise, and ended before that is made", 0, func(t *testing.T, w *world.World, code, x string) error {
+			b, err := w.Desk.Prepare(t.Context(), w.Ceo.Principal, x, policy.Terms{Promise: "nothing is copied"})
+			if err == nil {
+				_, err = w.Desk.Approve(t.Context(), w.Ceo.Principal, b.Nonce, w.Sign(t, w.Ceo, statement.ForApproval, b.Statement))
+			}
+			return errors.Join(err, w.Approve(t, w.Ann, x), w.Desk.Revoke(t.Context(), w.Ann.Principal, code, "enough"))
+		}, "revoked by ann@nord.x"},
 		{"nobody answers", time.Second, func(*testing.T, *world.World, string, string) error { return nil }, "was not decided in time"},
 		{"the rule is gone", 0, func(t *testing.T, w *world.World, _, _ string) error {
 			p := *w.Policy()

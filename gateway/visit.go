@@ -289,7 +289,7 @@ func (v *Visit) listen(seq int64, wake chan bool) {
 			v.End(&Ending{policy.ByPolicy, "the ledger cannot be read, so the session ends"})
 			return
 		}
-		all := strings.HasPrefix(e.Kind, "policy.") || strings.HasPrefix(e.Kind, "motion.")
+		all := strings.HasPrefix(e.Kind, "policy.") || strings.HasPrefix(e.Kind, "motion.") || e.Kind == "key.removed" || e.Kind == "credential.clone"
 		if !all && !v.concerns(e) {
 			continue
 		}

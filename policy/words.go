@@ -27,7 +27,7 @@ type Principal struct {
 	ID       string   `json:"id"` // unique and for ever: "eng@example.eu"
 	Name     string   `json:"name"`
 	Kind     Kind     `json:"kind"`
-	Groups   []string `json:"groups,omitempty"`   // as the identity provider says; the policy's own groups are added by Decide
+	Groups   []string `json:"groups,omitempty"`   // of the policy, into which an identity provider's id put them (sso); never a name that the provider gave
 	Customer string   `json:"customer,omitempty"` // whom a Reviewer speaks for
 	Vouched  string   `json:"vouched,omitempty"`  // who confirmed this person's first key; "" when founded
 	Admitted bool     `json:"admitted,omitempty"` // their passkey is pinned: without it an executive or reviewer is nobody

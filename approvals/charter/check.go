@@ -2,6 +2,7 @@ package charter
 
 import (
 	"encoding/hex"
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
@@ -104,7 +105,7 @@ func (c *Charter) checkAdmit(tx *ledger.Tx, m *policy.Motion) error {
 
 // member is whom a motion to admit or dismiss is about, being of its kind.
 func (c *Charter) member(tx *ledger.Tx, m *policy.Motion) (policy.Principal, error) {
-	who, err := c.People.Current(tx, m.About)
+	who, err := c.named(tx, m)
 	if err != nil {
 		return policy.Principal{}, err
 	}
@@ -116,6 +117,16 @@ func (c *Charter) member(tx *ledger.Tx, m *policy.Motion) (policy.Principal, err
 		return policy.Principal{}, refuse("%s was not enrolled as one of %s", m.About, deciders(m.Stage))
 	}
 	return who, nil
+}
+
+// named is the person whom a motion names. To a customer's reviewer somebody who
+// is not enrolled is like somebody of others: they learn no names.
+func (c *Charter) named(tx *ledger.Tx, m *policy.Motion) (policy.Principal, error) {
+	who, err := c.People.Current(tx, m.About)
+	if err != nil && m.By.Kind == policy.Reviewer && !errors.Is(err, ledger.ErrTampered) {
+		return policy.Principal{}, nil
+	}
+	return who, err
 }
 
 func orRefuse(err error, why string) error {
@@ -208,7 +219,7 @@ func checkStanding(tx *ledger.Tx, m *policy.Motion) error {
 // checkDelegate wants a deputy whom the maker may stand in for them, known by a
 // passkey that is confirmed.
 func (c *Charter) checkDelegate(tx *ledger.Tx, m *policy.Motion) error {
-	who, err := c.People.Current(tx, m.About)
+	who, err := c.named(tx, m)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,9 @@ func place(m *policy.Motion) string {
 	switch m.Kind {
 	case policy.ToDelegate:
 		return heldKey(m.Kind, m.About, m.ID)
-	case policy.ToSet, policy.ToInstruct:
+	case policy.ToSet:
+		return settingsKey(m.Customer)
+	case policy.ToInstruct:
 		return heldKey(m.Kind, m.Customer, m.ID)
 	case policy.ToDeclare:
 		return heldKey(m.Kind, m.By.ID, declared(m))
@@ -24,7 +26,7 @@ func place(m *policy.Motion) string {
 // hold makes a motion that passed findable. New settings take the place of the old.
 func (c *Charter) hold(tx *ledger.Tx, m *policy.Motion) error {
 	if m.Kind == policy.ToSet {
-		old, err := ids(tx, heldKey(m.Kind, m.Customer, ""))
+		old, err := settings(tx, m.Customer)
 		if err != nil {
 			return err
 		}
@@ -38,6 +40,15 @@ func (c *Charter) hold(tx *ledger.Tx, m *policy.Motion) error {
 		return tx.Put(key, m.ID)
 	}
 	return nil
+}
+
+// settings is the code of a customer's settings; none where it signed none.
+func settings(tx *ledger.Tx, customer string) ([]string, error) {
+	var id string
+	if ok, err := tx.Verified(settingsKey(customer), &id); err != nil || !ok {
+		return nil, err
+	}
+	return []string{id}, nil
 }
 
 func (c *Charter) supersede(tx *ledger.Tx, id string, by *policy.Motion) error {
@@ -94,22 +105,24 @@ func (c *Charter) Instruction(tx *ledger.Tx, customer string, q *policy.Request)
 	if customer == "" || !slices.Contains(q.Customers, customer) {
 		return nil, nil
 	}
-	for _, kind := range []policy.MotionKind{policy.ToSet, policy.ToInstruct} {
-		held, err := ids(tx, heldKey(kind, customer, ""))
-		if err != nil {
+	set, err := settings(tx, customer)
+	if err != nil {
+		return nil, err
+	}
+	budgets, err := ids(tx, heldKey(policy.ToInstruct, customer, ""))
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range append(set, budgets...) {
+		m, err := c.Proven(tx, id)
+		if errors.Is(err, ledger.ErrTampered) {
 			return nil, err
 		}
-		for _, id := range held {
-			m, err := c.Proven(tx, id)
-			if errors.Is(err, ledger.ErrTampered) {
-				return nil, err
-			}
-			if err != nil || m.Kind != kind || m.Customer != customer {
-				continue
-			}
-			if ok, err := stands(tx, m, q); err != nil || ok {
-				return m, err
-			}
+		if err != nil || m.Kind != policy.ToSet && m.Kind != policy.ToInstruct || m.Customer != customer {
+			continue
+		}
+		if ok, err := stands(tx, m, q); err != nil || ok {
+			return m, err
 		}
 	}
 	return nil, nil
@@ -176,7 +189,7 @@ func (c *Charter) Used(tx *ledger.Tx, id, request string) (bool, error) {
 // Quorum is how many of its reviewers a customer wants to say yes; 0: as the
 // rule says. One reviewer who ends the notice does not lower it.
 func (c *Charter) Quorum(tx *ledger.Tx, customer string) (n int, err error) {
-	held, err := ids(tx, heldKey(policy.ToSet, customer, ""))
+	held, err := settings(tx, customer)
 	if err != nil {
 		return 0, err
 	}

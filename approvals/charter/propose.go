@@ -93,14 +93,9 @@ func (c *Charter) stage(tx *ledger.Tx, m *policy.Motion) ([]policy.Principal, er
 		return nil, err
 	}
 	if m.Stage.Kind == policy.ByCustomer {
-		want, err := c.Quorum(tx, m.Customer)
-		if err != nil {
+		if m.Stage.Count, err = c.customers(tx, m.Customer, voters); err != nil {
 			return nil, err
 		}
-		if want == 0 {
-			want = min(2, len(voters))
-		}
-		m.Stage.Count = max(1, want)
 	}
 	m.Stage.Expires, m.Stage.Of = answerIn, len(voters)
 	about := func(p policy.Principal) bool { return p.ID == m.About }
@@ -108,6 +103,32 @@ func (c *Charter) stage(tx *ledger.Tx, m *policy.Motion) ([]policy.Principal, er
 		m.Stage.Of-- // nobody votes on themselves
 	}
 	return voters, nil
+}
+
+// customers is how many of a customer's reviewers its matters take now.
+func (c *Charter) customers(tx *ledger.Tx, customer string, voters []policy.Principal) (int, error) {
+	want, err := c.Quorum(tx, customer)
+	if err == nil && want == 0 {
+		want = min(2, len(voters))
+	}
+	return max(1, want), err
+}
+
+// enough refuses a signature on a motion that a customer would ask more of its
+// reviewers for now than when it was made. For the others Decide looks.
+func (c *Charter) enough(tx *ledger.Tx, m *policy.Motion) error {
+	if m.Stage.Kind != policy.ByCustomer {
+		return nil
+	}
+	voters, err := c.People.Voters(tx, m.Stage)
+	if err != nil {
+		return err
+	}
+	want, err := c.customers(tx, m.Customer, voters)
+	if err == nil && m.Stage.Count < want {
+		err = refuse("such a motion takes %d signatures now; propose it again", want)
+	}
+	return err
 }
 
 // same finds the open motion that says exactly what m says.

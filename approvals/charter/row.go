@@ -53,6 +53,12 @@ func heldKey(k policy.MotionKind, whose, id string) string {
 	return "motion-held/" + string(k) + "/" + whose + "/" + id
 }
 
+// settingsKey names the settings of a customer that were signed last. Nobody can
+// take that row away unseen: without it less would be asked of the customer.
+func settingsKey(customer string) string {
+	return "motion-held/" + string(policy.ToSet) + "/" + customer
+}
+
 // A getter reads a row: Tx.Get, or Tx.Verified where something rests on it.
 type getter func(key string, v any) (bool, error)
 

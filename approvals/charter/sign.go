@@ -26,6 +26,9 @@ func (c *Charter) Prepare(ctx context.Context, who policy.Principal, id string) 
 		if d := c.Policy().Decide(policy.Question{Now: tx.Now(), Who: who, Do: policy.Sign, Motion: m}); d.Verdict == policy.Deny {
 			return refused(d)
 		}
+		if err := c.enough(tx, m); err != nil {
+			return err
+		}
 		b = Ballot{Nonce: newNonce(), Motion: id, By: who.ID, Domain: domain(m.Kind), Until: tx.Now().Add(ballotLife)}
 		if b.Statement, err = (signing{c.Log, m, r.digest(), who, b.Nonce}).statement(); err != nil {
 			return err
@@ -91,6 +94,9 @@ func (c *Charter) signed(tx *ledger.Tx, m *policy.Motion, r row, who policy.Prin
 		return policy.Vote{}, refuse("the motion is %s", r.Phase)
 	case d.Verdict != policy.Allow:
 		return policy.Vote{}, refused(d)
+	}
+	if err := c.enough(tx, m); err != nil {
+		return policy.Vote{}, err
 	}
 	assertion, err := json.Marshal(a)
 	if err != nil {

@@ -114,7 +114,7 @@ func newWorld(t testing.TB) *world {
 	w.engine = &liar{Engine: engine}
 	elapsed := func() time.Duration { return time.Since(w.start) + w.gone }
 	l, err := ledger.Open(t.Context(), w.engine, ledger.Options{
-		Origin: "lockbox.test", Signer: signer, Verifier: verifier, Newest: []string{"motion/", "uses/", "pins/"},
+		Origin: "lockbox.test", Signer: signer, Verifier: verifier, Newest: []string{"motion/", "motion-held/", "uses/", "pins/"},
 		Now: func() time.Time { return w.start.Add(elapsed()) }, Elapsed: elapsed,
 	})
 	must(t, err)

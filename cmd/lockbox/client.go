@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -67,7 +66,12 @@ func (j job) show(v any, people func()) error {
 		people()
 		return nil
 	}
-	return json.NewEncoder(j.c.OutOrStdout()).Encode(v)
+	b, err := harmless(v)
+	if err != nil {
+		return err
+	}
+	_, err = j.c.OutOrStdout().Write(b)
+	return err
 }
 
 func (j job) print(format string, args ...any) {

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -220,6 +222,36 @@ func exitOf(status int, code policy.Code) int {
 		return exitUnavailable
 	}
 	return exitDenied
+}
+
+// lines is plain, but keeps lines as they are: an error may hold the words of
+// whoever answered, in a certificate too.
+func lines(text string) string {
+	all := strings.Split(text, "\n")
+	for i, line := range all {
+		all[i] = plain(line)
+	}
+	return strings.Join(all, "\n")
+}
+
+// harmless writes JSON so that it does nothing to a terminal either: encoding/json
+// leaves all but the ASCII controls as it is.
+func harmless(v any) ([]byte, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("write JSON: %w", err)
+	}
+	var out []byte
+	for _, r := range string(b) {
+		if unicode.IsPrint(r) {
+			out = utf8.AppendRune(out, r)
+			continue
+		}
+		for _, half := range utf16.AppendRune(nil, r) {
+			out = fmt.Appendf(out, `\u%04x`, half)
+		}
+	}
+	return append(out, '\n'), nil
 }
 
 // plain makes text of others one line that does nothing to a terminal.

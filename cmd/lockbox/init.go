@@ -64,13 +64,16 @@ control: control.sock                  # for the commands on this machine
 `
 
 const realPolicy = `# Who may ask for what, and whose yes it takes. Everything here is an example: change it,
-# then "lockbox policy check" and "lockbox policy test" say what is wrong.
+# then "lockbox policy check" and "lockbox policy test" say what is wrong, and
+# "lockbox policy schema --markdown" explains every field.
 version: 1
 groups:
   engineers:       { members: [eng@example.eu] }
   executive-board: { members: [ceo@example.eu, cto@example.eu] }
   operators:       { members: [ops@example.eu] }     # who run the gateway; they decide on nothing
 # executives: { founded_by: [ "SHA256:…", "SHA256:…" ] }        # from "lockbox found", compared by two people
+# activation: { executives: 2 }                                 # who must sign a change of these files, in production
+# declaration: { version: "1", text: "I keep to myself what I see." }   # signed once by whoever wants to ask
 customers:
   nord: { name: Nord Legal }                         # then: founded_by: [ "SHA256:…" ]
 targets:

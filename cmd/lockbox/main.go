@@ -58,7 +58,7 @@ func Main(ctx context.Context, args []string, out, errs io.Writer) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(errs, "lockbox: %v\n", err)
+	fmt.Fprintf(errs, "lockbox: %s\n", lines(err.Error()))
 	var e *exit
 	if errors.As(err, &e) {
 		return e.code

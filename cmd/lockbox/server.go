@@ -67,7 +67,7 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (s *Server, err error
 	}
 	s.Ledger, err = ledger.Open(ctx, engine, ledger.Options{
 		Origin: c.Log, Signer: s.Keys.Log, Verifier: s.Keys.LogVerifier, Now: time.Now,
-		Newest: []string{"grant/", "request/", "person/", "credential/", "sshkey/", "pins/", "proof/", "motion/", "policy/", "token/", "uses/"},
+		Newest: []string{"grant/", "request/", "person/", "credential/", "sshkey/", "pins/", "proof/", "motion/", "motion-held/", "policy/", "token/", "uses/"},
 	})
 	if err != nil {
 		return nil, errors.Join(err, engine.Close())

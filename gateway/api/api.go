@@ -20,9 +20,10 @@ import (
 const Prefix = "/api/v1"
 
 const (
-	maxBody  = 64 << 10         // bytes
-	maxWait  = 25 * time.Second // less than an http.Server reads for
-	maxWaits = 200              // requests that wait at a time
+	maxBody = 64 << 10         // bytes
+	maxWait = 25 * time.Second // less than an http.Server reads for
+
+	maxWaits, waitsEach = 200, 20 // requests that wait at a time, and those of one person
 )
 
 // An API answers programs. Its fields are set before Handler is called.
@@ -36,12 +37,11 @@ type API struct {
 	Now     func() time.Time // nil: time.Now
 
 	limits limits
-	waits  chan struct{} // holds one for each request that waits
+	waits  waits
 }
 
 // Handler answers everything below Prefix. It is whole: headers, limits and tokens are inside.
 func (a *API) Handler() http.Handler {
-	a.waits = make(chan struct{}, maxWaits)
 	routes := a.routes()
 	host := ""
 	if u, err := url.Parse(a.URL); err == nil {

@@ -64,3 +64,43 @@ func (l *limits) makeRoom(now time.Time) {
 		delete(l.by, key)
 	}
 }
+
+// waits are the places of those who wait, so that no one person takes all of
+// them. The zero value is ready.
+type waits struct {
+	mu sync.Mutex // guards the rest
+	n  int
+	by map[string]int
+}
+
+// take takes a place, and says whether there was one.
+func (w *waits) take(who string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.n >= maxWaits || w.by[who] >= waitsEach {
+		return false
+	}
+	if w.by == nil {
+		w.by = map[string]int{}
+	}
+	w.n++
+	w.by[who]++
+	return true
+}
+
+// leave gives a place back.
+func (w *waits) leave(who string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.n--
+	if w.by[who]--; w.by[who] == 0 {
+		delete(w.by, who)
+	}
+}
+
+// taken is how many there are.
+func (w *waits) taken() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.n
+}

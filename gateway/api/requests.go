@@ -86,12 +86,10 @@ func (c *call) see() (Request, error) {
 // await returns when the request is decided, or after so long. Who waited is
 // asked for their token again.
 func (c *call) await(code string, long time.Duration) error {
-	select {
-	case c.a.waits <- struct{}{}:
-		defer func() { <-c.a.waits }()
-	default:
+	if !c.a.waits.take(c.who.ID) {
 		return errSlow
 	}
+	defer c.a.waits.leave(c.who.ID)
 	ctx, stop := context.WithTimeout(c.ctx(), long)
 	defer stop()
 	for v, err := range c.a.Desk.Follow(ctx, c.who, code) {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -63,7 +64,7 @@ func TestWhoseTokenIsRevokedWhileTheyWaitLearnsNothing(t *testing.T) {
 	var got reply
 	var wg sync.WaitGroup
 	wg.Go(func() { got = s.get(token, "/requests/"+code+"?wait=25s") })
-	for tick := time.NewTicker(time.Millisecond); len(s.api.waits) == 0; { // until they wait
+	for tick := time.NewTicker(time.Millisecond); s.api.waits.taken() == 0; { // until they wait
 		<-tick.C
 	}
 	must(t, s.api.Tokens.RevokeAll(t.Context(), "ops@x.eu", s.Eng.ID))
@@ -77,14 +78,38 @@ func TestWhoseTokenIsRevokedWhileTheyWaitLearnsNothing(t *testing.T) {
 func TestOnlySoManyWait(t *testing.T) {
 	s := newHall(t)
 	code, token := s.fresh(), s.token(s.Eng)
-	for range maxWaits {
-		s.api.waits <- struct{}{}
+	for i := range maxWaits {
+		if !s.api.waits.take(fmt.Sprint("person ", i)) {
+			t.Fatalf("no place for the %dth", i+1)
+		}
 	}
 	if got := s.get(token, "/requests/"+code+"?wait=10s"); got.status != 429 {
 		t.Errorf("got %d %s, want 429", got.status, got.body)
 	}
 	if got := s.get(token, "/requests/"+code); got.status != 200 {
 		t.Errorf("who does not wait: %d %s", got.status, got.body)
+	}
+}
+
+func TestOnePersonLeavesOthersRoomToWait(t *testing.T) {
+	s := newHall(t)
+	code := s.fresh()
+	for range waitsEach {
+		if !s.api.waits.take(s.Eng.ID) {
+			t.Fatal("no place")
+		}
+	}
+	if got := s.get(s.token(s.Eng, Read), "/requests/"+code+"?wait=10s"); got.status != 429 {
+		t.Errorf("another token makes no more places: %d %s", got.status, got.body)
+	}
+	if got := s.get(s.token(s.Ann), "/requests/"+code+"?wait=1ms"); got.status != 200 {
+		t.Errorf("somebody else: %d %s", got.status, got.body)
+	}
+	for range waitsEach {
+		s.api.waits.leave(s.Eng.ID)
+	}
+	if n := s.api.waits.taken(); n != 0 || len(s.api.waits.by) != 0 {
+		t.Errorf("%d places are kept, %v", n, s.api.waits.by)
 	}
 }
 

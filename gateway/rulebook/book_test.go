@@ -147,6 +147,29 @@ func TestARestartUsesTheLastActivatedVersion(t *testing.T) {
 	}
 }
 
+// TestAnotherConfigurationTakesNoFewerSignatures: who edits lockbox.yaml alone
+// does not bring the number of executives down with it.
+func TestAnotherConfigurationTakesNoFewerSignatures(t *testing.T) {
+	s := newShelf(t)
+	s.start("config-1", true)
+	s.write(files + "activation: { executives: 3 }\n")
+	must(t, s.sign(t, s.opens(t, Offered).Motion, 3))
+	for _, text := range []string{files, files + "activation: { executives: 2 }\n", "rules: what"} {
+		for _, production := range []bool{true, false} {
+			s.start("config-2", production)
+			s.write(text)
+			r, err := s.Open(t.Context())
+			must(t, err)
+			if n := s.InForce().Activators(); n != 3 {
+				t.Errorf("it takes %d signatures", n)
+			}
+			if m := s.motions.all[r.Motion]; m != nil && m.Stage.Count != 3 {
+				t.Errorf("motion %s takes %d signatures", r.Motion, m.Stage.Count)
+			}
+		}
+	}
+}
+
 func TestNobodyWhoCouldSignMeansNothingIsInForce(t *testing.T) {
 	s := newShelf(t)
 	s.start("config-1", true)
@@ -221,10 +244,16 @@ func TestATargetLeavesACustomerWithNoticeAndDelay(t *testing.T) {
 	if told != 2 {
 		t.Errorf("told %d times, want the customer and the class", told)
 	}
+	if moves, err := s.Leaving(t.Context()); err != nil || len(moves) != 2 || moves[0].Customer+moves[1].Customer != "nord" {
+		t.Errorf("leaving: %v, %v", moves, err)
+	}
 	s.clock.Add(int64((DefaultDelay + time.Minute) / time.Second))
 	s.start("config-1", false)
 	s.opens(t, Unchanged)
 	if d := s.shell(); len(d.Customers) != 0 {
 		t.Errorf("after the delay: %v", d.Customers)
+	}
+	if moves, err := s.Leaving(t.Context()); err != nil || len(moves) != 0 {
+		t.Errorf("after the delay, leaving: %v, %v", moves, err)
 	}
 }

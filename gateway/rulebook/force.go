@@ -1,11 +1,12 @@
 package rulebook
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -67,6 +68,9 @@ func announce(tx *ledger.Tx, m policy.Move, actor string) error {
 	if m.Customer != "" {
 		e.Subjects, e.Detail["leaves"] = append(e.Subjects, m.Customer), "customer "+m.Customer
 	}
+	if m.Login != "" {
+		e.Detail["login"] = m.Login
+	}
 	_, err := tx.Append(e)
 	return err
 }
@@ -85,9 +89,15 @@ func (b *Book) restore(ctx context.Context, was active, source *lang.Source) err
 	if source != nil {
 		bare.Customers = source.Policy.Customers
 	}
+	if was.Motion != "" && was.Config != b.Config { // another configuration takes no fewer signatures than the policy before
+		p, err := b.signed(ctx, was)
+		if err != nil {
+			return err
+		}
+		bare.Activation = p.Activation
+	}
 	b.force.Store(bare)
-	switch {
-	case was.Motion == "" || was.Config != b.Config:
+	if was.Motion == "" || was.Config != b.Config {
 		return nil // executives have to sign what the files say before anything is in force
 	}
 	err := b.swap(ctx)
@@ -95,6 +105,35 @@ func (b *Book) restore(ctx context.Context, was active, source *lang.Source) err
 		b.force.Store(bare)
 	}
 	return err
+}
+
+// signed is the policy that was activated last, as its files were. Its signatures
+// may not be provable any more: another configuration may have other keys.
+func (b *Book) signed(ctx context.Context, was active) (*policy.Policy, error) {
+	var k kept
+	err := b.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		ok, err := tx.Verified(filesKey(was.Digest), &k)
+		if err == nil && !ok {
+			err = errors.New("they are not kept")
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the files that were activated: %w", err)
+	}
+	return parsed(k.Files, was.Digest)
+}
+
+// parsed reads the files of an active policy, which have this digest.
+func parsed(files map[string][]byte, digest string) (*policy.Policy, error) {
+	s, err := lang.Parse(files)
+	if err != nil {
+		return nil, fmt.Errorf("read the active policy: %w", err)
+	}
+	if s.Policy.Digest != digest {
+		return nil, errors.New("the files of the active policy have another digest")
+	}
+	return s.Policy, nil
 }
 
 // swap puts what the ledger says is active in force, as time and machines have
@@ -139,14 +178,10 @@ func (b *Book) compose(ctx context.Context) (p *policy.Policy, until time.Time, 
 	if err != nil {
 		return nil, until, fmt.Errorf("find the policy in force: %w", err)
 	}
-	s, err := lang.Parse(k.Files)
-	if err != nil {
-		return nil, until, fmt.Errorf("read the active policy: %w", err)
+	if p, err = parsed(k.Files, a.Digest); err != nil {
+		return nil, until, err
 	}
-	if s.Policy.Digest != a.Digest {
-		return nil, until, errors.New("the files of the active policy have another digest")
-	}
-	p, held, _ = s.Policy.Keep(held, now, b.delay())
+	p, held, _ = p.Keep(held, now, b.delay())
 	p.Ready()
 	return p, next(held, now), nil
 }
@@ -172,10 +207,8 @@ func (b *Book) proven(tx *ledger.Tx, a active) error {
 // next is when time alone changes what machines hold; zero: never.
 func next(held map[string]policy.Hold, now time.Time) (at time.Time) {
 	for _, h := range held {
-		for _, t := range append(slices.Collect(maps.Values(h.Customers)), h.Production) {
-			if t.After(now) && (at.IsZero() || t.Before(at)) {
-				at = t
-			}
+		if t := h.Next(now); !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
 		}
 	}
 	return at
@@ -254,4 +287,36 @@ func (b *Book) follow(ctx context.Context) error {
 		return nil
 	}
 	return b.swap(ctx)
+}
+
+// Leaving lists what leaves a customer, or production, when its delay has
+// passed; soonest first.
+func (b *Book) Leaving(ctx context.Context) (all []policy.Move, err error) {
+	err = b.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		var held map[string]policy.Hold
+		_, err := tx.Verified(heldKey, &held)
+		all = leaving(held, tx.Now())
+		return err
+	})
+	return all, err
+}
+
+// leaving tells each move once, whatever a machine is known by.
+func leaving(held map[string]policy.Hold, now time.Time) (all []policy.Move) {
+	seen := map[policy.Move]bool{}
+	for _, h := range held {
+		for customer, at := range h.Customers {
+			seen[policy.Move{Target: h.Target, Customer: customer, At: at}] = at.After(now)
+		}
+		seen[policy.Move{Target: h.Target, At: h.Production}] = h.Production.After(now)
+	}
+	for m, ahead := range seen {
+		if ahead {
+			all = append(all, m)
+		}
+	}
+	slices.SortFunc(all, func(a, b policy.Move) int {
+		return cmp.Or(a.At.Compare(b.At), strings.Compare(a.Target, b.Target), strings.Compare(a.Customer, b.Customer))
+	})
+	return all
 }

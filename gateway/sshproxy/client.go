@@ -230,6 +230,13 @@ func (c *client) depart(r refusal) {
 		return
 	}
 	defer c.hangUp()
+	patience := lastWords
+	c.socket.hold.on() // nobody asks for the rest of what was half written
+	if c.written(told) {
+		c.socket.hold.done()
+	} else {
+		patience = settled
+	}
 	var talks sync.WaitGroup
 	for _, s := range told {
 		talks.Add(1)
@@ -243,8 +250,21 @@ func (c *client) depart(r refusal) {
 		talks.Wait()
 		close(heard)
 	})
-	within(heard, lastWords)
+	within(heard, patience)
 	within(c.ctx.Done(), lastWait)
+}
+
+// written waits a moment until no write to the client is half done, and says whether that is so.
+func (c *client) written(all []*session) bool {
+	done := make(chan struct{})
+	c.spawn("half done", func() {
+		defer close(done)
+		for _, s := range all {
+			s.out.whole()
+		}
+	})
+	within(done, settled)
+	return closed(done)
 }
 
 func within(done <-chan struct{}, d time.Duration) {

@@ -181,6 +181,12 @@ func (o *out) last(text func(*screen) []byte, stderr bool, status int) {
 	_, _ = o.ch.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(status)}))
 }
 
+// whole returns when nothing is half written.
+func (o *out) whole() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+}
+
 // close ends the channel.
 func (o *out) close() {
 	o.freeze()

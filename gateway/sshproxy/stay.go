@@ -43,7 +43,8 @@ func (c *client) enter(ctx context.Context, k gateway.Knock) (*stay, gateway.Ans
 	}
 	d, err := st.visit.May(ctx, k.Do)
 	if err != nil || d.Verdict != policy.Allow {
-		return nil, gateway.Answer{Decision: d}, err
+		g := st.visit.Grant()
+		return nil, gateway.Answer{Decision: d, Grant: &g}, err
 	}
 	return st, gateway.Answer{Decision: d}, nil
 }

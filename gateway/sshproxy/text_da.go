@@ -61,6 +61,7 @@ func refusingDanish() refusing {
 		whichCustomer:   "det login når én kunde: sig hvilken (%s)",
 		setCustomer:     "sæt LOCKBOX_CUSTOMER",
 		giveBackFirst:   "ssh GATEWAY give-back %s, og spørg så igen",
+		holdsOnly:       "den gælder kun %s: arbejd inden for det, eller ssh GATEWAY give-back %s, og spørg igen",
 		listTargets:     "ssh GATEWAY targets viser dem, du kan bede om",
 		keyGone:         "din SSH-nøgle er ikke længere kendt her",
 		noRequest:       "den anmodning findes ikke",

@@ -61,6 +61,7 @@ func refusingEnglish() refusing {
 		whichCustomer:   "that login reaches one customer: say which (%s)",
 		setCustomer:     "set LOCKBOX_CUSTOMER",
 		giveBackFirst:   "ssh GATEWAY give-back %s, then ask again",
+		holdsOnly:       "it holds only %s: work within that, or ssh GATEWAY give-back %s and ask again",
 		listTargets:     "ssh GATEWAY targets lists those you may ask for",
 		keyGone:         "your SSH key is not known here any more",
 		noRequest:       "there is no such request",

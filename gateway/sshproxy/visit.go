@@ -58,11 +58,16 @@ func (w *way) next(a gateway.Answer) *refusal {
 	}
 	w.s.c.note(string(w.knock.Do), w.knock.On, a.Why.String())
 	r := &refusal{code: a.Code, exit: status(a.Code), why: a.Why.String(), target: w.knock.On, retry: a.Code == policy.NotYet}
+	if a.Grant != nil {
+		r.request, r.page = a.Grant.ID, "/r/"+a.Grant.ID
+	}
 	switch {
 	case a.Code == policy.NoTarget:
 		r.next = w.say.listTargets
 	case a.Code == policy.NoGrant && a.Grant != nil: // it holds, and gives nothing here
 		r.next = fmt.Sprintf(w.say.giveBackFirst, a.Grant.ID)
+	case a.Grant != nil && a.Code == policy.ByPolicy && !slices.Contains(a.Grant.Actions, w.knock.Do): // it was given for less
+		r.next = fmt.Sprintf(w.say.holdsOnly, actions(a.Grant.Actions), a.Grant.ID)
 	}
 	return r
 }

@@ -54,7 +54,8 @@ func must(t *testing.T, err error) {
 }
 
 // newSite founds a gateway with five people: Eng asks, Ceo and Cto are the
-// board, Ann reviews for nord, Bo for syd. The target holds data of nord.
+// board, Ann reviews for nord, Bo for syd. db1.prod holds data of nord, and
+// db2.prod of nobody: there the board alone says yes.
 func newSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{t: t, dir: filepath.Join(t.TempDir(), "gw"), sshAddr: freeAddr(t), login: harness.Login(t), key: harness.NewIdentity(t)}
@@ -135,6 +136,7 @@ func (s *site) writePolicy(executives []string, customers map[string][]string) {
 		}
 		return ", founded_by: " + list(customers[customer])
 	}
+	key := ssh.FingerprintSHA256(s.target.HostKey)
 	text := "version: 1\n"
 	if len(executives) > 0 {
 		text += "executives: { founded_by: " + list(executives) + " }\n"
@@ -155,6 +157,14 @@ targets:
     location: test
     customers: [nord]
     labels: { env: prod }
+  db2.prod:
+    kind: ssh
+    address: %q
+    host_key: %q
+    logins: { %s: { reaches: all } }
+    owner: eng@x.eu
+    location: test
+    labels: { env: board }
 rules:
   - name: production shell
     permit: [shell, exec]
@@ -164,7 +174,15 @@ rules:
     stages: [ { executive: { group: executive-board, count: 1 } }, { customer: { count: 1 } } ]
     limits: { default: 1h, max: 4h, activate_within: 60m }
     touch: { within: 15m }
-`, founders("nord"), founders("syd"), s.target.Addr, ssh.FingerprintSHA256(s.target.HostKey), s.login)
+  - name: the board alone
+    permit: [shell]
+    who: { groups: [engineers] }
+    on: { labels: { env: board } }
+    reasons: [outage]
+    stages: [ { executive: { group: executive-board, count: 1 } } ]
+    limits: { default: 1h, max: 4h, activate_within: 60m }
+    touch: { within: 15m }
+`, founders("nord"), founders("syd"), s.target.Addr, key, s.login, strings.Replace(s.target.Addr, "127.0.0.1", "localhost", 1), key, s.login)
 	must(s.t, os.WriteFile(s.path("policy/policy.yaml"), []byte(text), 0o600))
 }
 
