@@ -67,6 +67,7 @@ type row struct {
 	Told      []int         `json:"told,omitempty"`    // rungs of each stage's escalation that were written down
 	From      string        `json:"from,omitempty"`    // address of who asked
 	Accepted  acceptance    `json:"accepted,omitzero"` // of what the grant's approvers asked to be promised
+	Ender     string        `json:"ender,omitempty"`   // the customer whose reviewer ended the grant
 }
 
 // An acceptance is the requester's word, kept apart from the grant that says so.

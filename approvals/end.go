@@ -42,22 +42,22 @@ func (d *Desk) revoke(ctx context.Context, who policy.Principal, code string, do
 			return refuse("request %s has no grant to end", code)
 		}
 		if over := g.Over(tx.Now()); over != "" {
-			return d.endFrozen(tx, g, who.ID, why, over)
+			return d.endFrozen(tx, g, who, why, over)
 		}
-		return d.endChain(tx, g, who.ID, why)
+		return d.endChain(tx, g, who, why)
 	})
 }
 
 // endFrozen is for a grant that is over. Within the grace a session under it may be
 // frozen, and wait for more time: that is taken away, and the session ends.
-func (d *Desk) endFrozen(tx *ledger.Tx, g *policy.Grant, by, why, over string) error {
+func (d *Desk) endFrozen(tx *ledger.Tx, g *policy.Grant, by policy.Principal, why, over string) error {
 	pending, next, err := d.Extension(tx, g.ID)
 	grace := g.Revoked.IsZero() && !g.Activated.IsZero() && tx.Now().Before(g.NotAfter.Add(policy.Grace))
 	switch {
 	case err != nil:
 		return err
 	case grace && pending != nil:
-		return d.void(tx, pending.ID, by, why)
+		return d.void(tx, pending.ID, by.ID, why)
 	case grace && next != nil && next.Over(tx.Now()) == "":
 		return d.endChain(tx, next, by, why)
 	case next != nil && next.Over(tx.Now()) == "":
@@ -68,7 +68,7 @@ func (d *Desk) endFrozen(tx *ledger.Tx, g *policy.Grant, by, why, over string) e
 
 // endChain ends a grant, those it goes on from and that go on from it, and what
 // asks for more time: nobody goes on under what somebody wanted to end.
-func (d *Desk) endChain(tx *ledger.Tx, g *policy.Grant, by, why string) error {
+func (d *Desk) endChain(tx *ledger.Tx, g *policy.Grant, by policy.Principal, why string) error {
 	for g != nil && g.Extends != "" { // back to the first that is still in force
 		old, err := loadGrant(tx.Get, g.Extends)
 		if err != nil {
@@ -96,19 +96,24 @@ func (d *Desk) endChain(tx *ledger.Tx, g *policy.Grant, by, why string) error {
 }
 
 // end revokes one grant that is in force.
-func (d *Desk) end(tx *ledger.Tx, g *policy.Grant, by, why string) error {
+func (d *Desk) end(tx *ledger.Tx, g *policy.Grant, by policy.Principal, why string) error {
 	if g.Over(tx.Now()) != "" {
 		return nil
 	}
-	g.Revoked, g.RevokedBy, g.RevokedWhy = tx.Now(), by, why
+	g.Revoked, g.RevokedBy, g.RevokedWhy = tx.Now(), by.ID, why
 	if err := tx.Put(grantKey(g.ID), *g); err != nil {
 		return err
 	}
-	_, q, err := load(tx.Get, g.ID)
+	r, q, err := load(tx.Get, g.ID)
 	if err != nil {
 		return err
 	}
-	return d.close(tx, q, "grant.revoked", by, why)
+	if r.Ender = by.Customer; r.Ender != "" {
+		if err := tx.Put(requestKey(g.ID), r); err != nil {
+			return err
+		}
+	}
+	return d.close(tx, q, "grant.revoked", by.ID, why)
 }
 
 // void takes back a request for more time under a grant that somebody ended.

@@ -115,7 +115,7 @@ func first(all []policy.Action) policy.Action {
 // grant that goes on from it; nil where there is none.
 func (d *Desk) Extension(tx *ledger.Tx, code string) (*policy.Request, *policy.Grant, error) {
 	var next string
-	if ok, err := tx.Get(extendKey(code), &next); err != nil || !ok {
+	if ok, err := tx.Verified(extendKey(code), &next); err != nil || !ok {
 		return nil, nil, err
 	}
 	_, q, err := load(tx.Get, next)

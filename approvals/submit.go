@@ -148,7 +148,7 @@ func (d *Desk) staff(tx *ledger.Tx, who policy.Principal, s *policy.Stage) error
 		return err
 	}
 	if s.Of < s.Count {
-		return refuse("%s; ask an operator to enrol them", nobody(*s, s.Of))
+		return refuse("%s (not counting who asks and who confirmed their key); ask an operator to enrol more", nobody(*s, s.Of))
 	}
 	s.Escalate = slices.Clone(s.Escalate) // the policy's own stays as it is
 	for i, r := range s.Escalate {

@@ -20,7 +20,7 @@ type Remark struct {
 }
 
 const (
-	remarksMost = 50
+	remarksMost = 50                 // in one thread
 	remarkMax   = 1000               // characters
 	remarkLate  = 7 * 24 * time.Hour // after the request is over
 )
@@ -46,7 +46,7 @@ func (d *Desk) Say(ctx context.Context, who policy.Principal, code, thread, text
 		switch over := whole.over(); {
 		case thread != "" && !slices.Contains(q.Customers, thread):
 			return refuse("request %s concerns no such customer; leave it empty to write to those who decide here", code)
-		case len(r.Thread) >= remarksMost:
+		case full(r.Thread, thread):
 			return refuse("the thread is full (%d remarks); speak with each other, and write the outcome into the ticket", remarksMost)
 		case !over.IsZero() && !tx.Now().Before(over.Add(remarkLate)):
 			return refuse("request %s was over on %s; its thread is closed", code, over.Format("2006-01-02"))
@@ -58,6 +58,17 @@ func (d *Desk) Say(ctx context.Context, who policy.Principal, code, thread, text
 		return err
 	})
 	return v, err
+}
+
+// full says whether one thread has all the remarks it may: nobody fills that of others.
+func full(all []Remark, thread string) bool {
+	n := 0
+	for _, r := range all {
+		if r.Thread == thread {
+			n++
+		}
+	}
+	return n >= remarksMost
 }
 
 // remark stores a remark. Its event is about the one customer whose thread it is in.

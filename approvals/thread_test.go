@@ -98,6 +98,9 @@ func TestARemarkIsRefusedWithWhatToDo(t *testing.T) {
 		}
 	}
 	wantRefusal(t, w.say(w.ceo, code, "", "one more"), "thread is full")
+	if err := w.say(w.ann, code, "", "and ours?"); err != nil {
+		t.Errorf("the board's full thread closes the customer's: %v", err)
+	}
 }
 
 func TestAThreadClosesAWeekAfterTheRequest(t *testing.T) {

@@ -115,6 +115,8 @@ func (c *checker) signed(name string, v policy.Vote) {
 		c.say(StepPinned, "pinned key", "%s voted as a member of a group, whose keys nobody pins: the log names this one", name)
 	case v.Delegation != "":
 		c.say(StepPinned, "pinned key", "%s is the deputy of %s, by delegation %s", name, v.Behalf, v.Delegation)
+	case c.admitted(v) != "":
+		c.say(StepPinned, "pinned key", "the passkey of %s was admitted by motion %s, which those whom you pinned have signed", name, c.admitted(v))
 	default:
 		c.say(StepPinned, "pinned key", "the passkey of %s is one that you pinned for this", name)
 	}

@@ -102,6 +102,19 @@ func (c *checker) written(k charter.Case, next func(e expect, seq int64) bool) b
 	return ok
 }
 
+// admitted names the motion by which the passkey of a vote that holds counts; "" where the verifier pinned it.
+func (c *checker) admitted(v policy.Vote) (id string) {
+	if ok, err := c.p.pinned(c.q.Stages[v.Stage], v.Key); ok || err != nil || c.r.Charter == nil {
+		return ""
+	}
+	for _, k := range c.r.Charter.Cases {
+		if m, err := k.Motion(); err == nil && m.Kind == policy.ToAdmit && m.Key == v.Key {
+			id = m.ID
+		}
+	}
+	return id
+}
+
 // byGroup says whether a stage asks members of a group, whom nobody outside knows.
 func byGroup(q *policy.Request, stage int) bool {
 	if stage < 0 || stage >= len(q.Stages) {
@@ -120,7 +133,7 @@ func (d *Desk) evidence(tx *ledger.Tx, q *policy.Request, votes []policy.Vote) (
 	var signed []charter.Signature
 	for _, v := range votes {
 		switch {
-		case v.Verdict != policy.Yes:
+		case v.Verdict != policy.Yes || v.Stage < 0 || v.Stage >= len(q.Stages):
 		case v.Standing != "":
 			codes = append(codes, v.Standing)
 		case v.Delegation != "":

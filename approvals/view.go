@@ -20,7 +20,8 @@ type View struct {
 	Thread  []Remark
 	Now     time.Time
 
-	eyes string // the one customer whose matter it is shown as; "" for all of it, but to a reviewer
+	ender string // the customer whose reviewer ended the grant
+	eyes  string // the one customer whose matter it is shown as; "" for all of it, but to a reviewer
 }
 
 func view(tx *ledger.Tx, get getter, code string) (View, error) {
@@ -29,7 +30,7 @@ func view(tx *ledger.Tx, get getter, code string) (View, error) {
 		return View{}, err
 	}
 	g, err := loadGrant(get, code)
-	return View{Request: q, Digest: r.digest(), Status: q.Tally(tx.Now()), Grant: g, Thread: r.Thread, Now: tx.Now()}, err
+	return View{Request: q, Digest: r.digest(), Status: q.Tally(tx.Now()), Grant: g, Thread: r.Thread, Now: tx.Now(), ender: r.Ender}, err
 }
 
 // See gives the request to those who may see it, and ErrUnknown to everybody else.
@@ -108,6 +109,9 @@ func (v View) For(who policy.Principal) View {
 		g := *v.Grant
 		g.Customers, g.Stages = q.Customers, q.Stages
 		g.Promises = slices.DeleteFunc(slices.Clone(g.Promises), func(p string) bool { return !slices.Contains(known.Promises, p) })
+		if v.ender != "" && v.ender != v.eyes {
+			g.RevokedBy, g.RevokedWhy = "one of those who decide", ""
+		}
 		v.Grant = &g
 	}
 	v.Thread = slices.DeleteFunc(slices.Clone(v.Thread), func(r Remark) bool { return r.Thread != v.eyes })

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -247,6 +248,19 @@ func (g *Gateway) Visits() []recorder.Session {
 // again is how often an open visit is asked about, besides every event: it
 // catches a clock that jumped and rules with hours.
 const again = 5 * time.Second
+
+// stirs says whether an event may take away what any visit rests on. A motion
+// that is only made, shown or used takes nothing away: anybody can make such
+// events as fast as they like, and each would have every visit proven again.
+func stirs(kind string) bool {
+	switch kind {
+	case "motion.made", "motion.shown", "motion.used":
+		return false
+	case "key.removed", "credential.clone":
+		return true
+	}
+	return strings.HasPrefix(kind, "policy.") || strings.HasPrefix(kind, "motion.")
+}
 
 // look is how often a visit makes sure that its recording still has its place.
 const look = 500 * time.Millisecond

@@ -25,6 +25,29 @@ func TestAChangeOfThePolicyEndsWhatItDoesNotAllow(t *testing.T) {
 	}
 }
 
+func TestWhatOnlyAsksDoesNotHaveEverySessionProvenAgain(t *testing.T) {
+	w := newWorld(t)
+	w.Grant(t, w.Eng, time.Hour)
+	v := visit(t, w, w.Eng)
+	p := *w.Policy()
+	p.Rules = append(p.Rules, policy.Rule{Name: "never", Forbid: true, Actions: []policy.Action{policy.Shell}, Targets: []string{"db1.prod"}})
+	w.SetPolicy(&p)
+	for _, kind := range []string{"motion.made", "motion.shown", "motion.used"} {
+		if err := changed(t, w, kind); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case <-v.Context().Done():
+		t.Errorf("it was asked about: %v", context.Cause(v.Context()))
+	case <-time.After(500 * time.Millisecond):
+	}
+	if err := changed(t, w, "motion.passed"); err != nil {
+		t.Fatal(err)
+	}
+	endsWithin(t, v, time.Second, `rule "never" forbids shell`)
+}
+
 func TestAllThatWasBegunHasToBeAllowed(t *testing.T) {
 	for _, row := range []struct {
 		rule string

@@ -142,7 +142,8 @@ func scan(tx *ledger.Tx, prefix string) (ids []string, err error) {
 
 // SessionsOf lists the sessions under a request for those who may see it, oldest first.
 func (g *Gateway) SessionsOf(ctx context.Context, who policy.Principal, code string) (all []recorder.Session, err error) {
-	if _, err := g.Desk.See(ctx, who, code); err != nil {
+	v, err := g.Desk.See(ctx, who, code)
+	if err != nil {
 		return nil, err
 	}
 	err = g.Ledger.View(ctx, func(tx *ledger.Tx) error {
@@ -154,6 +155,9 @@ func (g *Gateway) SessionsOf(ctx context.Context, who policy.Principal, code str
 			}
 			if who.Kind == policy.Reviewer {
 				s.Customers = []string{who.Customer}
+				if v.Grant != nil && !v.Grant.Revoked.IsZero() && !s.Ended.IsZero() && !s.Ended.Before(v.Grant.Revoked) {
+					s.Cause = v.Grant.Over(v.Now) // it names nobody of another customer
+				}
 			}
 			all = append(all, s)
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -216,7 +215,11 @@ func (v *Visit) begun() []policy.Action {
 // ask asks about the visit's own grant.
 func (v *Visit) ask(ctx context.Context, do policy.Action, ask func(*ledger.Tx, Knock) (Answer, error)) (a Answer, err error) {
 	if v.ctx.Err() != nil {
-		return Answer{Decision: policy.Decision{Code: policy.ByPolicy, Why: policy.Says("%s", context.Cause(v.ctx).Error())}}, nil
+		d := policy.Decision{Code: policy.ByPolicy, Why: policy.Says("%s", context.Cause(v.ctx).Error())}
+		if end := (*Ending)(nil); errors.As(context.Cause(v.ctx), &end) {
+			d.Code = end.Code
+		}
+		return Answer{Decision: d}, nil
 	}
 	k := v.knock
 	k.Do, k.grant = do, v.Grant().ID
@@ -289,7 +292,7 @@ func (v *Visit) listen(seq int64, wake chan bool) {
 			v.End(&Ending{policy.ByPolicy, "the ledger cannot be read, so the session ends"})
 			return
 		}
-		all := strings.HasPrefix(e.Kind, "policy.") || strings.HasPrefix(e.Kind, "motion.") || e.Kind == "key.removed" || e.Kind == "credential.clone"
+		all := stirs(e.Kind)
 		if !all && !v.concerns(e) {
 			continue
 		}

@@ -67,7 +67,7 @@ func (d *Decision) ask(p *Policy, q *Question) {
 			return f.Kind == Declared && f.Of == q.Who.ID && f.For == digest && !f.At.After(q.Now)
 		}) {
 			d.Verdict, d.Code, d.Proof, d.For = Prove, ByPolicy, Declared, digest
-			d.Why = Says("sign the confidentiality declaration (version %s) first; nobody asks before", p.Declaration.Version)
+			d.Why = Says("sign the confidentiality declaration (version %s) first: nobody can ask for access before that", p.Declaration.Version)
 			return
 		}
 	}

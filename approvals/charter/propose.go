@@ -20,7 +20,8 @@ const (
 )
 
 // Propose makes a motion, or returns the open one that says exactly the same.
-// Its ID, At, By and Stage are filled in here. The error is a *Refusal where
+// Its ID, At, By and Stage are filled in here, but that one to activate a policy
+// may ask for more signatures. The error is a *Refusal where
 // the person can mend it.
 func (c *Charter) Propose(ctx context.Context, who policy.Principal, m policy.Motion) (v View, err error) {
 	err = c.Ledger.Update(ctx, func(tx *ledger.Tx) error {
@@ -83,7 +84,11 @@ func instant(t time.Time) time.Time {
 
 // stage fills in whose signatures the motion takes, and gives those who could sign.
 func (c *Charter) stage(tx *ledger.Tx, m *policy.Motion) ([]policy.Principal, error) {
+	more := m.Stage.Count
 	m.Stage = c.Policy().Takes(m)
+	if m.Kind == policy.ToActivate { // what it says itself may take more
+		m.Stage.Count = max(m.Stage.Count, more)
+	}
 	if m.Stage.Kind == policy.BySelf {
 		m.Stage.Of, m.Stage.Expires = 1, answerAlone
 		return []policy.Principal{m.By}, nil
@@ -108,10 +113,18 @@ func (c *Charter) stage(tx *ledger.Tx, m *policy.Motion) ([]policy.Principal, er
 // customers is how many of a customer's reviewers its matters take now.
 func (c *Charter) customers(tx *ledger.Tx, customer string, voters []policy.Principal) (int, error) {
 	want, err := c.Quorum(tx, customer)
-	if err == nil && want == 0 {
-		want = min(2, len(voters))
+	if err != nil || want > 0 {
+		return max(1, want), err
 	}
-	return max(1, want), err
+	n := len(voters)
+	if p, ok := c.People.(interface { // who is pinned and has not enrolled yet counts: one of two does not decide alone
+		Places(tx *ledger.Tx, s policy.Stage) (int, error)
+	}); ok {
+		if n, err = p.Places(tx, policy.Stage{Kind: policy.ByCustomer, Customer: customer}); err != nil {
+			return 0, err
+		}
+	}
+	return max(1, min(2, n)), nil
 }
 
 // enough refuses a signature on a motion that a customer would ask more of its

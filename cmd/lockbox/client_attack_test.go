@@ -85,3 +85,13 @@ func TestJSONStaysJSON(t *testing.T) {
 		t.Errorf("got %q, %v", b, err)
 	}
 }
+
+// TestWhatIsWrittenWrongExitsWithTwo: a script that misspells a command is not told that it was refused.
+func TestWhatIsWrittenWrongExitsWithTwo(t *testing.T) {
+	for _, args := range []string{"frobnicate", "approve 7KQM", "status a b", "motions a b", "targets x", "policy reload x", "--nope", "status --nope"} {
+		var out, errs bytes.Buffer
+		if code := Main(t.Context(), strings.Fields(args), &out, &errs); code != exitUsage || errs.Len() == 0 {
+			t.Errorf("%s: exit %d, want 2: %s", args, code, errs.String())
+		}
+	}
+}

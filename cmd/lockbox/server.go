@@ -67,7 +67,7 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (s *Server, err error
 	}
 	s.Ledger, err = ledger.Open(ctx, engine, ledger.Options{
 		Origin: c.Log, Signer: s.Keys.Log, Verifier: s.Keys.LogVerifier, Now: time.Now,
-		Newest: []string{"grant/", "request/", "person/", "credential/", "sshkey/", "pins/", "proof/", "motion/", "motion-held/", "policy/", "token/", "uses/"},
+		Newest: []string{"grant/", "extension/", "request/", "person/", "credential/", "sshkey/", "pins/", "proof/", "motion/", "motion-held/", "policy/", "token/", "uses/"},
 	})
 	if err != nil {
 		return nil, errors.Join(err, engine.Close())
@@ -192,7 +192,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	pages := &portal.Portal{
 		Gateway: s.Gateway, Desk: s.Desk, People: s.People, Ledger: s.Ledger, Shelf: s.Shelf, Vault: []age.Identity{s.Keys.Vault},
-		URL: s.Config.URL, Report: report, Now: time.Now, Evidence: s.receipt, Command: s.Config.command, Charter: s.Charter,
+		URL: s.Config.URL, Report: report, Now: time.Now, Evidence: s.receipt, Command: s.Config.command, Charter: s.Charter, Leaving: s.Book.Leaving,
 	}
 	serve("ssh door", func(ctx context.Context) error { return door.Serve(ctx, s.ssh) })
 	programs := &api.API{

@@ -36,7 +36,7 @@ func (s *Server) wire() {
 			return errors.Join(s.People.Effect(tx, m), s.Book.Effect(tx, m))
 		},
 	}
-	s.Book.Motions, s.Book.Found, s.People.Charter = motions{s.Charter}, s.People.Found, s.Charter
+	s.Book.Motions, s.Book.Found, s.Book.MayFound, s.People.Charter = motions{s.Charter}, s.People.Found, s.People.MayFound, s.Charter
 	s.Desk = &approvals.Desk{Ledger: s.Ledger, People: s.People, Charter: s.Charter, Policy: s.Book.InForce, Log: c.Log, Party: party}
 	s.Shelf = &recorder.Shelf{
 		Dir: c.Recordings.Dir, Recipients: []age.Recipient{s.Keys.Vault.Recipient()}, AtRest: s.Keys.AtRest,

@@ -139,17 +139,9 @@ func pin(tx *ledger.Tx, pins Pins, s set, how string) error {
 // does not bring them back.
 // Passkeys that were enrolled before are confirmed by it.
 func (d *Directory) Found(ctx context.Context, executives []string, customers map[string][]string) error {
-	sets := []set{{policy.Executive, "", executives}}
-	for _, id := range slices.Sorted(maps.Keys(customers)) {
-		sets = append(sets, set{policy.Reviewer, id, customers[id]})
-	}
-	for i, s := range sets {
-		for _, f := range s.keys {
-			if !isFingerprint(f) {
-				return refuse("founded_by of %s: %q is not a fingerprint (SHA256:… with 43 characters)", s, f)
-			}
-		}
-		sets[i].keys = slices.Compact(slices.Sorted(slices.Values(s.keys)))
+	sets, err := sets(executives, customers)
+	if err != nil {
+		return err
 	}
 	return d.update(ctx, func(tx *ledger.Tx) error {
 		for _, s := range sets {
@@ -161,17 +153,59 @@ func (d *Directory) Found(ctx context.Context, executives []string, customers ma
 	})
 }
 
+// MayFound says whether Found would refuse: founded_by differs from what was pinned.
+func (d *Directory) MayFound(ctx context.Context, executives []string, customers map[string][]string) error {
+	sets, err := sets(executives, customers)
+	if err != nil {
+		return err
+	}
+	return d.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		pins, err := d.founders(tx)
+		for _, s := range sets {
+			if err == nil {
+				_, err = pins.news(s)
+			}
+		}
+		return err
+	})
+}
+
+// sets are what founded_by says, in one order.
+func sets(executives []string, customers map[string][]string) ([]set, error) {
+	all := []set{{policy.Executive, "", executives}}
+	for _, id := range slices.Sorted(maps.Keys(customers)) {
+		all = append(all, set{policy.Reviewer, id, customers[id]})
+	}
+	for i, s := range all {
+		for _, f := range s.keys {
+			if !isFingerprint(f) {
+				return nil, refuse("founded_by of %s: %q is not a fingerprint (SHA256:… with 43 characters)", s, f)
+			}
+		}
+		all[i].keys = slices.Compact(slices.Sorted(slices.Values(s.keys)))
+	}
+	return all, nil
+}
+
+// news says whether the set is to be pinned; it is refused where it differs from what is.
+func (p Pins) news(s set) (bool, error) {
+	was := p.of(s.kind, s.customer)
+	switch {
+	case len(s.keys) == 0 || slices.Equal(slices.Sorted(slices.Values(was)), s.keys):
+		return false, nil
+	case len(was) > 0:
+		return false, refuse("founded_by of %s differs from what was pinned (%s): put that back; later people are admitted by votes, not by this file", s, strings.Join(was, ", "))
+	}
+	return true, nil
+}
+
 func (d *Directory) found(tx *ledger.Tx, s set) error {
 	pins, err := d.founders(tx)
 	if err != nil {
 		return err
 	}
-	was := pins.of(s.kind, s.customer)
-	switch {
-	case len(s.keys) == 0 || slices.Equal(slices.Sorted(slices.Values(was)), s.keys):
-		return nil
-	case len(was) > 0:
-		return refuse("founded_by differs from what was pinned (%s): put that back; later people are admitted by votes, not by this file", strings.Join(was, ", "))
+	if news, err := pins.news(s); err != nil || !news {
+		return err
 	}
 	if err := pin(tx, pins, s, "by founded_by in the policy"); err != nil {
 		return err

@@ -211,6 +211,16 @@ func (d *Directory) Seats(tx *ledger.Tx, s policy.Stage, who string) (keys []str
 	return keys, nil
 }
 
+// Places is how many passkeys are pinned for a customer's reviewers, those of
+// people who have not enrolled yet too.
+func (d *Directory) Places(tx *ledger.Tx, s policy.Stage) (int, error) {
+	if s.Kind != policy.ByCustomer {
+		return 0, nil
+	}
+	pins, err := d.Pins(tx)
+	return len(pins.of(policy.Reviewer, s.Customer)), err
+}
+
 // Holder finds the passkey with this fingerprint and whose it is, whatever
 // became of it: for what was signed while it counted.
 func (d *Directory) Holder(tx *ledger.Tx, fingerprint string) (statement.Key, string, error) {

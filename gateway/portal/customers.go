@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"lockbox/policy"
@@ -14,7 +15,9 @@ import (
 type customersPage struct {
 	Customers []customerFacts // for who is no reviewer
 	Name      string
-	May       bool // the reader's passkey counts
+	May       bool   // the reader's passkey counts
+	Targets   string // that hold the customer's data
+	Leaves    []policy.Move
 	Settings  *motionFacts
 	Members   []memberFacts
 	Outside   []memberFacts
@@ -103,6 +106,10 @@ func (p *Portal) allCustomers(x *exchange) (all []customerFacts, err error) {
 func (p *Portal) ownCustomer(x *exchange) (c customersPage, err error) {
 	c = customersPage{Name: customerName(p.Desk.Policy(), x.who.Customer), May: x.who.Admitted, Scope: x.scopeForm()}
 	if c.Members, c.Outside, err = p.members(x, x.seats()); err != nil {
+		return c, err
+	}
+	c.Targets = strings.Join(c.Scope.Targets, ", ")
+	if c.Leaves, err = x.leaves(); err != nil {
 		return c, err
 	}
 	all, err := x.motions(policy.ToAdmit, policy.ToDismiss, policy.ToSet, policy.ToInstruct)

@@ -24,6 +24,8 @@ type decisionPage struct {
 	Less      lessForm
 	Thread    threadFacts
 	Vote      *voteFacts // the reader's own
+	Deputy    string     // who answered for the reader; "" nobody
+	Ends      time.Time  // when the access is over that more time is asked for; zero: it is, or none is
 	MayRevoke bool
 	In        filled
 }
@@ -70,6 +72,17 @@ func (x *exchange) decisionPage(v approvals.View, s seat, in filled) (d decision
 			if w.Mine {
 				d.Vote = &w
 			}
+		}
+	}
+	if q.Extends != "" && v.Status.Phase == policy.Pending {
+		before, err := x.p.Desk.See(x.r.Context(), x.who.Principal, q.Extends)
+		if g := before.Grant; err == nil && g != nil && g.Revoked.IsZero() && v.Now.Before(g.NotAfter.Add(policy.Grace)) { // it is only said to hurry
+			d.Ends = g.NotAfter
+		}
+	}
+	for _, w := range q.Votes {
+		if w.Behalf == x.who.ID {
+			d.Deputy = or(w.By.Name, w.By.ID)
 		}
 	}
 	if !d.May {

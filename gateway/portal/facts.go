@@ -181,6 +181,8 @@ func (f facts) State() string {
 	switch {
 	case f.Phase != policy.Approved || f.Grant == nil:
 		return string(f.Phase)
+	case !f.Grant.Revoked.IsZero() && f.Grant.RevokedBy == f.Grant.Who.ID:
+		return "returned"
 	case !f.Grant.Revoked.IsZero():
 		return "revoked"
 	case f.Over != "":

@@ -20,6 +20,7 @@ type inboxPage struct {
 
 	Motions  []motionFacts // that wait for the reader's signature
 	Links    []choice      // what else there is: address and name
+	Leaves   []policy.Move // what is taken away from the reader's customer, or from the board, and when
 	Unpinned bool          // would decide, but the passkey gives no vote yet
 }
 
@@ -56,6 +57,9 @@ func (p *Portal) inbox(x *exchange) error {
 		page.Recent = append(page.Recent, inboxRow{facts: x.facts(v), To: "/r/" + v.Request.ID})
 	}
 	if page.Motions, err = x.toSign(); err != nil {
+		return err
+	}
+	if page.Leaves, err = x.leaves(); err != nil {
 		return err
 	}
 	page.Links = p.links(x)

@@ -23,7 +23,7 @@ type motionFacts struct {
 	Of      int
 	Answer  time.Time // until when they can be given
 	Votes   []voteFacts
-	State   string // "pending", "holds", "later", "over", "rejected", "expired" or "withdrawn"
+	State   string // "pending", "holds", "later", "spent", "over", "rejected", "expired" or "withdrawn"
 	Since   time.Time
 	From    time.Time
 	Until   time.Time
@@ -96,6 +96,8 @@ func motionState(v charter.View) string {
 	switch m := v.Motion; {
 	case v.Status.Phase != policy.Approved:
 		return string(v.Status.Phase)
+	case v.Holds && m.Uses > 0 && v.Used >= m.Uses:
+		return "spent"
 	case v.Holds:
 		return "holds"
 	case m.Ended.IsZero() && v.Now.Before(m.From):

@@ -43,9 +43,9 @@ func (x *exchange) motionEffect(m *policy.Motion) []string {
 	customer := customerName(x.p.Desk.Policy(), m.Customer)
 	switch m.Kind {
 	case policy.ToAdmit:
-		return []string{say("The passkey below counts as theirs in every decision of this kind, until they are dismissed.")}
+		return []string{say("The passkey that the motion names counts as theirs in every decision of this kind, until they are dismissed.")}
 	case policy.ToDismiss:
-		return []string{say("The passkey below decides nothing any more.")}
+		return []string{say("The passkey that the motion names decides nothing any more.")}
 	case policy.ToActivate:
 		return []string{
 			say("These policy files and this configuration are in force once enough executives have signed."),
@@ -128,7 +128,7 @@ func (x *exchange) scope(s policy.Scope) (out []string) {
 		out = append(out, say("Only {days} from {from} to {to} ({zone}).", "days", x.say.join(days), "from", hour(h.From), "to", hour(h.To), "zone", h.Zone))
 	}
 	if len(out) == 0 {
-		out = append(out, say("It is limited to no target and no reason."))
+		out = append(out, say("For every target and every reason."))
 	}
 	return out
 }

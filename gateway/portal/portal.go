@@ -23,7 +23,8 @@ import (
 type Portal struct {
 	Gateway *gateway.Gateway
 	Desk    *approvals.Desk
-	Charter *charter.Charter // nil: there are no motions, and their pages are not there
+	Leaving func(context.Context) ([]policy.Move, error) // what leaves a customer or production, with its delay; nil: nothing
+	Charter *charter.Charter                             // nil: there are no motions, and their pages are not there
 	People  *identity.Directory
 	Ledger  *ledger.Ledger
 	Shelf   *recorder.Shelf

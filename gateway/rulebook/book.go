@@ -27,6 +27,8 @@ type Book struct {
 	Motions Motions
 	Read    func() (map[string][]byte, error) // the files under review; lang.Read
 	Found   func(ctx context.Context, executives []string, customers map[string][]string) error
+	// MayFound says whether Found would refuse; nobody is asked to sign such files.
+	MayFound func(ctx context.Context, executives []string, customers map[string][]string) error
 	// Production: a change is in force only once executives have signed it. Once
 	// signed so, a gateway stays in production until they sign otherwise.
 	Production bool
@@ -151,6 +153,9 @@ func (b *Book) take(ctx context.Context, was active, source *lang.Source, files 
 	case same && b.whole(was):
 		return Result{Unchanged, was.Digest, "", "the files say what is in force"}, b.drop(ctx, "", "the files say again what is in force")
 	case b.production(was):
+		if err := b.mayFound(ctx, source.Policy); err != nil {
+			return b.refuse(ctx, err)
+		}
 		return b.offer(ctx, was, source, files)
 	}
 	if err := b.found(ctx, source.Policy); err != nil {
@@ -194,11 +199,19 @@ func valid(files map[string][]byte) (*lang.Source, error) {
 
 // found pins what founded_by says.
 func (b *Book) found(ctx context.Context, p *policy.Policy) error {
-	customers := map[string][]string{}
+	return b.Found(ctx, p.Executives, founders(p))
+}
+
+func (b *Book) mayFound(ctx context.Context, p *policy.Policy) error {
+	return b.MayFound(ctx, p.Executives, founders(p))
+}
+
+func founders(p *policy.Policy) map[string][]string {
+	all := map[string][]string{}
 	for id, c := range p.Customers {
-		customers[id] = c.FoundedBy
+		all[id] = c.FoundedBy
 	}
-	return b.Found(ctx, p.Executives, customers)
+	return all
 }
 
 // refuse writes down that the files are not taken; what was in force stays.

@@ -2,6 +2,7 @@ package rulebook
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -167,6 +168,17 @@ func TestAnotherConfigurationTakesNoFewerSignatures(t *testing.T) {
 				t.Errorf("motion %s takes %d signatures", r.Motion, m.Stage.Count)
 			}
 		}
+	}
+}
+
+func TestNobodySignsFilesThatFoundOthersThanWereFounded(t *testing.T) {
+	s := newShelf(t)
+	s.start("config-1", true)
+	must(t, s.sign(t, s.opens(t, Offered).Motion, 2))
+	s.edit("max: 2h", "max: 4h")
+	s.differs = errors.New("founded_by differs from what was pinned")
+	if r := s.reloads(t, Refused); !strings.Contains(r.Why, "founded_by differs") || len(s.motions.all) != 1 {
+		t.Errorf("%s, with %d motions", r.Why, len(s.motions.all))
 	}
 }
 

@@ -47,6 +47,7 @@ type shelf struct {
 	ledger  *ledger.Ledger
 	files   map[string][]byte
 	founded int
+	differs error // founded_by differs from what was pinned
 	motions *signatures
 	clock   atomic.Int64 // seconds added to the time
 	reports []error
@@ -110,9 +111,10 @@ func newShelf(t *testing.T) *shelf {
 func (s *shelf) start(config string, production bool) {
 	s.Book = &Book{
 		Ledger: s.ledger, Motions: s.motions, Config: config, Production: production, Actor: "ops@localhost",
-		Read:   func() (map[string][]byte, error) { return maps.Clone(s.files), nil },
-		Found:  func(context.Context, []string, map[string][]string) error { s.founded++; return nil },
-		Report: func(err error) { s.reports = append(s.reports, err) },
+		Read:     func() (map[string][]byte, error) { return maps.Clone(s.files), nil },
+		Found:    func(context.Context, []string, map[string][]string) error { s.founded++; return nil },
+		MayFound: func(_ context.Context, _ []string, customers map[string][]string) error { return s.differs },
+		Report:   func(err error) { s.reports = append(s.reports, err) },
 	}
 }
 

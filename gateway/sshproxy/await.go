@@ -200,6 +200,7 @@ func (w *way) waits(v approvals.View, second bool) {
 	var open []string
 	for _, g := range v.Status.Stages {
 		if g.Open {
+			g.Count = max(1, g.Count-len(g.Yes))
 			open = append(open, w.stage(g.Stage))
 		}
 	}

@@ -236,6 +236,7 @@ func (c *client) depart(r refusal) {
 		c.socket.hold.done()
 	} else {
 		patience = settled
+		c.socket.drop()
 	}
 	var talks sync.WaitGroup
 	for _, s := range told {

@@ -2,6 +2,8 @@ package sshproxy
 
 import (
 	"io"
+	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,5 +40,65 @@ func TestA11WhatAClientDidNotTakeBeforeARevocationItDoesNotGetAfter(t *testing.T
 	_ = c.Wait()
 	if took := time.Since(from); took > time.Second {
 		t.Errorf("the connection ended %s later", took)
+	}
+}
+
+// A lazy socket can stop to read, and counts what it reads.
+type lazy struct {
+	net.Conn
+	off atomic.Pointer[chan struct{}] // it reads when this is closed
+	n   atomic.Int64
+}
+
+func (l *lazy) Read(p []byte) (int, error) {
+	if off := l.off.Load(); off != nil {
+		<-*off
+	}
+	n, err := l.Conn.Read(p)
+	l.n.Add(int64(n))
+	return n, err
+}
+
+// TestA11WhatTheSystemStillHoldsGoesNowhere: a client does not read its socket,
+// and begins to once its grant is revoked.
+func TestA11WhatTheSystemStillHoldsGoesNowhere(t *testing.T) {
+	stop := make(chan struct{})
+	defer close(stop)
+	h, _ := stubHouse(t, busy(new(canary), stop))
+	code := h.granted(t, h.Eng, time.Hour)
+	conn, err := net.Dial("tcp", h.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+		t.Fatal(err)
+	}
+	l := &lazy{Conn: conn}
+	sc, channels, requests, err := ssh.NewClientConn(l, h.Addr, h.clientConfig(login, h.Eng.SSH))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := ssh.NewClient(sc, channels, requests)
+	defer c.Close()
+	s, err := c.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Stdout = io.Discard
+	if err := s.Start("busy"); err != nil {
+		t.Fatal(err)
+	}
+	off := make(chan struct{})
+	l.off.Store(&off)
+	<-time.After(500 * time.Millisecond) // all that the systems take is written
+	before := l.n.Load()
+	if err := h.Desk.Revoke(t.Context(), h.Ceo.Principal, code, ""); err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(time.Second)
+	close(off)
+	_ = c.Wait()
+	if n := l.n.Load() - before; n > 64<<10 {
+		t.Errorf("%d bytes came after the end", n)
 	}
 }

@@ -46,6 +46,13 @@ func (g *guest) Close() error {
 	return g.Conn.Close()
 }
 
+// drop has what the system still holds for the client go nowhere once the socket is closed.
+func (g *guest) drop() {
+	if c, ok := g.Conn.(*net.TCPConn); ok {
+		_ = c.SetLinger(0) // fails only when it is closed
+	}
+}
+
 // admit takes a connection in, its deadline running.
 func (l *lobby) admit(c net.Conn) *guest {
 	g := &guest{Conn: c, lobby: l, source: source(c.RemoteAddr()), gone: make(chan struct{})}

@@ -220,14 +220,24 @@ func TestAClientThatAnswersNothingIsCut(t *testing.T) {
 func TestAKeyThatIsTakenAwayOpensNoMoreChannels(t *testing.T) {
 	h, _ := stubHouse(t, func(ch ssh.Channel, _ *ssh.Request) { ends(ch, 0) })
 	h.granted(t, h.Eng, time.Hour)
-	c, cli := h.dial(t, login, h.Eng), h.dial(t, "cli", h.Eng)
-	if got := run(t, c, "x"); got.Status != 0 {
+	in, waits, cli := h.dial(t, login, h.Eng), h.dial(t, login, h.Eng), h.dial(t, "cli", h.Eng)
+	if got := run(t, in, "x"); got.Status != 0 {
 		t.Fatalf("got %+v", got)
 	}
+	gone := make(chan struct{})
+	go func() {
+		_ = in.Wait()
+		close(gone)
+	}()
 	if err := h.People.RemoveSSHKey(t.Context(), h.Eng.ID, ssh.FingerprintSHA256(h.Eng.SSH.PublicKey())); err != nil {
 		t.Fatal(err)
 	}
-	for what, c := range map[string]*ssh.Client{"a program": c, "the command line": cli} {
+	select {
+	case <-gone:
+	case <-time.After(time.Second):
+		t.Error("who is in stays in")
+	}
+	for what, c := range map[string]*ssh.Client{"a program": waits, "the command line": cli} {
 		if got := run(t, c, "status"); got.Status != 255 || !strings.Contains(got.Stderr, "not known here any more") {
 			t.Errorf("%s: got %+v", what, got)
 		}

@@ -67,7 +67,13 @@ func (s *session) relay(st *stay, p program) *refusal {
 	return r.run()
 }
 
+// lost is what the person is told when the target is gone. The end of a visit
+// takes the target away, too; then it is the end that they are told.
 func (s *session) lost(st *stay) *refusal {
+	if st.visit.Context().Err() != nil {
+		r := ended(st.visit)
+		return &r
+	}
 	return &refusal{
 		code: gateway.Unreachable, exit: exitUnavailable, retry: true,
 		why: fmt.Sprintf(s.say().lost, st.visit.Session.Target), target: st.visit.Session.Target, request: st.visit.Grant().ID,
@@ -218,7 +224,7 @@ func (r *relay) failed(err error) *refusal {
 	r.s.c.door.Report(fmt.Errorf("session %s: record: %w", r.st.visit.Session.ID, err))
 	r.st.visit.End(&gateway.Ending{Code: gateway.NoRecorder, Why: r.s.say().recorder})
 	no := r.s.lost(r.st)
-	no.code, no.why = gateway.NoRecorder, r.s.say().recorder
+	no.code, no.why, no.exit, no.retry = gateway.NoRecorder, r.s.say().recorder, exitUnavailable, true
 	return no
 }
 

@@ -127,9 +127,11 @@ func (st *stay) mind() {
 	c.spawn("idle", func() { st.idle(ctx.Done()) })
 	select {
 	case <-st.visit.Context().Done():
-		c.depart(ended(st.visit))
 	case <-st.up.gone:
 	case <-c.ctx.Done():
+	}
+	if st.visit.Context().Err() != nil { // whatever else it took with it
+		c.depart(ended(st.visit))
 	}
 	stop()
 	c.mu.Lock()

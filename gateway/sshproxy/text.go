@@ -45,9 +45,9 @@ type granting struct {
 
 // refusing is what is said where there is no terminal, or no way.
 type refusing struct {
-	pending, laterOrWait, waiting, patienceOver, sameAgain, howToAsk, touchFirst, touchPlain                 string
+	pending, laterOrWait, waiting, patienceOver, sameAgain, howToAsk, touchFirst, touchPlain                            string
 	whichCode, setCode, whichCustomer, setCustomer, giveBackFirst, holdsOnly, listTargets, keyGone, noRequest, internal string
-	noSubsystem, noSubsystemNext, boundSubsystem, promisePlain, acceptPlain                                  string
+	noSubsystem, noSubsystemNext, boundSubsystem, promisePlain, acceptPlain                                             string
 }
 
 // working is what is said on the target, and at its end.

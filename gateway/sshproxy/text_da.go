@@ -28,7 +28,7 @@ func askingDanish() asking {
 		customer:     "Hvilken kunde",
 		chooseOne:    "Skriv navnet eller et tal fra 1 til %d.",
 		sent:         "sendt %s som anmodning %s      %s",
-		waitingFor:   "venter på %s. Ctrl-C går ud; samme kommando fortsætter her.",
+		waitingFor:   "venter på %s. Ctrl-C går ud; kør den igen for at fortsætte.",
 		approved:     "%s godkendte i %s (underskrevet med adgangsnøgle)",
 		declined:     "%s afviste",
 		rejected:     "Anmodning %s blev afvist. %s",

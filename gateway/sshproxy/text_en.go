@@ -28,7 +28,7 @@ func askingEnglish() asking {
 		customer:     "Which customer",
 		chooseOne:    "Type the name, or a number from 1 to %d.",
 		sent:         "sent %s as request %s      %s",
-		waitingFor:   "waiting for %s. Ctrl-C leaves; the same command resumes here.",
+		waitingFor:   "waiting for %s. Ctrl-C leaves; run it again to resume.",
 		approved:     "%s approved for %s (signed with passkey)",
 		declined:     "%s declined",
 		rejected:     "Request %s was declined. %s",

@@ -120,28 +120,9 @@ func (s *site) edit(name, old, with string) {
 	must(s.t, os.WriteFile(s.path(name), bytes.ReplaceAll(data, []byte(old), []byte(with)), 0o600))
 }
 
-// writePolicy writes the policy, with what was founded.
-func (s *site) writePolicy(executives []string, customers map[string][]string) {
-	s.t.Helper()
-	list := func(all []string) string {
-		quoted := []string{}
-		for _, f := range all {
-			quoted = append(quoted, fmt.Sprintf("%q", f))
-		}
-		return "[" + strings.Join(quoted, ", ") + "]"
-	}
-	founders := func(customer string) string {
-		if len(customers[customer]) == 0 {
-			return ""
-		}
-		return ", founded_by: " + list(customers[customer])
-	}
-	key := ssh.FingerprintSHA256(s.target.HostKey)
-	text := "version: 1\n"
-	if len(executives) > 0 {
-		text += "executives: { founded_by: " + list(executives) + " }\n"
-	}
-	text += fmt.Sprintf(`groups:
+// rules is the policy but for who founded it: on db1.prod the board and the
+// customer say yes, on db2.prod the board alone.
+const rules = `groups:
   engineers: { members: [eng@x.eu, mate@x.eu] }
   executive-board: { members: [ceo@x.eu, cto@x.eu, new@x.eu] }
 customers:
@@ -182,7 +163,30 @@ rules:
     stages: [ { executive: { group: executive-board, count: 1 } } ]
     limits: { default: 1h, max: 4h, activate_within: 60m }
     touch: { within: 15m }
-`, founders("nord"), founders("syd"), s.target.Addr, key, s.login, strings.Replace(s.target.Addr, "127.0.0.1", "localhost", 1), key, s.login)
+`
+
+// writePolicy writes the policy, with what was founded.
+func (s *site) writePolicy(executives []string, customers map[string][]string) {
+	s.t.Helper()
+	list := func(all []string) string {
+		quoted := []string{}
+		for _, f := range all {
+			quoted = append(quoted, fmt.Sprintf("%q", f))
+		}
+		return "[" + strings.Join(quoted, ", ") + "]"
+	}
+	founders := func(customer string) string {
+		if len(customers[customer]) == 0 {
+			return ""
+		}
+		return ", founded_by: " + list(customers[customer])
+	}
+	key := ssh.FingerprintSHA256(s.target.HostKey)
+	text := "version: 1\n"
+	if len(executives) > 0 {
+		text += "executives: { founded_by: " + list(executives) + " }\n"
+	}
+	text += fmt.Sprintf(rules, founders("nord"), founders("syd"), s.target.Addr, key, s.login, strings.Replace(s.target.Addr, "127.0.0.1", "localhost", 1), key, s.login)
 	must(s.t, os.WriteFile(s.path("policy/policy.yaml"), []byte(text), 0o600))
 }
 
@@ -231,14 +235,13 @@ func (s *site) found() {
 // activate has both executives sign the change that waits.
 func (s *site) activate() {
 	s.t.Helper()
-	after := map[*harness.Person]string{s.ceo: "You have answered", s.cto: "in force"}
 	for _, p := range []*harness.Person{s.ceo, s.cto} {
 		s.signIn(p)
 		p.Goto(s.url + "/policy")
 		p.Press("Read and sign")
 		p.WaitText("lockbox-activate/v1")
 		p.Press("Sign with your passkey")
-		p.WaitText(after[p])
+		p.WaitText(p.Name + " signed on")
 	}
 }
 

@@ -78,10 +78,10 @@ func (s *site) leaves(p *harness.Process, code string) {
 	}
 }
 
-// pick clicks the first thing that a selector finds whose text contains text.
+// pick clicks the first thing that a selector finds whose text contains text; the button in it, where it has one.
 func pick(t *testing.T, p *harness.Person, selector, text string) {
 	t.Helper()
-	script := fmt.Sprintf(`(() => { const all = [...document.querySelectorAll(%q)].filter((e) => e.innerText.includes(%q)); if (all[0]) all[0].click(); return all.length ? "clicked" : "" })()`, selector, text)
+	script := fmt.Sprintf(`(() => { const all = [...document.querySelectorAll(%q)].filter((e) => e.innerText.includes(%q)); if (all[0]) (all[0].querySelector("button") || all[0]).click(); return all.length ? "clicked" : "" })()`, selector, text)
 	if p.Eval(script) == "" {
 		t.Fatalf("%s: no %s says %q:\n%s", p.Name, selector, text, p.Text())
 	}
