@@ -143,9 +143,6 @@ func (d *Desk) counts(tx *ledger.Tx, who policy.Principal, q *policy.Request, b 
 	case dec.Stage != b.Stage || dec.Behalf != b.Behalf || dec.Delegation != b.Delegation:
 		return refuse("your vote counts for another stage or person now; open the page again")
 	}
-	if err := once(q, who, policy.Approve, dec); err != nil {
-		return err
-	}
 	if m := delegated(ask, dec); m != nil {
 		if m.Key != key.Fingerprint() {
 			return refuse("delegation %s is to another of your passkeys; sign with that one", m.ID)

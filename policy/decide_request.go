@@ -30,6 +30,9 @@ func (p *Policy) voteOn(q *Question, s Status) Decision {
 			case slices.ContainsFunc(slices.Concat(st.Yes, st.No), func(v Vote) bool { return v.isOf(q.Who.ID) || v.isOf(seat.behalf()) }):
 				why = "you have already voted, or the person you stand for has"
 				continue
+			case q.Do == Approve && q.Request.spent(len(q.Request.Votes), Vote{Stage: i, By: q.Who, Behalf: seat.behalf()}):
+				why = "you approved another stage of this request, or the person you stand for has; this one takes somebody else"
+				continue
 			case st.Phase != Pending:
 				why = "this stage is " + string(st.Phase)
 				continue

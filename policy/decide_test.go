@@ -209,6 +209,10 @@ func TestDecide(t *testing.T) {
 		{"a deputy for other targets does not", by(peer, Approve, request(), with(lent(ceo, peer), func(m *Motion) { m.Scope.Targets = []string{"web.prod"} })), Deny, ByPolicy, "not among those"},
 		{"a motion to admit lends nothing", by(peer, Approve, request(), with(lent(ceo, peer), func(m *Motion) { m.Kind = ToInstruct })), Deny, ByPolicy, "not among those"},
 		{"no delegation lends nothing", by(peer, Approve, request(), nil), Deny, ByPolicy, "not among those"},
+		{"who approved one stage is not asked for the next", by(ceo, Approve, with(request(), func(r *Request) {
+			r.Stages[1] = Stage{Kind: ByOwner, Group: ceo.ID, Count: 1, Of: 1, Expires: 12 * time.Hour, Step: 1}
+			r.Votes = []Vote{yes(ceo, 0, 0)}
+		})), Deny, ByPolicy, "this one takes somebody else"},
 		{"a deputy and who lends the seat are one", by(peer, Approve, with(request(), func(r *Request) { r.Stages[0].Count, r.Votes = 2, []Vote{yes(ceo, 0, 1)} }), lent(ceo, peer)), Deny, ByPolicy, "already voted"},
 		{"and the other way round", by(ceo, Approve, with(request(), func(r *Request) {
 			r.Stages[0].Count, r.Votes = 2, []Vote{{By: peer, Behalf: ceo.ID, Verdict: Yes, At: at(1)}}

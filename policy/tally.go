@@ -107,7 +107,7 @@ func (r *Request) count(i int, g Stage, opened, now time.Time) StageStatus {
 // whole vote, and may be there before its stage is open.
 func (r *Request) counted(i int, st *StageStatus, now time.Time) (out []Vote) {
 	seen := map[string]bool{r.Who.ID: true, r.Who.Vouched: true, "": true}
-	for _, v := range r.Votes {
+	for n, v := range r.Votes {
 		switch standing := v.Standing != ""; {
 		case v.Stage != i, !v.At.Before(st.Answer), v.At.Before(r.At), v.Verdict == Yes && v.At.After(now):
 			continue
@@ -117,12 +117,22 @@ func (r *Request) counted(i int, st *StageStatus, now time.Time) (out []Vote) {
 			continue
 		case !standing && (seen[v.By.ID] || v.Behalf != "" && seen[v.Behalf]):
 			continue
+		case !standing && v.Verdict == Yes && r.spent(n, v):
+			continue
 		case !standing:
 			seen[v.By.ID], seen[v.Behalf] = true, true
 		}
 		out = append(out, v)
 	}
 	return out
+}
+
+// spent says whether whoever gave a yes, vote n, had given one to another stage
+// before: every stage is somebody else's eyes.
+func (r *Request) spent(n int, v Vote) bool {
+	return slices.ContainsFunc(r.Votes[:n], func(u Vote) bool {
+		return u.Stage != v.Stage && u.Verdict == Yes && u.Standing == "" && (u.isOf(v.By.ID) || u.isOf(v.Behalf))
+	})
 }
 
 // asked is how many people the stage asked at an instant: more after each rung.

@@ -34,6 +34,12 @@ func TestTally(t *testing.T) {
 		{"the only reviewer's no: rejected", request(), []Vote{yes(ceo, 0, 1), no(nord, 1, 2)}, at(3), Rejected, at(2), time.Hour},
 		{"a quorum of two wants two", with(request(), quorum2), []Vote{yes(ceo, 0, 1), yes(nord, 1, 1)}, at(2), Pending, time.Time{}, time.Hour},
 		{"one person counts once", with(request(), quorum2), []Vote{yes(ceo, 0, 1), yes(ceo, 0, 2), yes(nord, 1, 3)}, at(4), Pending, time.Time{}, time.Hour},
+		{"one person is not the eyes of two stages", with(request(), func(r *Request) {
+			r.Stages[1] = Stage{Kind: ByPeer, Group: "board", Count: 1, Of: 2, Expires: time.Hour, Step: 1}
+		}), []Vote{yes(ceo, 0, 1), yes(ceo, 1, 2)}, at(3), Pending, time.Time{}, time.Hour},
+		{"but may say no to the second", with(request(), func(r *Request) {
+			r.Stages[1] = Stage{Kind: ByPeer, Group: "board", Count: 2, Of: 2, Expires: time.Hour, Step: 1}
+		}), []Vote{yes(ceo, 0, 1), no(ceo, 1, 2)}, at(3), Rejected, at(2), time.Hour},
 		{"one no of two breaks a quorum of two", with(request(), quorum2), []Vote{no(ceo, 0, 1)}, at(2), Rejected, at(1), time.Hour},
 		{"a changed mind is not counted", request(), []Vote{yes(ceo, 0, 0), no(nord, 1, 1), yes(nord, 1, 2)}, at(3), Rejected, at(1), time.Hour},
 		{"one's own vote counts nothing", request(), []Vote{yes(eng, 0, 1), yes(nord, 1, 1)}, at(2), Pending, time.Time{}, time.Hour},

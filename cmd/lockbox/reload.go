@@ -33,6 +33,9 @@ func reloadCommand() *cobra.Command {
 			}
 		} else if r.Outcome != rulebook.Refused {
 			fmt.Fprintf(c.OutOrStdout(), "%s: %s\n", r.Outcome, r.Why)
+			if r.Motion != "" {
+				fmt.Fprintf(c.OutOrStdout(), "%s/m/%s\n", conf.URL, r.Motion)
+			}
 		}
 		if r.Outcome == rulebook.Refused {
 			return &exit{exitRefused, errors.New(r.Why)}
