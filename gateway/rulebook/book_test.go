@@ -103,7 +103,7 @@ func TestInProductionExecutivesSignEveryChange(t *testing.T) {
 	if d := s.shell(); d.Limits.Max != 2*time.Hour {
 		t.Errorf("an unsigned change counts: %s", d.Limits.Max)
 	}
-	if text := s.motions.all[wider.Motion].Text; !strings.Contains(text, "longer") || !strings.Contains(text, "eng@x.eu") || !strings.Contains(text, "2h") {
+	if text := s.motions.all[wider.Motion].Text; !strings.Contains(text, "Longer limits") || !strings.Contains(text, "eng@x.eu") || !strings.Contains(text, "2h") {
 		t.Errorf("they sign %q: it does not say what changes", text)
 	}
 	s.edit("max: 4h", "max: 8h")

@@ -43,13 +43,24 @@ func tell(d lang.Difference) (all []string) {
 	order := []string{lang.Gain, lang.Approvals, lang.TheLimits}
 	slices.SortStableFunc(d.Access, func(a, b lang.Change) int { return rank(order, a.What) - rank(order, b.What) })
 	for _, c := range d.Access {
-		s := fmt.Sprintf("%s: %s, %s on %s", capital(strings.TrimSpace(c.What+" "+c.Way)), names(c.Who), actions(c.Do), names(c.On))
+		s := fmt.Sprintf("%s: %s, %s on %s", headline(c), names(c.Who), actions(c.Do), names(c.On))
 		if c.Old != "" || c.New != "" {
 			s += fmt.Sprintf(" (%s, before %s)", or(c.New), or(c.Old))
 		}
 		all = append(all, s+".")
 	}
 	return all
+}
+
+// headline is "New access", "More approvals", "Longer limits".
+func headline(c lang.Change) string {
+	switch {
+	case c.What == lang.Gain:
+		return "New access"
+	case c.What == lang.Lose:
+		return "No access any more"
+	}
+	return capital(strings.TrimSpace(c.Way + " " + c.What))
 }
 
 func rank(order []string, what string) int {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net"
@@ -27,20 +26,6 @@ type upstream struct {
 
 const dialTime = 10 * time.Second // to connect, exchange keys and authenticate
 
-// targetKeys are the host key algorithms of a target, by the key they prove.
-// The policy pins a fingerprint, which does not say whose algorithm it is: they
-// are tried in turn.
-func targetKeys() [][]string {
-	return [][]string{
-		{ssh.KeyAlgoED25519},
-		{ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521},
-		{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256},
-	}
-}
-
-// errHostKey means that whoever answered is not the target. Nothing was sent to them.
-var errHostKey = errors.New("the host key is not the one that the policy pins")
-
 // A call is what a connection to a target is made with.
 type call struct {
 	target *policy.Target
@@ -53,13 +38,13 @@ type call struct {
 
 // dial connects. It gives up with ctx, and after dialTime.
 func (c call) dial(ctx context.Context) (*upstream, error) {
-	if c.target.HostKey == "" {
+	if c.target.HostKey == "" && c.target.HostCA == "" {
 		return nil, fmt.Errorf("dial %s: its host key is not pinned", c.target.Name)
 	}
 	ctx, stop := context.WithTimeout(ctx, dialTime)
 	defer stop()
 	var met error // somebody answered who is not the target
-	for _, algorithms := range targetKeys() {
+	for _, algorithms := range c.targetKeys() {
 		up, err := c.try(ctx, algorithms)
 		if err == nil {
 			return up, nil
@@ -125,14 +110,6 @@ func (c call) handshake(socket net.Conn, hostKeys []string) (*upstream, error) {
 		close(up.gone)
 	})
 	return up, nil
-}
-
-// pinned accepts the one host key of the policy.
-func (c call) pinned(_ string, _ net.Addr, key ssh.PublicKey) error {
-	if subtle.ConstantTimeCompare([]byte(ssh.FingerprintSHA256(key)), []byte(c.target.HostKey)) != 1 {
-		return errHostKey
-	}
-	return nil
 }
 
 // certificate makes a key for this one connection, and has it signed.
