@@ -240,7 +240,7 @@ func (m *machine) notes(v View) {
 // of them not allowed.
 func TestWhateverPeopleDoTheEventsTellIt(t *testing.T) {
 	t.Parallel()
-	for name, value := range map[string]string{"rapid.checks": "20", "rapid.steps": "120"} {
+	for name, value := range map[string]string{"rapid.checks": "12", "rapid.steps": "120"} {
 		if f := flag.Lookup(name); f.Value.String() == f.DefValue {
 			if err := f.Value.Set(value); err != nil {
 				t.Fatal(err)

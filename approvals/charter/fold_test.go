@@ -303,7 +303,7 @@ func (s *script) sweep(t *rapid.T) {
 // TestTheEventsAreTheState: whatever anybody tries, folding the events gives the
 // rows, and nobody whose passkey is not pinned changes who is.
 func TestTheEventsAreTheState(t *testing.T) {
-	must(t, flag.Set("rapid.checks", "40"))
+	must(t, flag.Set("rapid.checks", "20"))
 	must(t, flag.Set("rapid.steps", "120"))
 	passed := map[policy.MotionKind]int{}
 	rapid.Check(t, func(rt *rapid.T) {

@@ -59,12 +59,41 @@ func (l *lazy) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// A flood writes until it is cut, and counts what was taken.
+type flood struct{ n atomic.Int64 }
+
+func (f *flood) run(ch ssh.Channel, _ *ssh.Request) {
+	p := make([]byte, 8<<10)
+	for {
+		n, err := ch.Write(p)
+		if f.n.Add(int64(n)); err != nil {
+			return
+		}
+	}
+}
+
+// stalls waits until nothing more is taken: every buffer on the way is full.
+func (f *flood) stalls(t *testing.T) {
+	t.Helper()
+	for still, last := 0, int64(0); still < 5; {
+		select {
+		case <-t.Context().Done():
+			t.Fatal("it never stalls")
+		case <-time.After(200 * time.Millisecond):
+		}
+		if now := f.n.Load(); now == 0 || now != last {
+			still, last = 0, now
+		} else {
+			still++
+		}
+	}
+}
+
 // TestA11WhatTheSystemStillHoldsGoesNowhere: a client does not read its socket,
 // and begins to once its grant is revoked.
 func TestA11WhatTheSystemStillHoldsGoesNowhere(t *testing.T) {
-	stop := make(chan struct{})
-	defer close(stop)
-	h, _ := stubHouse(t, busy(new(canary), stop))
+	f := new(flood)
+	h, _ := stubHouse(t, f.run)
 	code := h.granted(t, h.Eng, time.Hour)
 	conn, err := net.Dial("tcp", h.Addr)
 	if err != nil {
@@ -90,7 +119,7 @@ func TestA11WhatTheSystemStillHoldsGoesNowhere(t *testing.T) {
 	}
 	off := make(chan struct{})
 	l.off.Store(&off)
-	<-time.After(500 * time.Millisecond) // all that the systems take is written
+	f.stalls(t)
 	before := l.n.Load()
 	if err := h.Desk.Revoke(t.Context(), h.Ceo.Principal, code, ""); err != nil {
 		t.Fatal(err)

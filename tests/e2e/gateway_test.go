@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -193,6 +194,18 @@ func (s *site) writePolicy(executives []string, customers map[string][]string) {
 func (s *site) start() {
 	s.t.Helper()
 	s.serve = harness.Start(s.t, exec.Command(program, "serve", "--config", s.config()))
+	serve := s.serve
+	s.t.Cleanup(func() { // what the gateway was doing when a test failed
+		select {
+		case <-serve.Done():
+		default:
+			if s.t.Failed() {
+				serve.Signal(syscall.SIGQUIT)
+				<-serve.Done()
+				s.t.Log(serve.Errors())
+			}
+		}
+	})
 	s.serve.Expect("lockbox serves", wait)
 }
 
