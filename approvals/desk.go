@@ -1,7 +1,6 @@
 package approvals
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -122,48 +121,7 @@ func loadGrant(get getter, code string) (*policy.Grant, error) {
 }
 
 // ValidCode says whether s is written as a short code is, so that no other text reaches a key.
-func ValidCode(s string) bool {
-	if len(s) < 4 || len(s) > 8 {
-		return false
-	}
-	for _, c := range []byte(s) {
-		if !('0' <= c && c <= '9' || 'A' <= c && c <= 'Z') {
-			return false
-		}
-	}
-	return true
-}
-
-const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
-// newCode finds a short code that no request and no motion has had. Codes are not secret.
-func newCode(tx *ledger.Tx) (string, error) {
-	for try := range 32 {
-		b := make([]byte, 4+try/8) // grows when the short ones run out
-		_, _ = rand.Read(b)        // never fails (crypto/rand)
-		for i := range b {
-			b[i] = crockford[b[i]%32]
-		}
-		taken := false
-		for _, key := range []string{requestKey(string(b)), "motion/" + string(b)} { // people type either
-			ok, err := tx.Get(key, new(json.RawMessage))
-			if err != nil {
-				return "", err
-			}
-			taken = taken || ok
-		}
-		if !taken {
-			return string(b), nil
-		}
-	}
-	return "", errors.New("find a free request code: too many tries")
-}
-
-func nonce() string {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b) // never fails (crypto/rand)
-	return hex.EncodeToString(b)
-}
+func ValidCode(s string) bool { return charter.ValidCode(s) }
 
 func digest(b []byte) string {
 	sum := sha256.Sum256(b)

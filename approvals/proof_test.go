@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"lockbox/approvals/charter"
 	"lockbox/policy"
 	"lockbox/recorder/ledger"
 )
@@ -102,7 +103,7 @@ func TestAGrantWithoutValidVotesOpensNothing(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				b := Ballot{Nonce: nonce(), Stage: 0, Terms: policy.Terms{For: q.For}}
+				b := Ballot{Nonce: charter.NewNonce(), Stage: 0, Terms: policy.Terms{For: q.For}}
 				if b.Statement, err = w.approval(q, r.digest(), w.lone.Principal, b).Bytes(); err != nil {
 					t.Fatal(err)
 				}

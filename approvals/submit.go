@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"lockbox/approvals/charter"
 	"lockbox/policy"
 	"lockbox/recorder/ledger"
 )
@@ -216,7 +217,7 @@ func (d *Desk) file(tx *ledger.Tx, q *policy.Request, from string, v *View) erro
 	if err := d.count(tx, q.Who.ID); err != nil {
 		return err
 	}
-	code, err := newCode(tx)
+	code, err := charter.NewCode(tx)
 	if err != nil {
 		return err
 	}

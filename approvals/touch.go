@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"lockbox/approvals/charter"
 	"lockbox/policy"
 	"lockbox/policy/statement"
 	"lockbox/recorder/ledger"
@@ -90,7 +91,7 @@ func (d *Desk) AskTouch(ctx context.Context, at Terminal) (t Touch, err error) {
 		if err != nil {
 			return fmt.Errorf("draw a number: %w", err)
 		}
-		t = Touch{ID: nonce(), Terminal: at, Number: fmt.Sprint(10 + n.Int64()), Made: tx.Now(), Until: tx.Now().Add(touchLife)}
+		t = Touch{ID: charter.NewNonce(), Terminal: at, Number: fmt.Sprint(10 + n.Int64()), Made: tx.Now(), Until: tx.Now().Add(touchLife)}
 		if err := tx.Put(touchKey(t.ID), t); err != nil {
 			return err
 		}
@@ -176,7 +177,7 @@ func (d *Desk) PrepareTouch(ctx context.Context, who policy.Principal, id, numbe
 func (d *Desk) touchStatement(at Terminal) ([]byte, error) {
 	return statement.Touch{
 		Log: d.Log, Person: at.Person.ID, Grant: at.Grant, Target: at.Target, Login: at.Login,
-		Source: at.Source, Key: at.Key, Binding: at.Binding(), Nonce: nonce(),
+		Source: at.Source, Key: at.Key, Binding: at.Binding(), Nonce: charter.NewNonce(),
 	}.Bytes()
 }
 

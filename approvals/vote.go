@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"lockbox/approvals/charter"
 	"lockbox/policy"
 	"lockbox/policy/statement"
 	"lockbox/recorder/ledger"
@@ -61,7 +62,7 @@ func (d *Desk) Prepare(ctx context.Context, who policy.Principal, code string, t
 		if err := fewBallots(tx, who.ID); err != nil {
 			return err
 		}
-		b = Ballot{Nonce: nonce(), Request: code, By: who.ID, Stage: dec.Stage, Terms: terms, Behalf: dec.Behalf, Delegation: dec.Delegation, Until: tx.Now().Add(ballotLife)}
+		b = Ballot{Nonce: charter.NewNonce(), Request: code, By: who.ID, Stage: dec.Stage, Terms: terms, Behalf: dec.Behalf, Delegation: dec.Delegation, Until: tx.Now().Add(ballotLife)}
 		if b.Statement, err = d.approval(q, r.digest(), who, b).Bytes(); err != nil {
 			return refuse("this cannot be shown as it would be signed: %v", err)
 		}

@@ -96,7 +96,7 @@ func refused(d policy.Decision) error { return &Refusal{d.Code, d.Why.String()} 
 
 // See gives the motion to those who may see it, and ErrUnknown to everybody else.
 func (c *Charter) See(ctx context.Context, who policy.Principal, id string) (v View, err error) {
-	if !validCode(id) {
+	if !ValidCode(id) {
 		return View{}, ErrUnknown
 	}
 	err = c.Ledger.View(ctx, func(tx *ledger.Tx) error {

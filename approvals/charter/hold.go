@@ -146,7 +146,7 @@ type uses struct {
 }
 
 func used(tx *ledger.Tx, id string) (u uses, err error) {
-	if !validCode(id) {
+	if !ValidCode(id) {
 		return uses{}, ErrUnknown
 	}
 	_, err = tx.Verified(usesKey(id), &u)

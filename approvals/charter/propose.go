@@ -192,7 +192,7 @@ func saying(m policy.Motion) ([]byte, error) {
 
 // make stores the motion, which is right.
 func (c *Charter) make(tx *ledger.Tx, m policy.Motion) (id string, err error) {
-	if m.ID, err = newCode(tx); err != nil {
+	if m.ID, err = NewCode(tx); err != nil {
 		return "", err
 	}
 	r := row{}

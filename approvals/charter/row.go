@@ -63,7 +63,7 @@ func settingsKey(customer string) string {
 type getter func(key string, v any) (bool, error)
 
 func load(get getter, id string) (row, error) {
-	if !validCode(id) {
+	if !ValidCode(id) {
 		return row{}, ErrUnknown
 	}
 	var r row
@@ -75,15 +75,16 @@ func load(get getter, id string) (row, error) {
 	return r, nil
 }
 
-// validCode says whether s is written as a short code is, so that no other text reaches a key.
-func validCode(s string) bool {
+// ValidCode says whether s is written as a short code is, so that no other text reaches a key.
+func ValidCode(s string) bool {
 	return len(s) >= 4 && len(s) <= 8 && strings.Trim(s, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
 const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-// newCode finds a short code that no motion and no request has had.
-func newCode(tx *ledger.Tx) (string, error) {
+// NewCode finds a short code that no motion and no request has had: people type
+// either. Codes are not secret.
+func NewCode(tx *ledger.Tx) (string, error) {
 	for try := range 32 {
 		b := make([]byte, 4+try/8) // grows when the short ones run out
 		_, _ = rand.Read(b)        // never fails (crypto/rand)
@@ -102,10 +103,11 @@ func newCode(tx *ledger.Tx) (string, error) {
 			return string(b), nil
 		}
 	}
-	return "", errors.New("find a free motion code: too many tries")
+	return "", errors.New("find a free code: too many tries")
 }
 
-func newNonce() string {
+// NewNonce is 16 random bytes in hex.
+func NewNonce() string {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b) // never fails (crypto/rand)
 	return hex.EncodeToString(b)

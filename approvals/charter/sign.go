@@ -29,7 +29,7 @@ func (c *Charter) Prepare(ctx context.Context, who policy.Principal, id string) 
 		if err := c.enough(tx, m); err != nil {
 			return err
 		}
-		b = Ballot{Nonce: newNonce(), Motion: id, By: who.ID, Domain: domain(m.Kind), Until: tx.Now().Add(ballotLife)}
+		b = Ballot{Nonce: NewNonce(), Motion: id, By: who.ID, Domain: domain(m.Kind), Until: tx.Now().Add(ballotLife)}
 		if b.Statement, err = (signing{c.Log, m, r.digest(), who, b.Nonce}).statement(); err != nil {
 			return err
 		}

@@ -120,7 +120,7 @@ func (f devFolder) writePolicy() error {
 	return os.WriteFile(file, []byte(text), 0o600)
 }
 
-const devPolicy = `# The policy of "lockbox dev". Edit it and start again.
+const devPolicy = `# The policy of "lockbox dev". Edit it, then: lockbox policy reload --config lockbox.yaml (in the folder above).
 version: 1
 groups:
   engineers:       { members: [eva@example.eu] }

@@ -99,7 +99,7 @@ func reportTests(c *cobra.Command, all []lang.Result) error {
 		}
 		if !jsonWanted(c) {
 			mark := map[bool]string{true: "ok  ", false: "FAIL"}[r.OK]
-			fmt.Fprintf(c.OutOrStdout(), "%s %s: %s may %s on %s: %s\n", mark, r.Test.Position, r.Test.As, r.Test.Do, r.Test.On, r.Why)
+			fmt.Fprintf(c.OutOrStdout(), "%s %s: %s, %s on %s, is %s: %s\n", mark, r.Test.Position, r.Test.As, r.Test.Do, r.Test.On, r.Got, r.Why)
 		}
 	}
 	if jsonWanted(c) {
