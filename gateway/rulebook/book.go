@@ -52,6 +52,7 @@ type active struct {
 	Config     string    `json:"config"`
 	Motion     string    `json:"motion,omitempty"` // that activated it; "" without signatures
 	Production bool      `json:"production"`
+	Executives int       `json:"executives"` // who must sign the next one
 	At         time.Time `json:"at"`
 }
 

@@ -171,6 +171,24 @@ func TestAnotherConfigurationTakesNoFewerSignatures(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotProvenAnyMoreIsNotInForceButCanBeSignedAnew(t *testing.T) {
+	s := newShelf(t)
+	s.start("config-1", true)
+	id := s.opens(t, Offered).Motion
+	must(t, s.sign(t, id, 2))
+	s.motions.all[id].Votes = nil
+	s.start("config-1", true)
+	r := s.opens(t, Offered)
+	if d := s.shell(); d.Verdict != policy.Deny || len(s.reports) == 0 {
+		t.Fatalf("in force without proof: %v, reported %v", d.Verdict, s.reports)
+	}
+	must(t, s.sign(t, r.Motion, 2))
+	must(t, s.follow(t.Context()))
+	if d := s.shell(); d.Verdict != policy.Ask {
+		t.Errorf("signed anew: %v: %s", d.Verdict, d.Why)
+	}
+}
+
 func TestNobodySignsFilesThatFoundOthersThanWereFounded(t *testing.T) {
 	s := newShelf(t)
 	s.start("config-1", true)

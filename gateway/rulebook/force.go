@@ -36,7 +36,7 @@ func (b *Book) activate(tx *ledger.Tx, a active, p *policy.Policy, files map[str
 		return err
 	}
 	_, held, moves := p.Keep(held, tx.Now(), b.delay())
-	a.At = tx.Now()
+	a.At, a.Executives = tx.Now(), p.Activators()
 	for key, v := range map[string]any{activeKey: a, heldKey: held, filesKey(a.Digest): kept{files}} {
 		if err := tx.Put(key, v); err != nil {
 			return err
@@ -85,43 +85,23 @@ func (b *Book) delay() time.Duration {
 // restore puts the last activated version in force, proven from its
 // signatures; nothing but the customers' names where none was.
 func (b *Book) restore(ctx context.Context, was active, source *lang.Source) error {
-	bare := &policy.Policy{Digest: bareDigest, Customers: map[string]policy.Customer{}}
+	bare := &policy.Policy{ // takes no fewer signatures than the policy before
+		Digest: bareDigest, Customers: map[string]policy.Customer{}, Activation: was.Executives,
+	}
 	if source != nil {
 		bare.Customers = source.Policy.Customers
-	}
-	if was.Motion != "" && was.Config != b.Config { // another configuration takes no fewer signatures than the policy before
-		p, err := b.signed(ctx, was)
-		if err != nil {
-			return err
-		}
-		bare.Activation = p.Activation
 	}
 	b.force.Store(bare)
 	if was.Motion == "" || was.Config != b.Config {
 		return nil // executives have to sign what the files say before anything is in force
 	}
 	err := b.swap(ctx)
-	if err != nil {
-		b.force.Store(bare)
-	}
-	return err
-}
-
-// signed is the policy that was activated last, as its files were. Its signatures
-// may not be provable any more: another configuration may have other keys.
-func (b *Book) signed(ctx context.Context, was active) (*policy.Policy, error) {
-	var k kept
-	err := b.Ledger.View(ctx, func(tx *ledger.Tx) error {
-		ok, err := tx.Verified(filesKey(was.Digest), &k)
-		if err == nil && !ok {
-			err = errors.New("they are not kept")
-		}
+	if err == nil || errors.Is(err, ledger.ErrTampered) {
 		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the files that were activated: %w", err)
 	}
-	return parsed(k.Files, was.Digest)
+	b.force.Store(bare) // a newer program may refuse what was signed: they can sign what it takes
+	b.Report(err)
+	return nil
 }
 
 // parsed reads the files of an active policy, which have this digest.
