@@ -19,7 +19,7 @@ func (d *Desk) Withdraw(ctx context.Context, who policy.Principal, code string) 
 		if err := tx.Put(requestKey(code), r); err != nil {
 			return err
 		}
-		return d.close(tx, q, "request.withdrawn", who.ID, "")
+		return d.close(tx, q, "request.withdrawn", who.ID, "withdrawn by who asked")
 	})
 }
 

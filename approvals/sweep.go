@@ -86,7 +86,11 @@ func (d *Desk) bring(tx *ledger.Tx, one due) error {
 		return err
 	}
 	if kind := v.closing(); kind != "" {
-		return d.close(tx, q, kind, "lockbox", "")
+		why := "the request is " + string(v.Status.Phase)
+		if v.Grant != nil {
+			why = v.Grant.Over(v.Now)
+		}
+		return d.close(tx, q, kind, "lockbox", why)
 	}
 	return d.escalate(tx, one.code)
 }

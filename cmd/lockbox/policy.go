@@ -17,7 +17,7 @@ func policyCommand() *cobra.Command {
 		Use: "policy", Short: "Policy as code: check it, test it, ask it, compare it",
 		Long: "Policy as code. DIR is the folder of the *.yaml files, ./policy where none is given.\n" +
 			"Every command prints JSON with --json. Exit codes: 0 as wished; 1 a check or test fails, the answer is deny, or something changes;\n" +
-			"2 the command or the policy cannot be read.",
+			"2 the command, or what explain, diff and replay are asked about, cannot be read.",
 	}
 	c.AddCommand(checkCommand(), testCommand(), schemaCommand(), explainCommand(), diffCommand(), replayCommand(), reloadCommand())
 	return c

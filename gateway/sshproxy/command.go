@@ -99,6 +99,10 @@ func (c *console) run(p program) (int, error) {
 		return c.targets()
 	case "grants":
 		return c.grants()
+	case "motions":
+		return c.motions(a)
+	case "oppose":
+		return c.oppose(a)
 	case "token":
 		return c.token(a)
 	case "help", "--help", "-h":

@@ -1,6 +1,6 @@
 // Package sshproxy is the SSH door: people come in with a key that is known,
 // ask, wait, touch and work on a target, recorded and no longer than they may.
-// Who may do what is not decided here but by gateway.Enter.
+// Who may do what is not decided here but by gateway.Enter and the desk.
 //
 // It speaks SSH with x/crypto/ssh on both sides and accepts connections itself.
 // gliderlabs/ssh would be left with its HandleConn, and that takes away what

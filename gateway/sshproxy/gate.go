@@ -114,13 +114,13 @@ func (st *stay) turns(done <-chan struct{}) {
 			}
 		case !f.Until.IsZero() && f.Accept && !was.Accept:
 			st.tell(func(s *session) string { return s.say().frozenAccept(f) }, f)
-		case f.Until.IsZero() && grant.ID != under:
+		case f.Until.IsZero() && held: // under whichever grant it goes on
+			st.c.socket.hold.done()
+			held = false
+		}
+		if f.Until.IsZero() && grant.ID != under {
 			under = grant.ID
 			st.used()
-			if held {
-				st.c.socket.hold.done()
-			}
-			held = false
 			left := left(st.visit.Until().Sub(st.c.door.now()))
 			st.tell(func(s *session) string { return s.say().goesOn(under, left) }, f)
 		}

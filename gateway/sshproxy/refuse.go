@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"lockbox/approvals"
+	"lockbox/approvals/charter"
 	"lockbox/gateway"
 	"lockbox/policy"
 )
@@ -156,6 +157,7 @@ func clean(text string) string {
 func (s *session) failed(err error, target string) *refusal {
 	var end *gateway.Ending
 	var no *approvals.Refusal
+	var motion *charter.Refusal
 	switch {
 	case s.ctx.Err() != nil:
 		return &refusal{code: policy.ByPolicy, exit: exitUnavailable, target: target} // nobody is there to read it
@@ -168,7 +170,9 @@ func (s *session) failed(err error, target string) *refusal {
 		return r
 	case errors.As(err, &no):
 		return &refusal{code: no.Code, exit: status(no.Code), why: no.Why, target: target}
-	case errors.Is(err, approvals.ErrUnknown):
+	case errors.As(err, &motion):
+		return &refusal{code: motion.Code, exit: status(motion.Code), why: motion.Why, target: target}
+	case errors.Is(err, approvals.ErrUnknown), errors.Is(err, charter.ErrUnknown):
 		return &refusal{code: policy.ByPolicy, exit: exitUnknown, why: s.say().noRequest, target: target}
 	}
 	ref := reference()

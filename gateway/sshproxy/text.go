@@ -70,7 +70,7 @@ type deeds struct {
 	allOrOne, extendForm, sameWork, extending, sayForm, said, revoked, rejectForm           string
 	rejectedIt, approveThere, grantPromises, grantLater, isExpired, isWithdrawn, isApproved string
 	isDeclined, isNext, moreFor, askedAt, stageLine, answerBy, rungTo, rungRemind, standing string
-	noTokens, saidYes, old                                                                  string
+	noTokens, noMotions, opposed, saidYes, old                                              string
 }
 
 // frozenFor says that a session is frozen, for whose answer and how long.

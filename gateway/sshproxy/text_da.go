@@ -133,6 +133,8 @@ ssh GATEWAY revoke ID [grund]   tilbagekald en adgang, som en der afgør den ell
 ssh GATEWAY reject ID "hvorfor" sig nej, som en der afgør; et ja er en underskrift med adgangsnøgle, på siden
 ssh GATEWAY grants              hvad du har
 ssh GATEWAY targets             hvor du kan bede om at komme hen
+ssh GATEWAY motions             hvad der ellers venter på underskrifter eller gælder: hvem der beslutter, stedfortrædere, instrukser, politikken
+ssh GATEWAY oppose CODE "why"   sig nej til et forslag; et ja er en underskrift med adgangsnøgle, på dets side
 ssh GATEWAY token [--scope read,ask,end] [--for 15m]   et token til API'et og lockbox' kommandoer; det kan aldrig sige ja
 ssh GATEWAY help                dette
 
@@ -192,6 +194,8 @@ func deedsDanish() deeds {
 		rungTo:        "%s: %s kan også svare",
 		rungRemind:    "%s: alle mindes om det",
 		standing:      "kundens egen instruks %s",
+		noMotions:     "Der er ingen forslag, du kan se.",
+		opposed:       "Du sagde nej til forslag %s.",
 		noTokens:      "denne gateway giver ingen tokens",
 		saidYes:       "%s: ja i %s",
 		old:           "%s gammelt",

@@ -133,6 +133,8 @@ ssh GATEWAY revoke ID [reason]  end a grant, as one who decides on it or holds i
 ssh GATEWAY reject ID "why"     say no, as one who decides; a yes is a passkey signature, on the page
 ssh GATEWAY grants              what you hold
 ssh GATEWAY targets             where you may ask to go
+ssh GATEWAY motions             what else waits for signatures or holds: who decides, deputies, instructions, the policy
+ssh GATEWAY oppose CODE "why"   say no to a motion; a yes is a passkey signature, on its page
 ssh GATEWAY token [--scope read,ask,end] [--for 15m]   a token for the API and the commands of lockbox; it can never say yes
 ssh GATEWAY help                this
 
@@ -192,6 +194,8 @@ func deedsEnglish() deeds {
 		rungTo:        "%s: %s may answer too",
 		rungRemind:    "%s: all are told again",
 		standing:      "its own instruction %s",
+		noMotions:     "There are no motions for you to see.",
+		opposed:       "You said no to motion %s.",
 		noTokens:      "this gateway gives no tokens",
 		saidYes:       "%s: yes for %s",
 		old:           "%s old",
