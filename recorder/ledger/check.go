@@ -16,7 +16,7 @@ func (l *Ledger) Check(ctx context.Context) error {
 	var found head
 	err := l.read(ctx, func(t *tree) error {
 		c := checker{ctx: ctx, r: t.Reader, head: t.head, marks: make(map[Commitment]claim, min(t.N, 1<<20)), bare: map[int64]bool{}}
-		for _, step := range []func() error{c.log, c.counts, c.rows, c.stones, c.rest} {
+		for _, step := range []func() error{c.log, c.counts, c.rows, c.stones, c.rest, c.customers} {
 			if err := step(); err != nil {
 				return err
 			}

@@ -28,6 +28,10 @@ type Event struct {
 	Subjects []string          `json:"subjects,omitempty"` // ids of request, session, customer
 	Detail   map[string]string `json:"detail,omitempty"`   // hashes, durations, codes
 	Private  map[string]string `json:"private,omitempty"`  // reason, comment, source address
+
+	// Customers are the ids of those whom it concerns: it stands in the log of each too,
+	// where the others are not named.
+	Customers []string `json:"customers,omitempty"`
 }
 
 // check refuses what could not be read back as it was written.

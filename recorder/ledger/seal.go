@@ -55,6 +55,9 @@ func (tx *Tx) writeEvents() error {
 		if err := tx.writeEvent(leaf, beside); err != nil {
 			return fmt.Errorf("append %s: %w", e.Kind, err)
 		}
+		if err := tx.spread(e, leaf); err != nil {
+			return fmt.Errorf("append %s: %w", e.Kind, err)
+		}
 	}
 	return nil
 }
