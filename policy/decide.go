@@ -13,7 +13,7 @@ type Question struct {
 	Do       Action
 	On       string     // target, for actions on a target
 	Login    string     // "" is the target's first
-	Customer string     // whose data, where the login reaches one
+	Customer string     // whose data, where the login reaches one; whose log
 	From     netip.Addr // where the person is
 	Reason   Reason     // why, once known
 	Binding  string     // what a proof must have been given for
@@ -133,6 +133,8 @@ func (p *Policy) Decide(q Question) (d Decision) {
 		return d
 	case q.Do == Vouch:
 		return p.vouch(&q)
+	case q.Do == ReadLog:
+		return p.log(&q)
 	case q.Motion != nil:
 		return p.motion(&q)
 	case q.Request == nil || q.Request.ID == "":

@@ -225,6 +225,15 @@ func TestDecide(t *testing.T) {
 		{"who asked accepts", by(eng, Accept, request()), Allow, "", ""},
 		{"nobody accepts for another", by(ceo, Accept, request()), Deny, ByPolicy, "not yours to accept"},
 
+		{"an auditor reads the main log", Question{Now: t1, Who: audit, Do: ReadLog}, Allow, "", "every log"},
+		{"the board does", Question{Now: t1, Who: ceo, Do: ReadLog}, Allow, "", ""},
+		{"who is not pinned does not", Question{Now: t1, Who: stranger, Do: ReadLog}, Deny, ByPolicy, "not yours to read"},
+		{"an engineer does not", Question{Now: t1, Who: eng, Do: ReadLog}, Deny, ByPolicy, "not yours to read"},
+		{"a reviewer does not", Question{Now: t1, Who: nord, Do: ReadLog}, Deny, ByPolicy, "not yours to read"},
+		{"a reviewer reads their customer's", Question{Now: t1, Who: nord, Do: ReadLog, Customer: "nord"}, Allow, "", "own customer"},
+		{"not another's", Question{Now: t1, Who: nord, Do: ReadLog, Customer: "syd"}, Deny, ByPolicy, "not yours to read"},
+		{"an auditor reads a customer's", Question{Now: t1, Who: audit, Do: ReadLog, Customer: "nord"}, Allow, "", ""},
+
 		{"an executive proposes another", on(ceo, Propose, admit()), Allow, "", ""},
 		{"one who is not pinned does not", on(stranger, Propose, with(admit(), func(m *Motion) { m.By = stranger })), Deny, ByPolicy, "not yours to propose"},
 		{"an operator does not", on(op, Propose, with(admit(), func(m *Motion) { m.By = op })), Deny, ByPolicy, "not yours to propose"},

@@ -78,7 +78,8 @@ const (
 	Touch    Action = "touch" // start one's own session with a passkey
 	Watch    Action = "watch"
 	Replay   Action = "replay"
-	Vouch    Action = "vouch" // confirm the first key of another person
+	Vouch    Action = "vouch"    // confirm the first key of another person
+	ReadLog  Action = "read-log" // read a log: Customer's, or the main one
 
 	Propose Action = "propose" // make a motion
 	Sign    Action = "sign"    // say yes to a motion, with a passkey
