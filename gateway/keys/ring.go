@@ -1,6 +1,8 @@
 package keys
 
 import (
+	"crypto/hkdf"
+	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
 
@@ -102,6 +104,16 @@ func (r *Ring) distinct() error {
 		}
 	}
 	return nil
+}
+
+// State is the key of 32 bytes under which the ledger seals what it knows of its own
+// state. It is derived from AtRest (HKDF-SHA256, RFC 5869), so that there is no file more to lose.
+func (r *Ring) State() ([]byte, error) {
+	b, err := hkdf.Key(sha256.New, r.AtRest[:], nil, "lockbox/ledger-state/v1", 32)
+	if err != nil {
+		return nil, fmt.Errorf("derive the ledger's key: %w", err)
+	}
+	return b, nil
 }
 
 // A Vault is the age identity that opens recordings. It prints as "secret".

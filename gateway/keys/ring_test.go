@@ -298,3 +298,17 @@ func ok(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+func TestTheKeyOfTheLedgersStateIsOfThisRingAndNotTheOneAtRest(t *testing.T) {
+	r, _ := newRing(t)
+	other, _ := newRing(t)
+	a, err := r.State()
+	ok(t, err)
+	again, err := r.State()
+	ok(t, err)
+	b, err := other.State()
+	ok(t, err)
+	if len(a) != 32 || !bytes.Equal(a, again) || bytes.Equal(a, b) || bytes.Equal(a, r.AtRest[:]) {
+		t.Error("it is not one key of 32 bytes for each ring")
+	}
+}

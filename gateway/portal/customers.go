@@ -25,6 +25,7 @@ type customersPage struct {
 	Standing  []motionFacts
 	Over      []motionFacts
 	Scope     scopeForm
+	People    []choice // who can be recovered
 	In        filled
 }
 
@@ -112,7 +113,10 @@ func (p *Portal) ownCustomer(x *exchange) (c customersPage, err error) {
 	if c.Leaves, err = x.leaves(); err != nil {
 		return c, err
 	}
-	all, err := x.motions(policy.ToAdmit, policy.ToDismiss, policy.ToSet, policy.ToInstruct)
+	if c.People, err = p.others(x); err != nil {
+		return c, err
+	}
+	all, err := x.motions(policy.ToAdmit, policy.ToDismiss, policy.ToRecover, policy.ToSet, policy.ToInstruct)
 	if err != nil {
 		return c, err
 	}
@@ -142,6 +146,8 @@ func (p *Portal) changeCustomer(x *exchange) error {
 	switch x.value("do") {
 	case "admit", "dismiss":
 		return x.again("", p.proposeMember(x), p.showCustomers)
+	case "recover":
+		return x.again("why", p.proposePerson(x), p.showCustomers)
 	case "settings":
 		m, field, why = x.readSettings()
 	case "instruct":

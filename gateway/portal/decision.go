@@ -158,7 +158,7 @@ func (p *Portal) sheetOf(x *exchange, v approvals.View, s seat) error {
 			"who", f.Who, "target", f.Target, "login", f.Login, "long", x.say.long(b.Terms.For)),
 		Terms: x.termFacts(b.Terms, 0), Behalf: s.Behalf,
 		Statement: b.Statement, domain: statement.ForApproval, Options: string(options), ID: b.Nonce,
-		To: "/" + x.r.URL.Path[1:2] + "/" + f.Code + "/vote", Back: x.pageOf(v.Request, s), Until: b.Until,
+		To: "/vote/" + f.Code, Back: x.pageOf(v.Request, s), Until: b.Until,
 	})
 }
 

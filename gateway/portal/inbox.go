@@ -22,6 +22,7 @@ type inboxPage struct {
 	Links    []choice      // what else there is: address and name
 	Leaves   []policy.Move // what is taken away from the reader's customer, or from the board, and when
 	Unpinned bool          // would decide, but the passkey gives no vote yet
+	Few      bool          // has fewer than two passkeys
 }
 
 type inboxRow struct {
@@ -62,7 +63,11 @@ func (p *Portal) inbox(x *exchange) error {
 	if page.Leaves, err = x.leaves(); err != nil {
 		return err
 	}
-	page.Links = p.links(x)
+	held, err := p.People.Held(x.r.Context(), x.who.ID)
+	if err != nil {
+		return err
+	}
+	page.Links, page.Few = p.links(x), few(held)
 	return x.show(ok, "inbox", "Inbox", page)
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"lockbox/gateway/identity"
+	"lockbox/policy"
 	"lockbox/policy/statement"
 )
 
@@ -11,27 +12,40 @@ import (
 type keysPage struct {
 	Passkeys []passkeyFacts
 	SSHKeys  []identity.SSHKey
+	Member   bool // the session was opened with a passkey that is confirmed
+	Adds     bool // … or may bring in another
+	Few      bool // fewer than two of the passkeys count, or would
+	Seat     bool // the reader's kind decides, by passkeys that are pinned
 	Typed    string
 	Wrong    string
 }
 
 type passkeyFacts struct {
-	identity.Credential
+	identity.Held
 	Key  keyFacts
 	This bool // the session was opened with it
+	Ends bool // another one counts: this one can be given up
 }
 
 // keys shows /me/keys.
 func (p *Portal) keys(x *exchange) error { return p.showKeys(x, "", "") }
 
 func (p *Portal) showKeys(x *exchange, typed, wrong string) error {
-	held, err := p.People.Passkeys(x.r.Context(), x.who.ID)
+	held, err := p.People.Held(x.r.Context(), x.who.ID)
 	if err != nil {
 		return err
 	}
-	page := keysPage{Typed: typed, Wrong: wrong}
+	page := keysPage{
+		Typed: typed, Wrong: wrong, Member: x.who.Confirmed, Adds: x.who.Confirmed || !x.who.Later, Few: few(held),
+		Seat: x.who.Kind == policy.Executive || x.who.Kind == policy.Reviewer,
+	}
+	good := counting(held)
 	for _, c := range held {
-		page.Passkeys = append(page.Passkeys, passkeyFacts{c, fingerprint(c.Fingerprint), c.Fingerprint == x.who.Fingerprint})
+		others := good
+		if c.Why == "" {
+			others--
+		}
+		page.Passkeys = append(page.Passkeys, passkeyFacts{c, fingerprint(c.Fingerprint), c.Fingerprint == x.who.Fingerprint, page.Member && others > 0})
 	}
 	if page.SSHKeys, err = p.People.SSHKeys(x.r.Context(), x.who.ID); err != nil {
 		return err
@@ -39,12 +53,39 @@ func (p *Portal) showKeys(x *exchange, typed, wrong string) error {
 	return x.show(status(wrong), "keys", "My keys", page)
 }
 
-// changeKeys begins to add an SSH key, or removes one.
+func counting(held []identity.Held) (n int) {
+	for _, c := range held {
+		if c.Why == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// few says whether somebody would be locked out by losing one passkey.
+func few(held []identity.Held) bool {
+	n := 0
+	for _, c := range held {
+		if c.Locked.IsZero() && !c.Signs {
+			n++
+		}
+	}
+	return n < 2
+}
+
+// changeKeys begins to add an SSH key, removes one, or begins what another passkey signs.
 func (p *Portal) changeKeys(x *exchange) error {
 	if err := x.form(); err != nil {
 		return err
 	}
-	switch x.value("do") {
+	do := x.value("do")
+	if do == "counter-sign" {
+		return p.beginCounterSign(x)
+	}
+	if !x.who.Confirmed {
+		return x.askPatience()
+	}
+	switch do {
 	case "remove":
 		if err := p.People.RemoveSSHKey(x.r.Context(), x.who.ID, x.value("fingerprint")); err != nil {
 			return err
@@ -52,6 +93,8 @@ func (p *Portal) changeKeys(x *exchange) error {
 		return x.see("/me/keys")
 	case "add":
 		return p.beginKey(x)
+	case "retire":
+		return p.beginRetire(x)
 	}
 	return errBody
 }
@@ -63,7 +106,7 @@ func (p *Portal) beginKey(x *exchange) error {
 	}
 	ask, err := p.People.BeginSSHKey(x.r.Context(), x.who.ID, line)
 	if r := new(identity.Refusal); errors.As(err, &r) {
-		return p.showKeys(x, line, sentence(r.Why))
+		return p.showKeys(x, line, x.say.refused(r.Why))
 	}
 	if err != nil {
 		return err

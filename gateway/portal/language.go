@@ -16,7 +16,8 @@ type language struct {
 	tag   string            // "en", "da"
 	words map[string]string // English sentence → this language; nil: English
 
-	refusals []refusalForm // what other packages refuse, in this language; nil: English
+	refusals []refusalForm       // what other packages refuse, in this language; nil: English
+	events   map[string][]string // kind → English, Danish
 }
 
 // languages reads the table: pairs of lines, English and Danish, with empty lines between.
@@ -33,7 +34,8 @@ func languages() []*language {
 		}
 		da.words[en] = danish
 	}
-	return []*language{{tag: "en"}, da}
+	da.events = eventWords()
+	return []*language{{tag: "en", events: da.events}, da}
 }
 
 // lookUp finds a sentence in this language. One that has no translation stays English.

@@ -10,7 +10,10 @@ import (
 type memberFacts struct {
 	identity.Person
 	keyFacts
-	Self bool
+	Self     bool
+	Eligible bool // the passkey may be copied between devices
+	BackedUp bool // and is
+	Bonded   bool // another one of theirs signed for it
 }
 
 // members lists those of a stage's kind: whose passkeys count for it, and whose do not yet.
@@ -54,7 +57,7 @@ func (p *Portal) holders(x *exchange, are func(policy.Principal) bool) (all []me
 		}
 		for _, c := range keys {
 			if !c.Confirmed.IsZero() && c.Locked.IsZero() {
-				all = append(all, memberFacts{person, fingerprint(c.Fingerprint), person.ID == x.who.ID})
+				all = append(all, memberFacts{person, fingerprint(c.Fingerprint), person.ID == x.who.ID, c.Eligible, c.BackedUp, c.Bond != nil})
 			}
 		}
 	}
@@ -91,4 +94,29 @@ func (p *Portal) proposeMember(x *exchange) error {
 		}
 	}
 	return errGone
+}
+
+// proposePerson proposes to recover a person who lost every passkey, or to erase one.
+func (p *Portal) proposePerson(x *exchange) error {
+	if p.Charter == nil {
+		return errNoPage
+	}
+	kind := policy.ToRecover
+	if x.value("do") == "erase" {
+		kind = policy.ToErase
+	}
+	return p.propose(x, policy.Motion{Kind: kind, Customer: x.seats().Customer, About: x.value("person"), Text: x.line("why")})
+}
+
+// others lists the people whom the reader may propose to recover: a customer's
+// reviewer those of the same customer, an executive all the others.
+func (p *Portal) others(x *exchange) (all []choice, err error) {
+	people, err := p.People.People(x.r.Context())
+	for _, o := range people {
+		mine := o.Kind == policy.Reviewer && o.Customer == x.who.Customer
+		if o.ID != x.who.ID && o.Erased.IsZero() && mine == (x.who.Kind == policy.Reviewer) && (mine || o.Kind != policy.Reviewer) {
+			all = append(all, choice{o.ID, o.Name + " · " + o.ID})
+		}
+	}
+	return all, err
 }

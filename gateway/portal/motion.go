@@ -40,6 +40,7 @@ type motionFacts struct {
 	MaySign   bool
 	MayOppose bool
 	MayEnd    bool
+	MayLink   bool // the link of a recovery is the reader's to hand on
 	Signed    bool // the reader did
 	In        filled
 }
@@ -80,6 +81,7 @@ func (x *exchange) motionFacts(v charter.View) motionFacts {
 		return pol.Decide(policy.Question{Now: v.Now, Who: x.who.Principal, Do: do, Motion: m}).Verdict
 	}
 	f.MaySign = may(policy.Sign) == policy.Prove
+	f.MayLink = m.Kind == policy.ToRecover && m.By.ID == x.who.ID && f.State == "holds"
 	f.MayOppose, f.MayEnd = may(policy.Oppose) == policy.Allow && m.Stage.Kind != policy.BySelf, may(policy.End) == policy.Allow
 	return f
 }
@@ -144,6 +146,8 @@ func (p *Portal) answerMotion(x *exchange) error {
 	switch x.value("do") {
 	case "sign":
 		return p.signMotion(x, v)
+	case "link":
+		return p.recoveryLink(x, v)
 	case "oppose":
 		may = f.MayOppose
 		_, err = c.Oppose(ctx, who, code, x.line("comment"))
@@ -160,6 +164,21 @@ func (p *Portal) answerMotion(x *exchange) error {
 		return err
 	}
 	return x.see("/m/" + code)
+}
+
+// A linkPage is the link of a recovery, shown once.
+type linkPage struct {
+	Who string
+	URL string
+}
+
+// recoveryLink makes the link by which a person enrols anew, and shows it.
+func (p *Portal) recoveryLink(x *exchange, v charter.View) error {
+	token, err := p.People.RecoveryLink(x.r.Context(), x.who.ID, v.Motion.ID)
+	if err != nil {
+		return err
+	}
+	return x.show(ok, "link", "The link of the recovery", linkPage{or(v.Motion.Name, v.Motion.About), p.URL + "/enroll/" + token})
 }
 
 // signMotion shows the statement that the reader would sign, alone.

@@ -31,6 +31,10 @@ func (x *exchange) motionTitle(m *policy.Motion) string {
 		return say("Standing instruction of {customer}", "customer", customer)
 	case policy.ToDelegate:
 		return say("{who} decides for {by}", "who", who, "by", or(m.By.Name, m.By.ID))
+	case policy.ToRecover:
+		return say("Recover {who}, who lost every passkey", "who", who)
+	case policy.ToErase:
+		return say("Erase {who}", "who", who)
 	case policy.ToDeclare:
 		return say("Declaration of confidentiality, version {version}", "version", m.About)
 	}
@@ -61,6 +65,18 @@ func (x *exchange) motionEffect(m *policy.Motion) []string {
 			say("Never on requests of {who} or of {by}, and {who} cannot pass it on.", "who", who, "by", or(m.By.Name, m.By.ID)),
 		}
 		return append(out, x.scope(m.Scope)...)
+	case policy.ToRecover:
+		return []string{
+			say("Every passkey, SSH key and session of {who} ends at once, and votes of theirs on what is open count no more.", "who", who),
+			say("{by} gets one link, good for 24 hours, to hand to {who}: it makes one new passkey.", "by", or(m.By.Name, m.By.ID), "who", who),
+			say("The new passkey counts for nothing until others have compared its fingerprint; a seat has to be given to it by another motion."),
+			say("Call {who} before you sign: whoever asks for this in their name wants to become them.", "who", who),
+		}
+	case policy.ToErase:
+		return []string{
+			say("Name, address and whatever was written about requests of {who} is destroyed. The log stays and stays provable; none of that can be read in it any more.", "who", who),
+			say("This cannot be undone, by nobody."),
+		}
 	case policy.ToDeclare:
 		return []string{say("Who signs promises what the text says. Without it, nobody can ask for access.")}
 	}

@@ -53,7 +53,8 @@ type frame struct {
 	Who    string // name of who is signed in; "" for nobody
 	Member bool   // … with a confirmed passkey
 	Staff  bool
-	Keeps  bool // confirms keys
+	Keeps  bool   // confirms keys
+	Log    string // address of the log that they read; "" for who reads none
 	Other  string
 	Body   any
 }
@@ -73,6 +74,7 @@ func (x *exchange) page(status int, name, title string, body any) error {
 	if x.who.ID != "" {
 		f.Who, f.Member = x.who.Name, x.who.Confirmed
 		f.Staff, f.Keeps = f.Member && x.who.Kind == policy.Staff, f.Member && x.keeps()
+		f.Log = x.ownLog()
 	}
 	var b bytes.Buffer
 	if err := t.ExecuteTemplate(&b, "base", f); err != nil {

@@ -21,15 +21,18 @@ type peoplePage struct {
 	Outside []memberFacts // whose do not
 	Open    []motionFacts
 	May     bool // the reader's passkey decides
+	People  []choice
+	In      filled
 }
 
 type waitingPerson struct {
 	identity.Person
 	keyFacts
-	Role    string
-	Added   time.Time
-	Invited bool // by the reader, who therefore cannot confirm
-	Self    bool
+	Role               string
+	Added              time.Time
+	Eligible, BackedUp bool // the passkey may be copied, and is
+	Invited            bool // by the reader, who therefore cannot confirm
+	Self               bool
 }
 
 // people shows /people to those who may confirm keys.
@@ -43,7 +46,7 @@ func (p *Portal) showPeople(x *exchange, in filled) error {
 	if err != nil {
 		return err
 	}
-	page := peoplePage{Wrong: in.Wrong, May: x.who.Admitted}
+	page := peoplePage{Wrong: in.Wrong, May: x.who.Admitted, In: in}
 	for _, person := range all {
 		keys, err := p.People.Passkeys(x.r.Context(), person.ID)
 		if err != nil {
@@ -51,9 +54,9 @@ func (p *Portal) showPeople(x *exchange, in filled) error {
 		}
 		before := len(page.Waiting)
 		for _, c := range keys {
-			if c.Confirmed.IsZero() && c.Locked.IsZero() {
+			if c.Confirmed.IsZero() && c.Locked.IsZero() && !c.Later {
 				page.Waiting = append(page.Waiting, waitingPerson{
-					Person: person, keyFacts: fingerprint(c.Fingerprint), Role: x.role(person.Principal), Added: c.Added,
+					Person: person, keyFacts: fingerprint(c.Fingerprint), Role: x.role(person.Principal), Added: c.Added, Eligible: c.Eligible, BackedUp: c.BackedUp,
 					Invited: person.InvitedBy == x.who.ID, Self: person.ID == x.who.ID,
 				})
 			}
@@ -77,7 +80,10 @@ func (p *Portal) board(x *exchange, page *peoplePage) (err error) {
 	if page.Board, page.Outside, err = p.members(x, x.seats()); err != nil {
 		return err
 	}
-	all, err := x.motions(policy.ToAdmit, policy.ToDismiss)
+	if page.People, err = p.others(x); err != nil {
+		return err
+	}
+	all, err := x.motions(policy.ToAdmit, policy.ToDismiss, policy.ToRecover, policy.ToErase)
 	page.Open, _, _ = sorted(all)
 	return err
 }
@@ -95,6 +101,11 @@ func (p *Portal) compare(x *exchange) error {
 			return errNoPage
 		}
 		return x.again("", p.proposeMember(x), p.showPeople)
+	case x.value("do") == "recover" || x.value("do") == "erase":
+		if x.who.Kind != policy.Executive {
+			return errNoPage
+		}
+		return x.again("why", p.proposePerson(x), p.showPeople)
 	case x.value("compared") != "yes":
 		return p.showPeople(x, x.mend("", x.say.text("Compare the fingerprint first: ask the person to read theirs out, by phone or face to face, and tick the box.")))
 	}

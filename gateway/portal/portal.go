@@ -29,6 +29,7 @@ type Portal struct {
 	Ledger  *ledger.Ledger
 	Shelf   *recorder.Shelf
 	Vault   []age.Identity   // opens recordings here; without one a replay page says that it cannot
+	LogKey  string           // the log's public key as text, for people to pin
 	URL     string           // public origin: "https://lock.example.eu"; any other Host is refused
 	Report  func(error)      // hears of failures; the person gets a reference that is in it
 	Now     func() time.Time // nil: time.Now
@@ -36,6 +37,10 @@ type Portal struct {
 	// Evidence gives the download of /r/{code}/evidence.json, for who may see the
 	// request. nil: no page offers it.
 	Evidence func(ctx context.Context, who policy.Principal, code string) ([]byte, error)
+
+	// Pins are what a verifier pins, as the gateway has it: pages check receipts against
+	// them before they tell what is in one. nil: there are no receipts.
+	Pins func(context.Context) (approvals.Pinned, error)
 
 	// Command gives what to type in a terminal to reach a target: "ssh db1.prod@gw.example.eu".
 	// nil: pages only say "in a terminal".

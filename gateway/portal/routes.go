@@ -30,7 +30,7 @@ type route struct {
 
 // routes is every route there is. A GET changes nothing.
 func (p *Portal) routes() []route {
-	return slices.Concat(p.routesOfRequests(), p.routesOfPeople(), []route{
+	return slices.Concat(p.routesOfRequests(), p.routesOfPeople(), p.routesOfLogs(), []route{
 		{"POST", "/sign-in/begin", anybody, false, p.beginSignIn},
 		{"POST", "/sign-in", anybody, false, p.signIn},
 		{"POST", "/sign-out", signedIn, false, p.signOut},
@@ -50,10 +50,9 @@ func (p *Portal) routesOfRequests() []route {
 
 		{"GET", "/a/{code}", members, true, p.decision},
 		{"POST", "/a/{code}", members, true, p.decide},
-		{"POST", "/a/{code}/vote", members, true, p.vote},
 		{"GET", "/c/{code}", members, true, p.decision},
 		{"POST", "/c/{code}", members, true, p.decide},
-		{"POST", "/c/{code}/vote", members, true, p.vote},
+		{"POST", "/vote/{code}", members, true, p.vote},
 
 		{"GET", "/t/{code}", members, true, p.touches},
 		{"POST", "/t/{code}", members, true, p.number},
@@ -88,9 +87,13 @@ func (p *Portal) routesOfPeople() []route {
 		{"GET", "/people", members, false, p.people},
 		{"POST", "/people", members, false, p.compare},
 		{"POST", "/people/vouch", members, false, p.vouch},
-		{"GET", "/me/keys", members, false, p.keys},
-		{"POST", "/me/keys", members, false, p.changeKeys},
+		{"GET", "/me/keys", signedIn, false, p.keys}, // who waits may make a second passkey
+		{"POST", "/me/keys", signedIn, false, p.changeKeys},
 		{"POST", "/me/keys/sign", members, false, p.addKey},
+		{"POST", "/me/keys/passkey/begin", signedIn, false, p.beginPasskey},
+		{"POST", "/me/keys/passkey", signedIn, false, p.addPasskey},
+		{"POST", "/me/keys/counter-sign", signedIn, false, p.counterSign},
+		{"POST", "/me/keys/retire", members, false, p.retire},
 
 		{"GET", "/me/delegation", members, false, p.delegation},
 		{"POST", "/me/delegation", members, false, p.delegate},
@@ -100,6 +103,26 @@ func (p *Portal) routesOfPeople() []route {
 		{"POST", "/customers", members, false, p.changeCustomer},
 		{"GET", "/policy", members, false, p.inForce},
 	}
+}
+
+// routesOfLogs are those by which people see that nothing was changed or left out.
+func (p *Portal) routesOfLogs() []route {
+	out := []route{
+		{"GET", "/verify", anybody, false, p.checking},
+		{"GET", "/c/receipts", members, false, p.receipts},
+		{"GET", "/c/receipts/{code}", members, true, p.receipt},
+		{"GET", "/c/months/{month}", members, false, p.month},
+		{"GET", "/c/months/{month}/statement.json", members, false, p.monthFile},
+	}
+	for _, at := range []string{"/log", "/c/log"} {
+		out = append(out,
+			route{"GET", at, members, false, p.readLog},
+			route{"POST", at, members, false, p.grown},
+			route{"GET", at + "/checkpoint", members, false, p.checkpointFile},
+			route{"GET", at + "/log.tar", members, false, p.wholeLog},
+		)
+	}
+	return out
 }
 
 // table groups the routes by pattern.

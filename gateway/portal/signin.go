@@ -47,7 +47,12 @@ func (x *exchange) askPatience() error {
 	if x.wantsJSON() {
 		return x.answer(http.StatusForbidden, map[string]string{"error": x.say.text("Your passkey waits to be confirmed.")})
 	}
-	return x.show(http.StatusForbidden, "waiting", "Waiting for confirmation", fingerprint(x.who.Fingerprint))
+	return x.show(http.StatusForbidden, "waiting", "Waiting for confirmation", waitingPage{fingerprint(x.who.Fingerprint), x.who.Later})
+}
+
+type waitingPage struct {
+	Key   keyFacts
+	Later bool // it is not the person's first: they sign for it themselves
 }
 
 func (p *Portal) beginSignIn(x *exchange) error {

@@ -6,6 +6,7 @@ import (
 
 	"lockbox/approvals"
 	"lockbox/policy"
+	"lockbox/policy/statement"
 )
 
 // A stageFacts is whose yes is needed, and what they said.
@@ -31,6 +32,7 @@ type voteFacts struct {
 	Behalf   string        // name of whom a deputy voted for
 	Standing string        // code of the customer's own motion that stands for its vote
 	Age      time.Duration // shown when there is long to wait
+	Kept     string        // "synced" or "bound": what the passkey that signed said of itself; "" where none did
 }
 
 // A rungFacts is a step of the escalation that was taken, or is still to come.
@@ -82,6 +84,9 @@ func (x *exchange) stage(s policy.StageStatus, asked time.Duration) stageFacts {
 		if x.inside(s) || w.Mine {
 			w.Name, w.Comment, w.Standing = v.By.Name, v.Comment, v.Standing
 			w.Behalf = x.name(v.Behalf)
+		}
+		if a, err := statement.ParseAssertion(v.Assertion); err == nil {
+			w.Kept = map[bool]string{true: "synced", false: "bound"}[a.Flags().Eligible]
 		}
 		f.Votes = append(f.Votes, w)
 	}

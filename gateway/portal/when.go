@@ -61,7 +61,10 @@ func (l *language) remaining(d time.Duration) string {
 
 // long writes a duration in words, to the minute: "1 hour 30 minutes".
 func (l *language) long(d time.Duration) string {
-	if d < time.Minute {
+	switch {
+	case d/time.Second == 1:
+		return l.text("1 second")
+	case d < time.Minute:
 		return l.text("{n} seconds", "n", int64(d.Seconds()))
 	}
 	return l.units(d, "{n} minutes")

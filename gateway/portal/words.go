@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"strings"
 )
@@ -38,4 +39,13 @@ func fingerprintWords(fingerprint string) string {
 		return ""
 	}
 	return inWords(sum)
+}
+
+// keyWords writes the key of a log ("name+hash+key") in words: of the SHA-256 of the text.
+func keyWords(vkey string) string {
+	if vkey == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(vkey))
+	return inWords(sum[:])
 }

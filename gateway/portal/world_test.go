@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -15,10 +16,12 @@ import (
 
 	"filippo.io/age"
 
+	"lockbox/approvals"
 	"lockbox/approvals/charter"
 	"lockbox/gateway/identity"
 	"lockbox/policy"
 	"lockbox/policy/statement"
+	"lockbox/recorder/ledger"
 	"lockbox/tests/world"
 )
 
@@ -44,6 +47,14 @@ func newStage(t *testing.T) *stage {
 	s := &stage{World: w, t: t, Portal: &Portal{
 		Gateway: w.Gateway, Desk: w.Desk, People: w.People, Ledger: w.Ledger, Shelf: w.Shelf, URL: here,
 		Vault: []age.Identity{w.Keys.Vault}, Report: func(err error) { t.Errorf("reported: %v", err) },
+		LogKey: w.Keys.LogKey, Pins: func(ctx context.Context) (p approvals.Pinned, err error) {
+			err = w.Ledger.View(ctx, func(tx *ledger.Tx) error {
+				pins, err := w.People.Pins(tx)
+				p = approvals.Pinned{Log: world.Log, LogKey: w.Keys.LogKey, Party: world.Party(), Executives: pins.Executives, Customers: pins.Customers}
+				return err
+			})
+			return p, err
+		},
 	}}
 	s.wire()
 	s.Aud = w.Enrol(t, identity.Invite{ID: "aud@x.eu", Name: "Aud", Kind: policy.Auditor}, false)

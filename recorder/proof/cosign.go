@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/mod/sumdb/note"
 )
@@ -23,7 +25,7 @@ const cosignatureV1 = 0x04
 
 // NewWitnessKey makes a key pair for a witness of that name.
 func NewWitnessKey(name string) (skey, vkey string, err error) {
-	if name == "" || strings.ContainsAny(name, "+ \n\t") {
+	if !keyName(name) {
 		return "", "", fmt.Errorf("%q is no name for a key: no spaces, no +", name)
 	}
 	pub, key, err := ed25519.GenerateKey(rand.Reader)
@@ -71,14 +73,29 @@ func parseKey(text string) (name string, hash uint32, key []byte, err error) {
 	name, rest, _ := strings.Cut(text, "+")
 	hex, b64, ok := strings.Cut(rest, "+")
 	n, err := strconv.ParseUint(hex, 16, 32)
-	if err != nil || !ok || len(hex) != 8 || name == "" || strings.ContainsAny(name, " \n\t") {
+	if err != nil || !ok || fmt.Sprintf("%08x", n) != hex || !keyName(name) {
 		return "", 0, nil, bad
 	}
-	key, err = base64.StdEncoding.Strict().DecodeString(b64)
+	key, err = unspell(b64)
 	if err != nil || len(key) != 33 || key[0] != cosignatureV1 {
 		return "", 0, nil, bad
 	}
 	return name, uint32(n), key[1:], nil
+}
+
+// keyName says whether a key can have that name, as sumdb/note has it; and nothing in it acts on a terminal.
+func keyName(s string) bool {
+	odd := func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '+' }
+	return s != "" && utf8.ValidString(s) && !strings.ContainsFunc(s, odd)
+}
+
+// unspell reads base64 that is spelled in the one way: the decoder alone passes over line ends.
+func unspell(s string) ([]byte, error) {
+	b, err := base64.StdEncoding.DecodeString(s)
+	if err == nil && base64.StdEncoding.EncodeToString(b) != s {
+		err = errors.New("this base64 can be spelled otherwise")
+	}
+	return b, err
 }
 
 func cosignerHash(name string, pub ed25519.PublicKey) uint32 {
@@ -105,8 +122,8 @@ type signingCosigner struct {
 
 func (k *signingCosigner) Sign(msg []byte) ([]byte, error) {
 	t := k.now().Unix()
-	if t <= 0 {
-		return nil, errors.New("the clock is before 1970")
+	if t <= 0 || t > latest {
+		return nil, errors.New("the clock stands before 1970, or after the year 9999")
 	}
 	sig := ed25519.Sign(k.key, cosignatureMessage(uint64(t), msg))
 	return append(binary.BigEndian.AppendUint64(nil, uint64(t)), sig...), nil
@@ -121,7 +138,7 @@ type verifyingCosigner struct {
 }
 
 func (k *verifyingCosigner) Verify(msg, sig []byte) bool {
-	if len(sig) != 8+ed25519.SignatureSize {
+	if _, err := cosignedAt(sig); err != nil {
 		return false
 	}
 	return ed25519.Verify(k.key, cosignatureMessage(binary.BigEndian.Uint64(sig), msg), sig[8:])
@@ -131,9 +148,17 @@ func cosignatureMessage(t uint64, msg []byte) []byte {
 	return fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s", t, msg)
 }
 
+// latest is the last second that RFC 3339 can write.
+const latest = 253402300799
+
+// cosignedAt reads the time of a cosignature. Zero is no time that a witness says.
 func cosignedAt(sig []byte) (time.Time, error) {
 	if len(sig) != 8+ed25519.SignatureSize {
 		return time.Time{}, errors.New("the checkpoint does not hold: a witness's signature is malformed")
 	}
-	return time.Unix(int64(binary.BigEndian.Uint64(sig)), 0).UTC(), nil
+	t := binary.BigEndian.Uint64(sig)
+	if t == 0 || t > latest {
+		return time.Time{}, fmt.Errorf("the checkpoint does not hold: a witness signed it at the time %d", t)
+	}
+	return time.Unix(int64(t), 0).UTC(), nil
 }

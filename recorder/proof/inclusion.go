@@ -2,7 +2,6 @@ package proof
 
 import (
 	"bytes"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strconv"
@@ -20,7 +19,10 @@ type Inclusion struct {
 
 const inclusionV1 = "c2sp.org/tlog-proof@v1"
 
-const maxInclusion = 64 << 10 // bytes
+const (
+	maxInclusion = 64 << 10 // bytes
+	maxPath      = 64       // hashes: a tree has at most 2^63 entries
+)
 
 // MarshalText writes a tlog-proof file, without its "extra" line.
 func (p Inclusion) MarshalText() ([]byte, error) {
@@ -43,6 +45,9 @@ func (p *Inclusion) UnmarshalText(b []byte) error {
 	}
 	lines = lines[1:]
 	if len(lines) > 0 && strings.HasPrefix(lines[0], "extra ") {
+		if _, err := unspell(lines[0][len("extra "):]); err != nil {
+			return errors.New("the extra line of the proof is not base64")
+		}
 		lines = lines[1:]
 	}
 	if len(lines) == 0 {
@@ -57,17 +62,20 @@ func (p *Inclusion) UnmarshalText(b []byte) error {
 	if err != nil {
 		return err
 	}
+	if _, err := Peek([]byte(checkpoint)); err != nil {
+		return err
+	}
 	*p = Inclusion{n, path, []byte(checkpoint)}
 	return nil
 }
 
 func parseHashes(lines []string) ([]tlog.Hash, error) {
-	if len(lines) > 63 {
-		return nil, fmt.Errorf("the proof has %d hashes, at most 63", len(lines))
+	if len(lines) > maxPath {
+		return nil, fmt.Errorf("the proof has %d hashes, at most %d", len(lines), maxPath)
 	}
 	var out []tlog.Hash
 	for i, l := range lines {
-		b, err := base64.StdEncoding.Strict().DecodeString(l)
+		b, err := unspell(l)
 		if err != nil || len(b) != tlog.HashSize {
 			return nil, fmt.Errorf("hash %d of the proof is not 32 bytes in base64", i)
 		}
@@ -83,32 +91,6 @@ func (p Inclusion) Holds(leaf []byte, c Checkpoint) error {
 	}
 	if err := tlog.CheckRecord(p.Path, c.N, c.Hash, p.Index, tlog.RecordHash(leaf)); err != nil {
 		return fmt.Errorf("entry %d is not in the tree of %d entries: %w", p.Index, c.N, err)
-	}
-	return nil
-}
-
-// A Growth proves that one tree is the beginning of another (RFC 6962 §2.1.2).
-type Growth struct {
-	Old   int64          `json:"old"` // entries
-	Proof tlog.TreeProof `json:"proof"`
-}
-
-// Holds says that newer only added to older. Both must be opened.
-func (g Growth) Holds(older, newer Checkpoint) error {
-	switch {
-	case older.Origin != newer.Origin:
-		return fmt.Errorf("these are checkpoints of two logs, %q and %q", older.Origin, newer.Origin)
-	case g.Old != older.N:
-		return fmt.Errorf("the proof begins at %d entries, the older checkpoint has %d", g.Old, older.N)
-	case newer.N < older.N:
-		return fmt.Errorf("the log went back from %d entries to %d", older.N, newer.N)
-	case newer.N == older.N && newer.Hash != older.Hash:
-		return fmt.Errorf("there are two logs with %d entries", older.N)
-	case newer.N == older.N, older.N == 0:
-		return nil
-	}
-	if err := tlog.CheckTree(g.Proof, newer.N, newer.Hash, older.N, older.Hash); err != nil {
-		return fmt.Errorf("the first %d entries are not what they were: %w", older.N, err)
 	}
 	return nil
 }

@@ -67,6 +67,13 @@
     done.querySelector("h1").focus();
   };
 
+  const add = async (form) => {
+    const { id, options } = await post(form.dataset.add + "/begin", {});
+    const made = await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options.publicKey) });
+    const { next } = await post(form.dataset.add, { id, credential: made.toJSON() });
+    location.assign(next);
+  };
+
   for (const form of document.querySelectorAll("form.passkey")) {
     const button = form.querySelector("[data-press]"), status = form.querySelector("[data-say]");
     const say = (text) => { status.textContent = text; };
@@ -83,6 +90,7 @@
       try {
         if ("signIn" in form.dataset) await signIn();
         else if (form.dataset.enrol) await enrol(form);
+        else if (form.dataset.add) await add(form);
         else over = await sign(form, say);
       } catch (e) {
         if (e instanceof Refused) say(e.message || form.dataset.failed);
