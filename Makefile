@@ -1,7 +1,7 @@
 # Lockbox. `make run` to try it, `make test` to test it, `make help` for the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check format vet staticcheck layers vuln web bench bench-policy fuzz shots clean
+.PHONY: help build run test check format vet staticcheck layers vuln web bench bench-policy crash fuzz shots clean
 
 ARGS     ?=      # for lockbox dev: make run ARGS="--http 127.0.0.1:9000"
 PKG      ?= ./... # for test and bench: make test PKG=./policy/...
@@ -59,6 +59,10 @@ bench-policy: ## decisions: with the index and without, and beside Cedar and OPA
 	go test -run '^$$' -bench 'Decide|Ready' -benchmem ./policy
 	@mkdir -p bin
 	cd tests/bench/policy && go run . -json $(CURDIR)/bin/bench-policy.json
+
+crash: ## nothing acknowledged is lost: 500 kill -9, 100 power cuts, each call that can fail; as root, with strace
+	@.ci/deps crash
+	LOCKBOX_KILLS=500 LOCKBOX_CUTS=100 LOCKBOX_FAULTS=1 go test -count=1 -timeout 60m -v ./tests/crash
 
 fuzz: ## every fuzz test for FUZZTIME
 	@.ci/fuzz $(FUZZTIME)

@@ -105,15 +105,18 @@ func foreign(t *testing.T) (ledger.Options, map[string]string) {
 	return o, b.all()
 }
 
-func TestChangesBehindTheLedgersBackAreCaught(t *testing.T) {
+// A change is made behind the ledger's back.
+type change struct {
+	name string
+	edit func(w thief) error
+	live string // what Verified("grant/x") says while running; "" when it cannot know
+	full string // what Check says
+	open string // what Open says; "" for the same
+}
+
+func changes(t *testing.T) []change {
 	x, n, y := ledger.RowAt("grant/x"), ledger.RowAt("nonce/n"), ledger.RowAt("other/y")
-	for _, c := range []struct {
-		name string
-		edit func(w thief) error
-		live string // what Verified("grant/x") says while running; "" when it cannot know
-		full string // what Check says
-		open string // what Open says; "" for the same
-	}{
+	return []change{
 		{"row edited", func(w thief) error { return w.flip(x, -2) }, "row grant/x was edited: event 2", "row grant/x was edited: event 2", ""},
 		{"row's event edited", func(w thief) error { return w.flip(x, 8) }, "row grant/x was edited", "row grant/x was edited", ""},
 		{"row's event in the future", func(w thief) error { return w.flip(x, 1) }, "there is no event", "row grant/x was edited", ""},
@@ -192,7 +195,11 @@ func TestChangesBehindTheLedgersBackAreCaught(t *testing.T) {
 		{"person removed", func(w thief) error { return w.Delete(ledger.BesideAt(1)) }, "", "personal fields of event 1 are gone", ""},
 		{"erased person put back", func(w thief) error { return w.back(ledger.BesideAt(2), 3) }, "", "of event 2 were erased and are back", ""},
 		{"person of no event", func(w thief) error { return w.back2(ledger.BesideAt(7), ledger.BesideAt(0)) }, "", "under 'b'", ""},
-	} {
+	}
+}
+
+func TestChangesBehindTheLedgersBackAreCaught(t *testing.T) {
+	for _, c := range changes(t) {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBook(t)
 			after := story(b)

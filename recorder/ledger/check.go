@@ -12,10 +12,11 @@ import (
 // leaf hashes into the tree, the checkpoint is ours, personal fields are as
 // they were or erased by an event, and each row is the newest version of
 // itself, with none missing and none extra. What does not hold is ErrTampered.
+// The memory it takes does not grow with the log.
 func (l *Ledger) Check(ctx context.Context) error {
 	var found head
 	err := l.read(ctx, func(t *tree) error {
-		c := checker{ctx: ctx, r: t.Reader, head: t.head, marks: make(map[Commitment]claim, min(t.N, 1<<20)), bare: map[int64]bool{}}
+		c := checker{ctx: ctx, r: t.Reader, head: t.head, tally: newTally()}
 		for _, step := range []func() error{c.log, c.counts, c.rows, c.stones, c.rest, c.customers} {
 			if err := step(); err != nil {
 				return err
@@ -23,7 +24,8 @@ func (l *Ledger) Check(ctx context.Context) error {
 		}
 		found = t.head
 		found.at = c.last
-		return nil
+		_, err := l.anchors(t)
+		return err
 	})
 	if err != nil {
 		return err
@@ -36,79 +38,59 @@ type checker struct {
 	ctx    context.Context
 	r      Reader
 	head   head
-	n      int64       // leaves so far
-	last   time.Time   // of the last leaf
-	edge   []tlog.Hash // roots of the complete subtrees so far, large to small
-	marks  map[Commitment]claim
-	bare   map[int64]bool // events without personal fields
-	erased []int64        // as the leaves say
+	n      int64     // leaves so far
+	last   time.Time // of the last leaf
+	edge   edge
+	erased int64 // events without personal fields, as the leaves say
+	tally  tally
+	logs   projection // of the customers
 }
 
-// A claim is what a leaf says of one version of one row. Rows take theirs.
-type claim struct {
-	seq int64
-	row Commitment
+// scan is Reader.Scan until ctx ends.
+func (c *checker) scan(part byte, fn func(k, v []byte) error) error {
+	n := 0
+	return c.r.Scan([]byte{part}, func(k, v []byte) (bool, error) {
+		if n++; n%1024 == 0 && c.ctx.Err() != nil {
+			return false, c.ctx.Err()
+		}
+		err := fn(k, v)
+		return err == nil, err
+	})
 }
 
 func (c *checker) log() error {
-	err := c.r.Scan([]byte{inLog}, func(k, v []byte) (bool, error) {
-		if c.n%1024 == 0 && c.ctx.Err() != nil {
-			return false, c.ctx.Err()
-		}
+	err := c.scan(inLog, func(k, v []byte) error {
 		if len(k) != 9 || int64(binary.BigEndian.Uint64(k[1:])) != c.n {
-			return false, tampered("event %d is missing", c.n)
+			return tampered("event %d is missing", c.n)
 		}
 		if c.n == c.head.N {
-			return false, tampered("there are events after the %d that were signed", c.n)
+			return tampered("there are events after the %d that were signed", c.n)
 		}
-		if err := c.hash(tlog.RecordHash(v)); err != nil {
-			return false, err
+		if err := c.edge.add(c.n, tlog.RecordHash(v), c.stored); err != nil {
+			return err
 		}
 		err := c.leaf(v)
 		c.n++
-		return true, err
+		return err
 	})
 	switch {
 	case err != nil:
 		return err
 	case c.n != c.head.N:
 		return tampered("the log ends after %d events, and %d were signed", c.n, c.head.N)
-	case c.root() != c.head.Hash:
+	case c.edge.root() != c.head.Hash:
 		return tampered("the events do not lead to the signed checkpoint: one of them was edited")
 	}
 	return nil
 }
 
-// hash adds a leaf to the tree and compares the nodes that it completes with
-// those stored.
-func (c *checker) hash(h tlog.Hash) error {
-	for level := int64(0); ; level++ {
-		b, err := c.r.Get(at(inHashes, tlog.StoredHashIndex(0, c.n)+level))
-		if err != nil {
-			return err
-		}
-		if string(b) != string(h[:]) {
-			return tampered("event %d or a hash above it was edited", c.n)
-		}
-		if c.n>>level&1 == 0 {
-			c.edge = append(c.edge, h)
-			return nil
-		}
-		h = tlog.NodeHash(c.edge[len(c.edge)-1], h)
-		c.edge = c.edge[:len(c.edge)-1]
+// stored compares a node of the tree with what is stored of it.
+func (c *checker) stored(n int64, h tlog.Hash) error {
+	b, err := c.r.Get(at(inHashes, n))
+	if err == nil && string(b) != string(h[:]) {
+		err = tampered("event %d or a hash above it was edited", c.n)
 	}
-}
-
-func (c *checker) root() tlog.Hash {
-	if len(c.edge) == 0 {
-		h, _ := tlog.TreeHash(0, nil) // of nothing: a constant
-		return h
-	}
-	h := c.edge[len(c.edge)-1]
-	for i := len(c.edge) - 2; i >= 0; i-- {
-		h = tlog.NodeHash(c.edge[i], h)
-	}
-	return h
+	return err
 }
 
 func (c *checker) leaf(b []byte) error {
@@ -121,20 +103,23 @@ func (c *checker) leaf(b []byte) error {
 	case f.At.Before(c.last):
 		return tampered("event %d is earlier than the one before it", c.n)
 	}
+	if err := c.project(f); err != nil {
+		return err
+	}
 	c.last = f.At
-	c.erased = append(c.erased, f.Erased...)
+	for _, seq := range f.Erased {
+		c.tally.erased.add(c.tally.event(seq))
+		c.erased++
+	}
 	for _, m := range f.Rows {
-		if _, ok := c.marks[m.Fold]; ok {
-			return tampered("event %d writes a version of a row that another wrote", c.n)
-		}
-		c.marks[m.Fold] = claim{c.n, m.Row}
+		c.tally.wrote.add(c.tally.version(m.Fold))
 	}
 	beside, err := c.r.Get(at(inBeside, c.n))
 	switch {
 	case err != nil:
 		return err
 	case beside == nil:
-		c.bare[c.n] = true
+		c.tally.bare.add(c.tally.event(c.n))
 		return nil
 	}
 	_, err = f.open(beside)
@@ -143,22 +128,15 @@ func (c *checker) leaf(b []byte) error {
 
 // counts finds what belongs to no event.
 func (c *checker) counts() error {
-	for _, seq := range c.erased {
-		if !c.bare[seq] {
-			return tampered("the personal fields of event %d were erased and are back", seq)
-		}
-		delete(c.bare, seq)
-	}
-	for seq := range c.bare {
-		return tampered("the personal fields of event %d are gone, and no event erased them", seq)
+	if c.tally.bare != c.tally.erased {
+		return c.nameBare()
 	}
 	for part, want := range map[byte]int64{
 		inHashes: tlog.StoredHashCount(c.head.N),
-		inBeside: c.head.N - int64(len(c.erased)),
+		inBeside: c.head.N - c.erased,
 	} {
 		got := int64(0)
-		err := c.r.Scan([]byte{part}, func(_, _ []byte) (bool, error) { got++; return true, c.ctx.Err() })
-		if err != nil {
+		if err := c.scan(part, func(_, _ []byte) error { got++; return nil }); err != nil {
 			return err
 		}
 		if got != want {
@@ -169,60 +147,75 @@ func (c *checker) counts() error {
 }
 
 func (c *checker) rows() error {
-	return c.r.Scan([]byte{inRows}, func(k, v []byte) (bool, error) {
-		key := string(k[1:])
-		r, err := parseRow(v)
-		if err != nil {
-			return false, tampered("row %s: %w", key, err)
-		}
-		if err := c.take("row "+key, r.fold, r.count, claim{r.seq, r.mark(key).Row}); err != nil {
-			return false, err
-		}
-		return true, c.ctx.Err()
-	})
+	return c.eachRow(c.claim)
 }
 
 func (c *checker) stones() error {
-	return c.r.Scan([]byte{inStones}, func(k, v []byte) (bool, error) {
-		s, err := parseStone(k, v)
+	return c.eachStone(c.claim)
+}
+
+// A held is a row or a stone as it is found.
+type held struct {
+	what  string // "row grant/x"
+	fold  salt
+	count uint64
+	seq   int64
+	mark  RowMark // of its last version
+}
+
+func (c *checker) eachRow(fn func(held) error) error {
+	return c.scan(inRows, func(k, v []byte) error {
+		key := string(k[1:])
+		r, err := parseRow(v)
 		if err != nil {
-			return false, tampered("a deleted row: %w", err)
+			return tampered("row %s: %w", key, err)
 		}
-		if err := c.take("a deleted row", s.fold, s.count, claim{s.seq, s.mark().Row}); err != nil {
-			return false, err
-		}
-		return true, c.ctx.Err()
+		return fn(held{"row " + key, r.fold, r.count, r.seq, r.mark(key)})
 	})
 }
 
-// take claims versions 1 to count of a row, the last of which is now.
-func (c *checker) take(what string, fold salt, count uint64, now claim) error {
-	last := claim{seq: -1}
-	for n := uint64(1); n <= count; n++ {
-		v := version(fold, n)
-		m, ok := c.marks[v]
-		if !ok {
-			return tampered("%s was not written by any event", what)
+func (c *checker) eachStone(fn func(held) error) error {
+	return c.scan(inStones, func(k, v []byte) error {
+		s, err := parseStone(k, v)
+		if err != nil {
+			return tampered("a deleted row: %w", err)
 		}
-		if m.seq <= last.seq {
-			return tampered("%s was written out of order by event %d", what, m.seq)
+		return fn(held{"a deleted row", s.fold, s.count, s.seq, s.mark()})
+	})
+}
+
+// claim claims versions 1 to count of a row, and holds the last against the
+// event that wrote it.
+func (c *checker) claim(h held) error {
+	switch {
+	case h.count > uint64(c.head.N):
+		return tampered("%s was not written by any event", h.what)
+	case h.count == 0:
+		return tampered("%s was edited: no event wrote it", h.what)
+	}
+	said := h.seq >= 0 && h.seq < c.head.N
+	if said {
+		leaf, err := c.r.Get(at(inLog, h.seq))
+		if err != nil {
+			return err
 		}
-		delete(c.marks, v)
-		last = m
+		said = marks(leaf, h.mark)
 	}
-	if later, ok := c.marks[version(fold, count+1)]; ok {
-		return tampered("%s is an old version: event %d wrote or deleted it later", what, later.seq)
-	}
-	if last != now {
-		return tampered("%s was edited: event %d wrote something else", what, last.seq)
+	for n := uint64(1); n <= h.count; n++ {
+		v := version(h.fold, n)
+		c.tally.claimed.add(c.tally.version(v))
+		if !said {
+			c.tally.bad[v[0]] = true
+		}
 	}
 	return nil
 }
 
-// rest finds what was written and is not there.
+// rest finds what was written and is not there, and what is there and was not
+// written.
 func (c *checker) rest() error {
-	for _, m := range c.marks {
-		return tampered("a row that event %d wrote is missing", m.seq)
+	if c.tally.even() {
+		return nil
 	}
-	return nil
+	return c.nameRow()
 }

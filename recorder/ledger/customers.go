@@ -1,13 +1,164 @@
 package ledger
 
-// spread writes an event that was just appended to the main log into the logs
-// of the customers whom it concerns.
-func (tx *Tx) spread(Event, Leaf) error { return nil }
+import (
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// spread writes what was just appended to the main log into the logs of the
+// customers whom it concerns.
+func (tx *Tx) spread(f Leaf) error {
+	switch f.Kind {
+	case kindHead:
+		return tx.noteHead(f)
+	case kindBeat:
+		return tx.noteBeat(f)
+	}
+	for _, id := range f.Customers {
+		if err := tx.spreadTo(tx.l.Of(id), f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (tx *Tx) spreadTo(g Log, f Leaf) error {
+	b, p, err := tx.grow(g)
+	if err != nil {
+		return err
+	}
+	own, err := f.of(g.customer, p.size, b.index)
+	if err != nil {
+		return err
+	}
+	put := func(k, v []byte) error { return tx.w.Put(append([]byte(roomOf(g.customer)), k...), v) }
+	if err := b.add(put, p.size, own.bytes()); err != nil {
+		return err
+	}
+	p.size++
+	return tx.w.Put(tipAt(g.customer), p.bytes())
+}
+
+// grow is the customer's log to add to. What stands beyond its head is believed
+// only where this commit wrote it.
+func (tx *Tx) grow(g Log) (*tree, tip, error) {
+	if tx.grown[g.customer] {
+		p, err := g.tip(tx.w)
+		return newTree(room{tx.w, roomOf(g.customer)}, head{Tree: tlog.Tree{N: p.size}}), p, err
+	}
+	b, p, err := g.branch(&tree{tx.w, tx.log.head, tx.log.seen})
+	if err != nil {
+		return nil, p, err
+	}
+	old, err := tlog.TreeHash(b.N, b)
+	switch {
+	case err != nil:
+		return nil, p, fmt.Errorf("read the edge of the log of customer %s: %w", g.customer, err)
+	case old != b.Hash:
+		return nil, p, g.tampered("the stored hashes do not lead to its head")
+	}
+	tx.grown[g.customer] = true
+	return b, p, nil
+}
+
+// add writes leaf n, the next, and the hashes that it completes.
+func (t *tree) add(put func(k, v []byte) error, n int64, leaf []byte) error {
+	nodes, err := tlog.StoredHashes(n, leaf, t)
+	if err != nil {
+		return err
+	}
+	for i, h := range nodes {
+		place := tlog.StoredHashIndex(0, n) + int64(i)
+		if err := put(at(inHashes, place), h[:]); err != nil {
+			return err
+		}
+		t.seen[place] = h
+	}
+	return put(at(inLog, n), leaf)
+}
 
 // heads are the events of the main log that hold the heads of those customers'
 // logs that this commit made grow. They are the last events of a commit, once
-// for all transactions in it.
-func (tx *Tx) heads() ([]Event, error) { return nil, nil }
+// for all transactions in it, and go through spread as others do.
+func (tx *Tx) heads() ([]Event, error) {
+	var all []Event
+	for _, id := range slices.Sorted(maps.Keys(tx.grown)) {
+		g := tx.l.Of(id)
+		p, err := g.tip(tx.w)
+		if err != nil {
+			return nil, err
+		}
+		if p.under == p.size { // the transaction that touched it failed
+			continue
+		}
+		root, err := tlog.TreeHash(p.size, newTree(room{tx.w, roomOf(id)}, head{}))
+		if err != nil {
+			return nil, fmt.Errorf("hash the log of customer %s: %w", id, err)
+		}
+		all = append(all, g.headEvent(tlog.Tree{N: p.size, Hash: root}))
+	}
+	return all, nil
+}
 
-// customers is a step of Check: each customer's log is what the main log says it is.
-func (c *checker) customers() error { return nil }
+func (tx *Tx) noteHead(f Leaf) error {
+	g := tx.l.Of(f.Subjects[0])
+	p, err := g.tip(tx.w)
+	if err != nil {
+		return err
+	}
+	key := append([]byte(roomOf(g.customer)), at(inHeads, p.heads)...)
+	if err := tx.w.Put(key, binary.BigEndian.AppendUint64(nil, uint64(f.Seq))); err != nil {
+		return err
+	}
+	return tx.w.Put(tipAt(g.customer), tip{p.size, p.heads + 1, f.Seq, p.size}.bytes())
+}
+
+// concerned are those who must hear of an event: those it names, and those in
+// whose logs an event stands whose personal fields it erased.
+func (tx *Tx) concerned(f Leaf) ([]string, error) {
+	all := f.Customers
+	for _, seq := range f.Erased {
+		was, err := tx.log.leaf(seq)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all[:len(all):len(all)], was.Customers...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
+// tips remembers the heads of customers' logs that were seen on the disk, so
+// that a log that is put back behind the ledger's back is not added to.
+type tips struct {
+	mu   sync.Mutex
+	last map[string]int64 // customer → Seq of the head, guarded by mu
+}
+
+// hold refuses a tip that was read under a main log of size events, and is
+// older than one that was there already.
+func (s *tips) hold(g Log, p tip, size int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if last, ok := s.last[g.customer]; ok && p.head < last && last < size {
+		return g.tampered("it went back from the head in event %d to that in event %d", last, p.head)
+	}
+	return nil
+}
+
+// note is told of what is durable.
+func (s *tips) note(customer string, p tip) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last == nil {
+		s.last = map[string]int64{}
+	}
+	if was, ok := s.last[customer]; !ok || was < p.head {
+		s.last[customer] = p.head
+	}
+}

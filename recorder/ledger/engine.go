@@ -2,8 +2,8 @@ package ledger
 
 import "context"
 
-// A Reader reads ordered keys. What it hands out is valid only inside the
-// function that was given the Reader, and must not be changed.
+// A Reader reads ordered keys of 1 byte to 2 KiB. What it hands out is valid
+// only inside the function that was given the Reader, and must not be changed.
 type Reader interface {
 	// Get returns nil, nil when there is no such key.
 	Get(key []byte) ([]byte, error)
@@ -13,29 +13,30 @@ type Reader interface {
 }
 
 // A Writer also changes keys, and reads its own changes. It must not be used
-// to write while one of its Scans runs.
+// to write while one of its Scans runs. Several goroutines may use it, one
+// after another. Put keeps nothing of the slices that it is given; a nil value
+// is an empty one.
 type Writer interface {
 	Reader
 	Put(key, value []byte) error
 	Delete(key []byte) error
 }
 
-// An Engine stores keys for the ledger.
+// An Engine stores keys for the ledger. tests/engine holds each against this.
 //
 // Update calls fn once. Writers are one at a time: fn sees everything that was
 // written before it, and nobody writes between. When Update returns nil, what
-// fn wrote is durable; when fn returns an error or panics, nothing of it is
-// written; any other error means that the outcome is unknown and nothing may
-// be acknowledged.
-//
-// An engine may put several fns into one commit, each in an overlay of its own
-// above the ones before it: a fn that fails then takes only its own writes with
-// it, and when the commit fails every Update in it fails. So fn may see writes
-// that are not durable yet, and must let nothing of what it saw or did out
-// before its Update has returned nil.
+// fn wrote is durable. When fn returns an error or panics or ends its
+// goroutine, and when ctx has ended by the time it returns, nothing of it is
+// written; any other error means that the outcome is unknown and nothing may be
+// acknowledged. So it is also when ctx ends while the disk works: Update
+// returns, and the engine goes on with the commit before it begins another.
 //
 // A View sees one snapshot that holds at least every Update that returned
-// before View was called, and nothing that is not durable.
+// before View was called, and nothing that is not durable. It waits for no
+// writer and no disk.
+//
+// Close waits for the Views and Updates that run; later ones are refused.
 type Engine interface {
 	View(ctx context.Context, fn func(Reader) error) error
 	Update(ctx context.Context, fn func(Writer) error) error

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"sync"
 	"testing"
 
 	"lockbox/recorder/ledger"
@@ -115,98 +113,6 @@ func crash(t *testing.T, b *book) *ledger.Ledger {
 }
 
 type switching struct{ ledger.Engine }
-
-// grouping puts the Updates of n callers into one commit, each above the last.
-type grouping struct {
-	ledger.Engine
-	n       int
-	fail    bool
-	mu      sync.Mutex
-	waiting []*member
-}
-
-type member struct {
-	fn   func(ledger.Writer) error
-	err  error
-	done chan struct{}
-}
-
-func (g *grouping) Update(ctx context.Context, fn func(ledger.Writer) error) error {
-	m := &member{fn: fn, done: make(chan struct{})}
-	g.mu.Lock()
-	g.waiting = append(g.waiting, m)
-	if len(g.waiting) == g.n {
-		g.commit(ctx)
-	}
-	g.mu.Unlock()
-	<-m.done
-	return m.err
-}
-
-func (g *grouping) commit(ctx context.Context) {
-	err := g.Engine.Update(ctx, func(w ledger.Writer) error {
-		for _, m := range g.waiting {
-			m.err = m.fn(w) // one that fails here writes nothing, as ledger writes last
-		}
-		if g.fail {
-			return errDisk
-		}
-		return nil
-	})
-	for _, m := range g.waiting {
-		m.err = errors.Join(m.err, err)
-		close(m.done)
-	}
-	g.waiting = nil
-}
-
-func TestManyUpdatesMayShareOneCommit(t *testing.T) {
-	b := newBook(t)
-	g := &grouping{Engine: b.engine, n: 1}
-	l, err := ledger.Open(t.Context(), g, b.o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, fail := range []bool{false, true, false} {
-		g.n, g.fail = 8, fail
-		before := l.Last()
-		errs := make([]error, g.n)
-		var wg sync.WaitGroup
-		for i := range g.n {
-			wg.Go(func() {
-				errs[i] = l.Update(t.Context(), func(tx *ledger.Tx) error {
-					if i == 3 {
-						return errOwn
-					}
-					if err := tx.Put(fmt.Sprint("row/", i), i); err != nil {
-						return err
-					}
-					_, err := tx.Append(did("x"))
-					return err
-				})
-			})
-		}
-		wg.Wait()
-		for i, err := range errs {
-			if got := errors.Is(err, errDisk); got != fail {
-				t.Errorf("member %d: got %v", i, err)
-			}
-			if got := errors.Is(err, errOwn); got != (i == 3) {
-				t.Errorf("member %d: got %v", i, err)
-			}
-		}
-		want := int64(7)
-		if fail {
-			want = 0
-		}
-		if got := l.Last() - before; got != want {
-			t.Errorf("fail %v: got %d new events, want %d", fail, got, want)
-		}
-		if err := l.Check(t.Context()); err != nil {
-			t.Error(err)
-		}
-	}
-}
 
 func TestTwoLedgersOnOneEngineFollowEachOther(t *testing.T) { // as two gateways on one PostgreSQL
 	b := newBook(t)

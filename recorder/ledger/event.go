@@ -29,8 +29,9 @@ type Event struct {
 	Detail   map[string]string `json:"detail,omitempty"`   // hashes, durations, codes
 	Private  map[string]string `json:"private,omitempty"`  // reason, comment, source address
 
-	// Customers are the ids of those whom it concerns: it stands in the log of each too,
-	// where the others are not named.
+	// Customers are the ids of those whom it concerns: it stands in the log of
+	// each too, where Subjects do not name the others. All else is the same
+	// there: Detail must not tell one customer of another.
 	Customers []string `json:"customers,omitempty"`
 }
 
@@ -46,9 +47,14 @@ func (e Event) check() error {
 	for k, v := range e.Private {
 		size += len(k) + len(v)
 	}
+	if err := checkCustomers(slices.Sorted(slices.Values(e.Customers))); err != nil {
+		return fmt.Errorf("event %s: %w", strings.ToValidUTF8(e.Kind, "?"), err)
+	}
 	switch {
 	case e.Kind == "":
 		return errors.New("an event needs a kind")
+	case e.Kind == kindHead || e.Kind == kindBeat:
+		return fmt.Errorf("event %s is the ledger's own to append", e.Kind)
 	case e.Actor == "" || e.Actor == Erased:
 		return fmt.Errorf("event %s needs an actor", e.Kind)
 	case slices.Contains(e.Subjects, ""):
@@ -66,7 +72,33 @@ func (e Event) clone() Event {
 	e.Subjects = slices.Clone(e.Subjects)
 	e.Detail = maps.Clone(e.Detail)
 	e.Private = maps.Clone(e.Private)
+	e.Customers = slices.Sorted(slices.Values(e.Customers))
 	return e
+}
+
+// checkCustomers wants ids in order, each once. They are part of the name of a
+// log, so they are spelt as the policy spells them.
+func checkCustomers(ids []string) error {
+	for i, id := range ids {
+		if !isCustomer(id) {
+			return fmt.Errorf("%.80q is no id of a customer: small letters, digits, and . _ - after the first, at most 64", id)
+		}
+		if i > 0 && ids[i-1] >= id {
+			return fmt.Errorf("customer %s is named twice or out of order", id)
+		}
+	}
+	return nil
+}
+
+func isCustomer(id string) bool {
+	for i := range len(id) {
+		c := id[i]
+		plain := c >= 'a' && c <= 'z' || c >= '0' && c <= '9'
+		if !plain && (i == 0 || !strings.ContainsRune("._-", rune(c))) {
+			return false
+		}
+	}
+	return id != "" && len(id) <= 64
 }
 
 // personal is what is kept beside a leaf.
@@ -87,7 +119,7 @@ func (o opening) commit(kind, name string) Commitment {
 
 // split parts an event into what goes into the log and what stays beside it.
 func (e Event) split() (Leaf, personal) {
-	f := Leaf{Seq: e.Seq, At: e.At, Kind: e.Kind, Subjects: e.Subjects, Detail: e.Detail}
+	f := Leaf{Seq: e.Seq, At: e.At, Kind: e.Kind, Subjects: e.Subjects, Customers: e.Customers, Detail: e.Detail}
 	p := personal{actor: opening{newSalt(), e.Actor}}
 	f.Actor = p.actor.commit(toActor, "")
 	if len(e.Private) > 0 {
@@ -102,7 +134,7 @@ func (e Event) split() (Leaf, personal) {
 
 // join puts the event together again. beside is nil when it was erased.
 func (f Leaf) join(beside []byte) (Event, error) {
-	e := Event{Seq: f.Seq, At: f.At, Kind: f.Kind, Subjects: f.Subjects, Detail: f.Detail, Actor: Erased}
+	e := Event{Seq: f.Seq, At: f.At, Kind: f.Kind, Subjects: f.Subjects, Customers: f.Customers, Detail: f.Detail, Actor: Erased}
 	if f.Private != nil {
 		e.Private = map[string]string{}
 	}
@@ -174,4 +206,24 @@ func parsePersonal(b []byte) (p personal, ok bool) {
 	}
 	in.raw(`}`)
 	return p, !in.bad && in.rest == ""
+}
+
+// Whose is the name of a personal field: the customer whose person Actor is. In
+// the logs of other customers all personal fields of the event are Withheld.
+const Whose = "whose"
+
+// Withheld stands where a personal field is not for who reads this log.
+const Withheld = "withheld"
+
+// seenBy is the event as the log of a customer shows it.
+func (e Event) seenBy(customer string) Event {
+	if whose := e.Private[Whose]; whose == "" || whose == customer {
+		return e
+	}
+	e = e.clone()
+	e.Actor = Withheld
+	for name := range e.Private {
+		e.Private[name] = Withheld
+	}
+	return e
 }

@@ -9,3 +9,12 @@ func NoteAt() []byte            { return []byte{inNote} }
 func FormAt() []byte            { return []byte{inForm} }
 func Stones() []byte            { return []byte{inStones} }
 func Bytes(f Leaf) []byte       { return f.bytes() }
+
+func own(customer string, key []byte) []byte    { return append([]byte(roomOf(customer)), key...) }
+func OwnAt(customer string, n int64) []byte     { return own(customer, at(inLog, n)) }
+func OwnHashAt(customer string, n int64) []byte { return own(customer, at(inHashes, n)) }
+func HeadAt(customer string, n int64) []byte    { return own(customer, at(inHeads, n)) }
+func TipAt(customer string) []byte              { return tipAt(customer) }
+func BeatAt(n int64) []byte                     { return at(inBeats, n) }
+func SeenAt(size int64) []byte                  { return at(inSeen, size) }
+func StateAt() []byte                           { return []byte{inState} }

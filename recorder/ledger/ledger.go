@@ -43,6 +43,10 @@ type Options struct {
 	// Elapsed is a monotonic clock to hold Now against; nil: the monotonic
 	// reading in what Now returns.
 	Elapsed func() time.Duration
+
+	// Secret is 32 bytes that whoever can write the engine's file does not know.
+	// With them, what Open has to check is kept short: see Open. Nil: it is not.
+	Secret []byte
 }
 
 func (o Options) check() error {
@@ -51,6 +55,8 @@ func (o Options) check() error {
 		return errors.New("a ledger needs a signer and its verifier")
 	case o.Origin == "":
 		return errors.New("a ledger needs a name")
+	case o.Secret != nil && len(o.Secret) != 32:
+		return fmt.Errorf("the ledger's secret has %d bytes, not 32", len(o.Secret))
 	case o.Signer.Name() != o.Verifier.Name() || o.Signer.KeyHash() != o.Verifier.KeyHash():
 		return fmt.Errorf("signer %s+%08x and verifier %s+%08x are two keys", o.Signer.Name(), o.Signer.KeyHash(), o.Verifier.Name(), o.Verifier.KeyHash())
 	}
@@ -69,7 +75,10 @@ type Ledger struct {
 	o      Options
 	engine Engine
 	clock  clock
+	seal   *seal // nil: nothing is kept that makes the next Open short
+	queue  queue
 	newest newest
+	tips   tips
 	signed atomic.Pointer[head] // the last one signed here, committed or not
 
 	mu   sync.Mutex
@@ -78,25 +87,36 @@ type Ledger struct {
 	done chan struct{} // closed by Close
 }
 
-// Open checks the whole log and all state against it, and refuses what does
-// not hold with ErrTampered. An engine that holds nothing gets an empty log.
-// After an error the engine is still the caller's to close.
+// Open refuses what does not hold with ErrTampered. An engine that holds nothing
+// gets an empty log. After an error the engine is still the caller's to close.
+//
+// It checks the whole log and all state against it, as Check does. Where
+// Options.Secret seals what the rows were at the last checkpoint, it holds only
+// the rows against that, and the end of the log against the checkpoint: no row
+// can have been changed, and of the log each event is proven when it is read.
+// What nobody has read yet, Check finds; it should follow, while all goes on.
 func Open(ctx context.Context, e Engine, o Options) (*Ledger, error) {
-	if err := o.check(); err != nil {
-		return nil, fmt.Errorf("open the ledger: %w", err)
-	}
-	l := &Ledger{o: o, engine: e, clock: newClock(o), wake: make(chan struct{}), done: make(chan struct{})}
-	l.newest = newest{kinds: o.Newest, rows: map[string]written{}}
-	if err := l.found(ctx); err != nil {
-		return nil, fmt.Errorf("open the ledger: %w", err)
-	}
-	if err := l.Check(ctx); err != nil {
-		return nil, fmt.Errorf("open the ledger: %w", err)
-	}
-	if err := l.read(ctx, l.newest.learn); err != nil {
+	l, err := open(ctx, e, o)
+	if err != nil {
 		return nil, fmt.Errorf("open the ledger: %w", err)
 	}
 	return l, nil
+}
+
+func open(ctx context.Context, e Engine, o Options) (*Ledger, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	s, err := newSeal(o.Secret)
+	if err != nil {
+		return nil, err
+	}
+	l := &Ledger{o: o, engine: e, seal: s, newest: newNewest(o.Newest), clock: newClock(o), wake: make(chan struct{}), done: make(chan struct{})}
+	l.queue.idle.L = &l.queue.mu
+	if err := l.found(ctx); err != nil {
+		return nil, err
+	}
+	return l, l.trust(ctx)
 }
 
 // found writes the first checkpoint into an engine that holds nothing. It
@@ -145,29 +165,33 @@ func checkForm(r Reader) error {
 // Update runs fn and then writes what it did, signed, or nothing at all. What
 // fn read or did counts only once Update has returned nil. Any error that is
 // not fn's own may mean that the outcome is unknown; the log tells.
+//
+// Updates that come at the same time share a commit, one above the other, in
+// the order in which they came. fn runs once, alone, on the caller's goroutine;
+// all who come later wait for it, so it should wait for nobody. It does not run
+// when ctx ends before its turn.
 func (l *Ledger) Update(ctx context.Context, fn func(*Tx) error) error {
-	if l.closed() {
-		return ErrClosed
-	}
-	var next head
-	err := l.engine.Update(ctx, func(w Writer) error {
-		tx, err := l.begin(w, l.known())
-		if err != nil {
-			return err
-		}
-		defer tx.end()
-		tx.w = w
-		if err := fn(tx); err != nil {
-			return err
-		}
-		next, err = tx.seal()
-		return err
-	})
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	l.advance(next)
-	return nil
+	m := newMember()
+	if err := l.queue.join(m, l.serve); err != nil {
+		return err
+	}
+	left := ctx.Done()
+	for {
+		select {
+		case tx := <-m.turn:
+			return m.run(ctx, tx, fn)
+		case <-m.done: // without a turn
+			return m.err
+		case <-left:
+			if l.queue.leave(m) {
+				return ctx.Err()
+			}
+			left = nil
+		}
+	}
 }
 
 // View runs fn over one snapshot.
@@ -177,12 +201,16 @@ func (l *Ledger) View(ctx context.Context, fn func(*Tx) error) error {
 	}
 	known := l.known() // before the snapshot is taken: it is not older
 	return l.engine.View(ctx, func(r Reader) error {
-		tx, err := l.begin(r, known)
+		h, err := l.snapshot(r, known)
+		if err != nil {
+			return err
+		}
+		l.advance(h) // what a View sees is durable, whoever wrote it
+		tx, err := l.begin(newTree(r, h))
 		if err != nil {
 			return err
 		}
 		defer tx.end()
-		l.advance(tx.log.head) // what a View sees is durable, whoever wrote it
 		return fn(tx)
 	})
 }
@@ -258,5 +286,6 @@ func (l *Ledger) Close() error {
 	}
 	close(l.done)
 	l.mu.Unlock()
+	l.queue.close()
 	return l.engine.Close()
 }

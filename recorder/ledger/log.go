@@ -18,11 +18,16 @@ import (
 const (
 	inBeside = 'b' // seq → personal fields
 	inNote   = 'c' // → latest checkpoint
+	inTips   = 'e' // customer → where their log ends
 	inHashes = 'h' // tlog.StoredHashIndex → hash
+	inHeads  = 'k' // in a room: how many were before → Seq of the event that holds the head
 	inLog    = 'l' // seq → leaf
+	inBeats  = 'p' // how many were before → Seq of the heartbeat
 	inRows   = 'r' // key → row
 	inStones = 't' // fold → seq and count of a deleted row
+	inRooms  = 'u' // customer, 0 → their log: its hashes, leaves, heads
 	inForm   = 'v' // → form
+	inSeen   = 'w' // size → checkpoint with the cosignatures of witnesses
 )
 
 const form = "lockbox ledger 1"

@@ -1,10 +1,9 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
-	"errors"
-	"io"
-	"time"
+	"fmt"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -33,8 +32,6 @@ func (g Log) Origin() string {
 	return g.l.o.Origin + "/c/" + g.customer
 }
 
-var errNotBuilt = errors.New("not built")
-
 // An Entry is a leaf with what proves that its log has it.
 type Entry struct {
 	Leaf  []byte          `json:"leaf"`
@@ -45,52 +42,198 @@ type Entry struct {
 type Proven struct {
 	Entries []Entry `json:"entries"`
 	// Head is, of a customer's log, the entry of the main log that holds the
-	// checkpoint of Entries; nil of the main log.
+	// checkpoint of Entries; nil of the main log, and while the log is empty.
 	Head *Entry `json:"head,omitempty"`
 }
 
-// Checkpoint is the log's newest: of the main log with the cosignatures that are held.
-func (g Log) Checkpoint(context.Context) ([]byte, error) { return nil, errNotBuilt }
+// read is Ledger.read of one log: main is that of the same snapshot.
+func (g Log) read(ctx context.Context, fn func(t, main *tree) error) error {
+	if g.customer != "" && !isCustomer(g.customer) {
+		return fmt.Errorf("there is no log of customer %.80q", g.customer)
+	}
+	return g.l.read(ctx, func(main *tree) error {
+		if g.customer == "" {
+			return fn(main, main)
+		}
+		b, p, err := g.branch(main)
+		if err != nil {
+			return err
+		}
+		g.l.tips.note(g.customer, p)
+		return fn(b, main)
+	})
+}
 
-// Prove proves events, named by their Seq in the main log, which all must stand in this log.
-func (g Log) Prove(_ context.Context, seqs ...int64) (Proven, error) { return Proven{}, errNotBuilt }
+// sign is the checkpoint of a tree of this log, made when it is asked for: the
+// same for the same tree.
+func (g Log) sign(t tlog.Tree) ([]byte, error) { return proof.Sign(g.Origin(), t, g.l.o.Signer) }
+
+// Checkpoint is the log's newest: of the main log with the cosignatures that are held.
+func (g Log) Checkpoint(ctx context.Context) (out []byte, err error) {
+	err = g.read(ctx, func(t, main *tree) error {
+		out, err = g.checkpoint(t, main)
+		return err
+	})
+	return out, err
+}
+
+func (g Log) checkpoint(t, main *tree) ([]byte, error) {
+	if g.customer != "" {
+		return g.sign(t.Tree)
+	}
+	as, err := g.l.anchors(main)
+	if err != nil {
+		return nil, err
+	}
+	return bytes.Clone(as.newest().note), nil
+}
+
+// Prove proves events, named by their Seq in the main log, which all must stand
+// in this log, under the checkpoint with the most cosignatures that covers them.
+func (g Log) Prove(ctx context.Context, seqs ...int64) (Proven, error) {
+	var out Proven
+	err := g.read(ctx, func(t, main *tree) error {
+		as, err := g.l.anchors(main)
+		if err != nil {
+			return err
+		}
+		if g.customer != "" {
+			out, err = g.proveOwn(t, main, as, seqs)
+			return err
+		}
+		a := as.over(seqs...)
+		for _, seq := range seqs {
+			e, err := main.entry(seq, a)
+			if err != nil {
+				return err
+			}
+			out.Entries = append(out.Entries, e)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// proveOwn proves entries of a customer's log under one head of it, and that
+// head under one checkpoint of the main log.
+func (g Log) proveOwn(t, main *tree, as anchors, seqs []int64) (Proven, error) {
+	var own []int64
+	for _, seq := range seqs {
+		n, err := t.index(seq)
+		if err != nil {
+			return Proven{}, err
+		}
+		if n < 0 {
+			return Proven{}, fmt.Errorf("event %d does not concern customer %s", seq, g.customer)
+		}
+		own = append(own, n)
+	}
+	p, err := g.tip(main.Reader)
+	if err != nil {
+		return Proven{}, err
+	}
+	for _, a := range as {
+		seq, err := g.headBefore(main, p, a.N)
+		if err != nil {
+			return Proven{}, err
+		}
+		b, err := g.at(main, seq)
+		if err != nil {
+			return Proven{}, err
+		}
+		if covers(b.N, own) && (seq == p.head || len(own) > 0) {
+			return g.proveUnder(b, main, a, seq, seqs, own)
+		}
+	}
+	return Proven{}, g.tampered("its last head does not cover what stands in it")
+}
+
+func (g Log) proveUnder(b, main *tree, a anchor, head int64, seqs, own []int64) (out Proven, err error) {
+	if head >= 0 {
+		e, err := main.entry(head, a)
+		if err != nil {
+			return out, err
+		}
+		out.Head = &e
+	}
+	under := anchor{Tree: b.Tree}
+	if under.note, err = g.sign(b.Tree); err != nil {
+		return out, err
+	}
+	for i, n := range own {
+		e, err := b.entry(n, under)
+		if err != nil {
+			return out, fmt.Errorf("customer %s: %w", g.customer, err)
+		}
+		if f, err := ParseLeaf(e.Leaf); err != nil || f.Main == nil || *f.Main != seqs[i] || f.Seq != n {
+			return out, g.tampered("entry %d of it is not event %d", n, seqs[i])
+		}
+		out.Entries = append(out.Entries, e)
+	}
+	return out, nil
+}
+
+// entry proves an entry under a checkpoint of this tree, or of an earlier one.
+func (t *tree) entry(n int64, under anchor) (Entry, error) {
+	then := &tree{t.Reader, head{Tree: under.Tree}, t.seen}
+	leaf, path, err := then.prove(n)
+	if err != nil {
+		return Entry{}, err
+	}
+	return Entry{bytes.Clone(leaf), proof.Inclusion{Index: n, Path: path, Checkpoint: bytes.Clone(under.note)}}, nil
+}
 
 // Growth proves that the log's newest checkpoint, which it gives, grew from its first old entries.
-func (g Log) Growth(_ context.Context, old int64) (proof.Growth, []byte, error) {
-	return proof.Growth{}, nil, errNotBuilt
+func (g Log) Growth(ctx context.Context, old int64) (p proof.Growth, checkpoint []byte, err error) {
+	err = g.read(ctx, func(t, main *tree) error {
+		if old < 0 || old > t.N {
+			return fmt.Errorf("the log %s has %d entries, and cannot have grown from %d", g.Origin(), t.N, old)
+		}
+		p.Old = old
+		if old > 0 && old < t.N {
+			if p.Proof, err = tlog.ProveTree(t.N, old, t); err != nil {
+				return fmt.Errorf("prove that %s was only added to: %w", g.Origin(), err)
+			}
+		}
+		checkpoint, err = g.checkpoint(t, main)
+		return err
+	})
+	return p, checkpoint, err
 }
 
 // After gives the log's events that follow the entry at index after, as Ledger.After does; Seq is the index in this log.
-func (g Log) After(_ context.Context, after int64, limit int) ([]Event, error) {
-	return nil, errNotBuilt
+func (g Log) After(ctx context.Context, after int64, limit int) (page []Event, err error) {
+	if g.customer == "" {
+		return g.l.After(ctx, after, limit)
+	}
+	err = g.read(ctx, func(t, main *tree) error {
+		size := 0
+		for n := max(after, -1) + 1; n < t.N && len(page) < min(limit, maxPage) && size < maxPageBytes; n++ {
+			e, bytes, err := g.event(t, main, n)
+			if err != nil {
+				return err
+			}
+			size += bytes
+			page = append(page, e)
+		}
+		return nil
+	})
+	return page, err
 }
 
-// Export writes the whole log as a tar of C2SP tlog-tiles, the same bytes for the same checkpoint.
-func (g Log) Export(context.Context, io.Writer) error { return errNotBuilt }
-
-// Beat appends a heartbeat to the main log: one root over the heads of all customers' logs.
-func (l *Ledger) Beat(context.Context) error { return errNotBuilt }
-
-// A Beat is a heartbeat, and where the head of one customer's log is in it.
-type Beat struct {
-	Entry Entry            `json:"entry"` // of the main log
-	Size  int64            `json:"size"`  // of the customer's log then
-	Root  tlog.Hash        `json:"root"`
-	Index int64            `json:"index"` // of the customer among the heads
-	Path  tlog.RecordProof `json:"path"`
-	Heads int64            `json:"heads"`
+// event joins an entry with what is kept beside the entry of the main log.
+func (g Log) event(t, main *tree, n int64) (e Event, size int, err error) {
+	f, err := t.leaf(n)
+	if err != nil {
+		return e, 0, fmt.Errorf("customer %s: %w", g.customer, err)
+	}
+	if f.Main == nil {
+		return e, 0, g.tampered("entry %d of it is no customer's", n)
+	}
+	beside, err := main.Get(at(inBeside, *f.Main))
+	if err != nil {
+		return e, 0, err
+	}
+	e, err = f.join(beside)
+	return e.seenBy(g.customer), maxLeaf/64 + len(beside), err
 }
-
-// Beat gives the first heartbeat at or after an instant.
-func (g Log) Beat(_ context.Context, at time.Time) (Beat, error) { return Beat{}, errNotBuilt }
-
-// Cosign keeps a checkpoint of the main log with the cosignatures of
-// witnesses, which the caller has verified. It is no event, and no state.
-func (l *Ledger) Cosign(context.Context, []byte) error { return errNotBuilt }
-
-// Extends says whether the log goes on from a checkpoint of it that somebody
-// holds. ErrRewound says that it does not: the ledger is older, or another one.
-func (l *Ledger) Extends(context.Context, proof.Checkpoint) error { return errNotBuilt }
-
-// ErrRewound says that somebody holds a checkpoint that this ledger does not lead to.
-var ErrRewound = errors.New("somebody holds a later past of this ledger than it has itself")

@@ -28,7 +28,8 @@ type Tx struct {
 	rows   map[string]draft
 	events []Event
 	erased []int64
-	wrote  bool // state, so that an event is due
+	wrote  bool            // state, so that an event is due
+	grown  map[string]bool // customers whose logs this commit adds to, or tried to: all its transactions share it
 }
 
 // A draft is a row as it will be.
@@ -37,16 +38,12 @@ type draft struct {
 	gone  bool
 }
 
-func (l *Ledger) begin(r Reader, known head) (*Tx, error) {
-	h, err := l.snapshot(r, known)
+func (l *Ledger) begin(t *tree) (*Tx, error) {
+	now, err := l.clock.after(t.at)
 	if err != nil {
 		return nil, err
 	}
-	now, err := l.clock.after(h.at)
-	if err != nil {
-		return nil, err
-	}
-	return &Tx{l: l, log: newTree(r, h), now: now, rows: map[string]draft{}}, nil
+	return &Tx{l: l, log: t, now: now, rows: map[string]draft{}}, nil
 }
 
 func (tx *Tx) end() { tx.over = true }
@@ -152,10 +149,13 @@ func (tx *Tx) Append(e Event) (int64, error) {
 	if err := e.check(); err != nil {
 		return 0, err
 	}
-	e = e.clone()
+	return tx.append(e.clone()), nil
+}
+
+func (tx *Tx) append(e Event) int64 {
 	e.Seq, e.At = tx.log.N+int64(len(tx.events)), tx.now
 	tx.events = append(tx.events, e)
-	return e.Seq, nil
+	return e.Seq
 }
 
 // Erase forgets the personal fields of an earlier event for ever. The event

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"go.etcd.io/bbolt"
@@ -98,56 +99,103 @@ func TestAFileCutWhileOpenEndsAViewAndNotTheProcess(t *testing.T) {
 		t.Errorf("View: got %v", err)
 	}
 	err = e.Update(t.Context(), func(w ledger.Writer) error {
-		for i := range 300 {
-			if _, err := w.Get(fmt.Appendf(nil, "k/%03d", i)); err != nil {
-				return err
-			}
-		}
-		return nil
+		err := make(chan error)
+		go func() { // a fault there is not View's or Update's to catch
+			err <- w.Scan([]byte("k/"), func(k, v []byte) (bool, error) { _ = string(k) + string(v); return true, nil })
+		}()
+		return <-err
 	})
-	if err == nil {
-		t.Error("Update: got no error")
+	if err == nil || !strings.Contains(err.Error(), "cut short") {
+		t.Errorf("Update: got %v", err)
+	}
+}
+
+func TestAFileCutToNothingWhileOpenIsLetGo(t *testing.T) {
+	e, path := open1(t)
+	put(t, e, "k", "v")
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := e.Update(t.Context(), func(w ledger.Writer) error { return w.Put([]byte("k"), nil) }); err == nil {
+			t.Error("Update: got no error")
+		}
+	}
+	if err := e.Close(); err != nil { // and bbolt, which panicked under its locks, is not waited for
+		t.Error(err)
 	}
 }
 
 func TestOtherFilesAreRefused(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "it is not a file") {
-		t.Errorf("a directory: got %v", err)
+	at := func(name string) string { return filepath.Join(dir, name) }
+	one, err := Open(at("ledger.db"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := Open(filepath.Join(dir, "none", "ledger.db")); err == nil {
-		t.Error("no directory: got no error")
+	if err := one.Close(); err != nil {
+		t.Fatal(err)
 	}
-	if _, err := Open(filepath.Join(dir, strings.Repeat("x", 300))); err == nil {
-		t.Error("long name: got no error")
+	later, err := os.ReadFile(at("ledger.db"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	path := filepath.Join(dir, "other.db")
-	db, err := bbolt.Open(path, 0o600, nil)
+	later[20], later[4096+20] = 9, 9 // the version in both heads
+	db, err := bbolt.Open(at("other"), 0o600, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	err = db.Update(func(tx *bbolt.Tx) error { _, err := tx.CreateBucket([]byte("etcd")); return err })
-	if err := errors.Join(err, db.Close()); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Open(path); err == nil || !strings.Contains(err.Error(), "a bbolt file of something else") {
-		t.Errorf("another's bbolt file: got %v", err)
-	}
-	empty := filepath.Join(dir, "empty.db")
-	if err := os.WriteFile(empty, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	e, err := Open(empty)
+	err = errors.Join(err, db.Close(), os.Mkdir(at("dir"), 0o700), syscall.Mkfifo(at("pipe"), 0o600),
+		os.WriteFile(at("later"), later, 0o600), os.WriteFile(at("text"), []byte("#!/bin/sh\n"), 0o600),
+		os.WriteFile(at("empty"), nil, 0o600), os.WriteFile(at("zeros"), make([]byte, 1<<16), 0o600),
+		os.Symlink("loop", at("loop")), os.Symlink("nowhere", at("lost")), os.Symlink("ledger.db", at("link")))
 	if err != nil {
 		t.Fatal(err)
 	}
+	for name, want := range map[string]string{
+		"dir":                    "it is not a file but a directory: give the path of the ledger's file",
+		"pipe":                   "it is not a file: give the path",
+		"later":                  "a form that this Lockbox does not know: use the Lockbox that wrote it",
+		"other":                  "it is a bbolt file of something else: give the path of the ledger's file",
+		"text":                   "it is no ledger, or its beginning is lost: give the path of the ledger's file; if this is it, restore the last good backup",
+		"zeros":                  "it is no ledger, or its beginning is lost",
+		"empty":                  "it is empty, as a ledger never is: restore the last good backup",
+		"loop":                   "its links lead in a circle: give the path of the file itself",
+		"lost":                   "it leads to nowhere, which is not there: mount the disk",
+		"none/ledger.db":         "make its directory first, or mount the disk",
+		"text/ledger.db":         "not a directory",
+		strings.Repeat("x", 300): "name too long",
+		"link":                   "",
+		"new":                    "",
+	} {
+		e, err := Open(at(name))
+		if err == nil {
+			err = errors.Join(e.Close(), e.Close())
+			if err != nil || want != "" {
+				t.Errorf("%s: opened, then %v, want %q", name, err, want)
+			}
+		} else if want == "" || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), at(name)) {
+			t.Errorf("%s: got %v, want %q", name, err, want)
+		}
+	}
+	if left, err := filepath.Glob(at(".lockbox-new-*")); len(left) > 0 || err != nil {
+		t.Errorf("left over: %v, %v", left, err)
+	}
+}
+
+func TestAClosedEngineRefuses(t *testing.T) {
+	e, _ := open1(t)
 	if err := e.Close(); err != nil {
-		t.Error(err)
+		t.Fatal(err)
 	}
-	if err := e.View(t.Context(), nil); err == nil {
-		t.Error("View after Close: got no error")
+	if err := e.View(t.Context(), nil); !errors.Is(err, errClosed) {
+		t.Errorf("View: got %v", err)
 	}
-	if err := e.Update(t.Context(), nil); err == nil {
-		t.Error("Update after Close: got no error")
+	if err := e.Update(t.Context(), nil); !errors.Is(err, errClosed) {
+		t.Errorf("Update: got %v", err)
+	}
+	if _, err := e.Copy(t.Context(), nil); !errors.Is(err, errClosed) {
+		t.Errorf("Copy: got %v", err)
 	}
 }

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/bbolt"
+
 	"lockbox/recorder/ledger"
 )
 
@@ -33,8 +35,15 @@ func TestMain(m *testing.M) {
 		fmt.Println(err)
 	case "write":
 		writeForEver(os.Getenv(pathEnv))
+	case "fill":
+		fill(os.Getenv(pathEnv))
+	case "narrow":
+		narrow(os.Getenv(pathEnv))
 	}
 }
+
+// sound is the machine as it is.
+func sound() machine { return machine{os.OpenFile, (*bbolt.Tx).Commit, room} }
 
 func another(t *testing.T, role, path string) *exec.Cmd {
 	t.Helper()
@@ -301,10 +310,12 @@ func TestWhatWasSaidSurvivesKill(t *testing.T) {
 func TestAfterAFailedWriteNothingIsDone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	var file *os.File
-	e, err := open(path, func(name string, flag int, mode fs.FileMode) (f *os.File, err error) {
+	m := sound()
+	m.openFile = func(name string, flag int, mode fs.FileMode) (f *os.File, err error) {
 		file, err = os.OpenFile(name, flag, mode)
 		return file, err
-	})
+	}
+	e, err := open(path, m)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,291 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// Updates that wait share one commit: one signature and one sync to the disk.
+// Each runs alone, on its caller's goroutine, above what those before it wrote;
+// it writes only once nothing of it can fail any more, so that one that fails
+// leaves no trace for its neighbours. Nobody hears anything before the commit.
+
+const (
+	maxBatch     = 256                   // transactions in a commit
+	maxBatchTime = 20 * time.Millisecond // after which no further one joins it
+)
+
+// errIdle ends a batch that has nothing to write.
+var errIdle = errors.New("nothing to write")
+
+var errGone = errors.New("the function did not return")
+
+// A member is one Update.
+type member struct {
+	turn chan *Tx      // given once, when its function may run
+	over chan struct{} // closed when it has run
+	done chan struct{} // closed when the commit is decided
+	err  error         // the function's own until over, the outcome when done
+}
+
+func newMember() *member {
+	return &member{turn: make(chan *Tx, 1), over: make(chan struct{}), done: make(chan struct{})}
+}
+
+// run is on the goroutine of who called Update. A panic stays there, and waits
+// for the commit as an error does: it too may come of what a neighbour wrote.
+// When ctx ends while the disk works, nobody waits for that.
+func (m *member) run(ctx context.Context, tx *Tx, fn func(*Tx) error) (err error) {
+	m.err = errGone
+	defer func() {
+		tx.end()
+		close(m.over)
+		select {
+		case <-m.done:
+			err = m.err
+		case <-ctx.Done():
+			err = fmt.Errorf("it is not known whether it was written: %w", ctx.Err())
+		}
+	}()
+	if err = ctx.Err(); err == nil {
+		if err = fn(tx); err == nil {
+			err = ctx.Err()
+		}
+	}
+	m.err = err
+	return err
+}
+
+// A queue holds the Updates that wait for their turn.
+type queue struct {
+	mu      sync.Mutex
+	waiting []*member
+	running bool
+	closed  bool
+	idle    sync.Cond // of mu: running is false
+}
+
+// join starts run, which serves the queue until it is empty, if it does not run.
+func (q *queue) join(m *member, run func()) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return ErrClosed
+	}
+	q.waiting = append(q.waiting, m)
+	if !q.running {
+		q.running = true
+		go run() // close waits for it
+	}
+	return nil
+}
+
+// leave is false when it is too late: the turn of m has come.
+func (q *queue) leave(m *member) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	i := slices.Index(q.waiting, m)
+	if i < 0 {
+		return false
+	}
+	q.waiting = slices.Delete(q.waiting, i, i+1)
+	return true
+}
+
+// next is nil when nobody waits.
+func (q *queue) next() *member {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) == 0 {
+		return nil
+	}
+	m := q.waiting[0]
+	q.waiting = q.waiting[1:]
+	return m
+}
+
+func (q *queue) all() []*member {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	all := q.waiting
+	q.waiting = nil
+	return all
+}
+
+// more is false once for the runner, which then must end.
+func (q *queue) more() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.running = len(q.waiting) > 0; !q.running {
+		q.idle.Broadcast()
+	}
+	return q.running
+}
+
+// close refuses who comes later, and waits for who is here.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.closed = true; q.running; {
+		q.idle.Wait()
+	}
+}
+
+// serve commits until nobody waits.
+func (l *Ledger) serve() {
+	for l.queue.more() {
+		b := &batch{l: l, grown: map[string]bool{}}
+		err := b.commit()
+		if !b.began { // there is no turn to be had
+			b.members = append(b.members, l.queue.all()...)
+		}
+		for _, m := range b.members {
+			if err != nil {
+				m.err = errors.Join(m.err, err)
+			}
+			close(m.done)
+		}
+	}
+}
+
+// A batch is one commit.
+type batch struct {
+	l       *Ledger
+	w       Writer
+	log     *tree // as it is after the transactions so far
+	state   *sum  // of the rows after them; nil: not known
+	began   bool
+	edge    bool // the stored edge of the tree was found to lead to the head
+	members []*member
+	grown   map[string]bool // customers whose logs grew
+}
+
+// commit gives the error that all members have in common.
+func (b *batch) commit() (err error) {
+	defer func() {
+		if p := recover(); p != nil { // of ours or the engine's: it must not take the process
+			err = fmt.Errorf("commit: panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	var next head
+	err = b.l.engine.Update(context.Background(), func(w Writer) (err error) {
+		next, err = b.run(w)
+		return err
+	})
+	switch {
+	case err == errIdle:
+		return nil
+	case err != nil:
+		return err
+	}
+	b.l.newest.settle(next.note)
+	b.l.advance(next)
+	return nil
+}
+
+func (b *batch) run(w Writer) (head, error) {
+	if err := b.begin(w); err != nil {
+		return head{}, err
+	}
+	for start := time.Now(); len(b.members) < maxBatch && (len(b.members) == 0 || time.Since(start) < maxBatchTime); {
+		m := b.l.queue.next()
+		if m == nil {
+			break
+		}
+		b.members = append(b.members, m)
+		if err := b.serve(m); err != nil {
+			return head{}, err
+		}
+	}
+	if !b.edge {
+		return head{}, errIdle
+	}
+	return b.end()
+}
+
+func (b *batch) begin(w Writer) error {
+	h, err := b.l.snapshot(w, b.l.known())
+	if err != nil {
+		return err
+	}
+	b.l.newest.settle(h.note)
+	b.w, b.log = w, newTree(w, h)
+	b.state, err = b.l.seal.read(w, h.Tree)
+	b.began = err == nil
+	return err
+}
+
+// serve gives m its turn, and writes what it did. An error of the member's own
+// is kept there; one that is returned ends the batch.
+func (b *batch) serve(m *member) error {
+	tx, err := b.l.begin(b.log)
+	if err != nil {
+		m.err = err
+		return nil
+	}
+	tx.w, tx.grown = b.w, b.grown
+	m.turn <- tx
+	<-m.over
+	if m.err != nil {
+		return nil
+	}
+	p, err := tx.plan(b)
+	if err != nil {
+		m.err = err
+		return nil
+	}
+	return b.write(tx, p)
+}
+
+// lead proves that what is stored leads to the head: nothing is signed on top
+// of what was changed.
+func (b *batch) lead() error {
+	if b.edge {
+		return nil
+	}
+	old, err := tlog.TreeHash(b.log.N, b.log)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read the log's edge: %w", err)
+	case old != b.log.Hash:
+		return tampered("the stored hashes do not lead to the checkpoint")
+	}
+	b.edge = true
+	return nil
+}
+
+// end appends the heads of the customers' logs and signs.
+func (b *batch) end() (head, error) {
+	tx := &Tx{l: b.l, log: b.log, w: b.w, now: b.log.at, grown: b.grown}
+	heads, err := tx.heads()
+	if err != nil {
+		return head{}, err
+	}
+	for _, e := range heads {
+		tx.append(e)
+	}
+	p, err := tx.plan(b)
+	if err != nil {
+		return head{}, err
+	}
+	if err := b.write(tx, p); err != nil {
+		return head{}, err
+	}
+	next := b.log.head
+	if next.note, err = b.l.o.sign(next.Tree); err != nil {
+		return head{}, err
+	}
+	if err := b.l.seal.write(b.w, next.Tree, b.state); err != nil {
+		return head{}, err
+	}
+	b.l.signed.Store(&next)
+	b.l.newest.sign(next.note)
+	return next, b.w.Put([]byte{inNote}, next.note)
+}
