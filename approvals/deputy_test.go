@@ -278,7 +278,7 @@ func TestAPeerIsAskedBesideTheBoard(t *testing.T) {
 	if _, err := w.standing(t, code); err != nil {
 		t.Fatal(err)
 	}
-	r, err := w.Receipt(t.Context(), w.eng.Principal, code)
+	r, err := w.Receipt(t.Context(), w.eng.Principal, code, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package approvals
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -37,6 +36,10 @@ type Desk struct {
 	Log     string          // name of the ledger, in every statement
 	Party   statement.Party // where people sign
 	Daily   int             // requests of one person a day; 0: 20
+
+	// Forget takes a person, whom event by erases, out of what others keep of a
+	// request, or ("") of the person. Nil: nobody keeps anything.
+	Forget func(tx *ledger.Tx, request, person string, by int64) error
 }
 
 // A Refusal is a no that the person may read; it is not a failure.
@@ -58,15 +61,17 @@ var ErrUnknown = errors.New("there is no such request")
 
 // A row holds a request as it was made, byte for byte, and what came after.
 type row struct {
-	Body      []byte        `json:"body"` // JSON of policy.Request without votes
-	Votes     []policy.Vote `json:"votes,omitempty"`
-	Withdrawn time.Time     `json:"withdrawn,omitzero"`
-	Trail     []int64       `json:"trail,omitempty"` // events that tell what became of it, but for votes
-	Thread    []Remark      `json:"thread,omitempty"`
-	Told      []int         `json:"told,omitempty"`    // rungs of each stage's escalation that were written down
-	From      string        `json:"from,omitempty"`    // address of who asked
-	Accepted  acceptance    `json:"accepted,omitzero"` // of what the grant's approvers asked to be promised
-	Ender     string        `json:"ender,omitempty"`   // the customer whose reviewer ended the grant
+	Body      []byte             `json:"body"`           // see bodyV2; without votes
+	Open      map[string]Opening `json:"open,omitempty"` // what its commitments are to
+	Gone      map[string]int64   `json:"gone,omitempty"` // what was erased, see Case.Gone
+	Votes     []policy.Vote      `json:"votes,omitempty"`
+	Withdrawn time.Time          `json:"withdrawn,omitzero"`
+	Trail     []int64            `json:"trail,omitempty"` // events that tell what became of it, but for votes
+	Thread    []Remark           `json:"thread,omitempty"`
+	Told      []int              `json:"told,omitempty"`    // rungs of each stage's escalation that were written down
+	From      string             `json:"from,omitempty"`    // address of who asked
+	Accepted  acceptance         `json:"accepted,omitzero"` // of what the grant's approvers asked to be promised
+	Ender     string             `json:"ender,omitempty"`   // the customer whose reviewer ended the grant
 }
 
 // An acceptance is the requester's word, kept apart from the grant that says so.
@@ -76,13 +81,15 @@ type acceptance struct {
 }
 
 func (r row) request() (*policy.Request, error) {
-	q := new(policy.Request)
-	if err := json.Unmarshal(r.Body, q); err != nil {
-		return nil, fmt.Errorf("read request: %w", err)
+	b, err := openBody(r.Body, r.Open, r.Gone)
+	if err != nil {
+		return nil, err
 	}
-	q.Votes, q.Withdrawn = r.Votes, r.Withdrawn
-	return q, nil
+	b.request.Votes, b.request.Withdrawn = r.Votes, r.Withdrawn
+	return b.request, nil
 }
+
+func (r row) kase() Case { return Case{Body: r.Body, Open: r.Open, Gone: r.Gone, Votes: r.Votes} }
 
 func (r row) digest() string {
 	sum := sha256.Sum256(r.Body)

@@ -57,7 +57,7 @@ func (d *Desk) endFrozen(tx *ledger.Tx, g *policy.Grant, by policy.Principal, wh
 	case err != nil:
 		return err
 	case grace && pending != nil:
-		return d.void(tx, pending.ID, by.ID, why)
+		return d.void(tx, pending.ID, by, why)
 	case grace && next != nil && next.Over(tx.Now()) == "":
 		return d.endChain(tx, next, by, why)
 	case next != nil && next.Over(tx.Now()) == "":
@@ -88,7 +88,7 @@ func (d *Desk) endChain(tx *ledger.Tx, g *policy.Grant, by policy.Principal, why
 			return err
 		}
 		if pending != nil {
-			return d.void(tx, pending.ID, "lockbox", "the grant was revoked")
+			return d.void(tx, pending.ID, policy.Principal{ID: "lockbox", Kind: policy.Machine}, "the grant was revoked")
 		}
 		g = next
 	}
@@ -113,11 +113,11 @@ func (d *Desk) end(tx *ledger.Tx, g *policy.Grant, by policy.Principal, why stri
 			return err
 		}
 	}
-	return d.close(tx, q, "grant.revoked", by.ID, why)
+	return d.closeBy(tx, q, "grant.revoked", by, why)
 }
 
 // void takes back a request for more time under a grant that somebody ended.
-func (d *Desk) void(tx *ledger.Tx, code, by, why string) error {
+func (d *Desk) void(tx *ledger.Tx, code string, by policy.Principal, why string) error {
 	r, q, err := load(tx.Get, code)
 	if err != nil {
 		return err
@@ -126,7 +126,7 @@ func (d *Desk) void(tx *ledger.Tx, code, by, why string) error {
 	if err := tx.Put(requestKey(code), r); err != nil {
 		return err
 	}
-	return d.close(tx, q, "request.void", by, why)
+	return d.closeBy(tx, q, "request.void", by, why)
 }
 
 // change loads a request, asks whether who may do that to it, and does it.
@@ -161,6 +161,11 @@ func (d *Desk) change(ctx context.Context, who policy.Principal, code string, do
 // close takes a request off the list of open ones, with the event that says
 // why, and how many sessions there were under its grant.
 func (d *Desk) close(tx *ledger.Tx, q *policy.Request, kind, actor, why string) error {
+	return d.closeBy(tx, q, kind, policy.Principal{ID: actor}, why)
+}
+
+// closeBy tells customers that somebody of another one did it, not who and why.
+func (d *Desk) closeBy(tx *ledger.Tx, q *policy.Request, kind string, by policy.Principal, why string) error {
 	var r row
 	if _, err := tx.Get(requestKey(q.ID), &r); err != nil {
 		return err
@@ -170,7 +175,10 @@ func (d *Desk) close(tx *ledger.Tx, q *policy.Request, kind, actor, why string) 
 		return err
 	}
 	e := ledger.Event{
-		Kind: kind, Actor: actor, Subjects: about(q), Private: map[string]string{"why": why},
+		Kind: kind, Actor: by.ID, Subjects: about(q), Customers: q.Customers, Private: map[string]string{"why": why},
+	}
+	if by.Kind == policy.Reviewer {
+		e.Private[ledger.Whose] = by.Customer
 	}
 	if g != nil {
 		e.Detail = map[string]string{"sessions": strconv.Itoa(g.Sessions)}

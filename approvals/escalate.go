@@ -58,7 +58,7 @@ func climb(q *policy.Request, c climbed) ledger.Event {
 	s := q.Stages[c.stage]
 	rung := s.Escalate[c.rung]
 	e := ledger.Event{
-		Kind: "request.reminded", Actor: "lockbox", Subjects: ofStage(q, c.stage),
+		Kind: "request.reminded", Actor: "lockbox", Subjects: ofStage(q, c.stage), Customers: ofStage(q, c.stage)[1:],
 		Detail: map[string]string{
 			"stage": stageName(q, c.stage), "rung": strconv.Itoa(c.rung + 1), "after": rung.After.String(),
 			"remind": or(rung.Remind, "none"), "to": or(rung.To, "none"), "of": strconv.Itoa(rung.Of),

@@ -36,7 +36,7 @@ func (d *Desk) record(tx *ledger.Tx, r *row, vote policy.Vote, kind string) erro
 		return err
 	}
 	vote.Seq, err = tx.Append(ledger.Event{
-		Kind: kind, Actor: vote.By.ID, Subjects: ofStage(q, vote.Stage),
+		Kind: kind, Actor: vote.By.ID, Subjects: ofStage(q, vote.Stage), Customers: ofStage(q, vote.Stage)[1:],
 		Detail: map[string]string{
 			"stage": stageName(q, vote.Stage), "request-sha256": r.digest(), "statement-sha256": digest(vote.Statement),
 			"assertion-sha256": digest(vote.Assertion), "passkey": vote.Key, "for": vote.For.String(),
@@ -67,7 +67,7 @@ func (d *Desk) settle(tx *ledger.Tx, r *row) error {
 	}
 	s := q.Tally(tx.Now())
 	e := ledger.Event{
-		Kind: "request." + string(s.Phase), Actor: "lockbox", Subjects: about(q),
+		Kind: "request." + string(s.Phase), Actor: "lockbox", Subjects: about(q), Customers: q.Customers,
 		Detail: map[string]string{"request-sha256": r.digest()},
 	}
 	if s.Phase == policy.Approved {
@@ -117,6 +117,7 @@ func grantOf(q *policy.Request, s policy.Status, now time.Time) *policy.Grant {
 	return &policy.Grant{
 		ID: q.ID, Who: q.Who, Target: q.Target, Login: q.Login, Actions: s.Actions, Customers: q.Customers, Reason: q.Need.Reason, Machine: q.Machine,
 		For: s.For, Made: now, ActivateBefore: start.Add(q.ActivateWithin), NotBefore: s.NotBefore, Promises: s.Promises, Stages: q.Stages,
+		Witnesses: q.Witnesses,
 	}
 }
 
@@ -158,7 +159,7 @@ func (d *Desk) accept(tx *ledger.Tx, r row, q *policy.Request, g *policy.Grant) 
 	g.Accepted = tx.Now()
 	r.Accepted = acceptance{g.Accepted, promised(g.Promises)}
 	seq, err := tx.Append(ledger.Event{
-		Kind: "grant.accepted", Actor: q.Who.ID, Subjects: about(q),
+		Kind: "grant.accepted", Actor: q.Who.ID, Subjects: about(q), Customers: q.Customers,
 		Detail: map[string]string{"promises-sha256": r.Accepted.Promises},
 	})
 	if err != nil {

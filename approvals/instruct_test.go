@@ -239,7 +239,7 @@ func TestAReceiptCarriesWhatItsVotesRestOn(t *testing.T) {
 		{"who instructed is not pinned", func(_ *Receipt, p *Pinned) { p.Customers = nil }, false},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
-			r, err := w.Receipt(t.Context(), w.eng.Principal, code)
+			r, err := w.Receipt(t.Context(), w.eng.Principal, code, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -11,9 +11,16 @@ import (
 // Case is a request as it was made, with the votes on it: what anybody needs
 // to count again whether it was approved.
 type Case struct {
-	Body  []byte        `json:"body"` // the exact bytes of the request
-	Votes []policy.Vote `json:"votes"`
+	Body  []byte             `json:"body"`           // the exact bytes of the request
+	Open  map[string]Opening `json:"open,omitempty"` // what its commitments are to
+	Votes []policy.Vote      `json:"votes,omitempty"`
+
+	// Gone is what was erased since, and by which event of the main log: the name
+	// of a commitment, or "votes.0.by" or "votes.0.statement".
+	Gone map[string]int64 `json:"gone,omitempty"`
 }
+
+func (c Case) row() row { return row{Body: c.Body, Open: c.Open, Gone: c.Gone} }
 
 // Trust is what a verifier believes without being shown. It never comes from the case.
 type Trust struct {
@@ -33,7 +40,7 @@ type Trust struct {
 // that hold, for Tally to count. A vote to reject needs no proof: it opens
 // nothing. broken says what is wrong with the votes left out.
 func (c Case) Holding(t Trust) (q *policy.Request, broken []error, err error) {
-	r := row{Body: c.Body}
+	r := c.row()
 	if q, err = r.request(); err != nil {
 		return nil, nil, err
 	}

@@ -17,8 +17,20 @@ func (d *Desk) approval(q *policy.Request, digest string, who policy.Principal, 
 		Target: q.Target, Machine: q.Machine, Login: q.Login, Customers: concerned(q, b.Stage),
 		May: actions(b.Terms.Leave(q.Actions, q.ReadOnly)), MayNot: actions(withheld(b.Terms, q)),
 		Window: b.Terms.For.String(), NotBefore: moment(b.Terms.NotBefore), Start: q.ActivateWithin.String() + " of the last approval",
-		Recording: "required", Conditions: conditions(b.Terms), Promise: or(b.Terms.Promise, "none"),
+		Recording: "required", Conditions: cosigned(conditions(b.Terms), q.Witnesses), Promise: or(b.Terms.Promise, "none"),
 		Policy: q.Policy, Stage: stageName(q, b.Stage), Decision: policy.Yes, Decider: person(who), Behalf: behalf(b), Nonce: b.Nonce,
+	}
+}
+
+// cosigned adds to what is enforced how many witnesses must have cosigned the log.
+func cosigned(conditions string, witnesses int) string {
+	switch said := fmt.Sprintf("cosigned by %d of the witnesses", witnesses); {
+	case witnesses == 0:
+		return conditions
+	case conditions == "none":
+		return said
+	default:
+		return conditions + ", " + said
 	}
 }
 

@@ -28,7 +28,7 @@ func (d *Desk) Standing(tx *ledger.Tx, code string) (*policy.Grant, error) {
 	if g == nil {
 		return nil, fmt.Errorf("request %s has no grant", code)
 	}
-	q, broken, err := Case{Body: r.Body, Votes: r.Votes}.Holding(d.trust(tx))
+	q, broken, err := r.kase().Holding(d.trust(tx))
 	if err != nil {
 		return nil, err
 	}

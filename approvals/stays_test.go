@@ -10,10 +10,9 @@ import (
 	"lockbox/recorder/ledger"
 )
 
-// note appends an event as the gateway does, and gives its proof once the log has it.
-func (w *world) note(t *testing.T, e ledger.Event) (at time.Time, in ledger.Inclusion) {
+// note appends an event as the gateway does.
+func (w *world) note(t *testing.T, e ledger.Event) (at time.Time, seq int64) {
 	t.Helper()
-	var seq int64
 	err := w.Ledger.Update(t.Context(), func(tx *ledger.Tx) (err error) {
 		at = tx.Now()
 		seq, err = tx.Append(e)
@@ -22,10 +21,11 @@ func (w *world) note(t *testing.T, e ledger.Event) (at time.Time, in ledger.Incl
 	if err != nil {
 		t.Fatal(err)
 	}
-	if in, err = w.Ledger.Proof(t.Context(), seq); err != nil {
-		t.Fatal(err)
-	}
-	return at, in
+	return at, seq
+}
+
+func held(all ...Held) Sessions {
+	return func(*ledger.Tx, string) ([]Held, error) { return all, nil }
 }
 
 // extended is a session that went on from one grant to the next, and the receipts of both.
@@ -44,17 +44,13 @@ func (w *world) extended(t *testing.T) (first, second Receipt) {
 			return err
 		}
 		at = tx.Now()
-		seq, err = tx.Append(ledger.Event{Kind: "session.open", Actor: w.eng.ID, Subjects: []string{s.ID, code, s.Target}, Detail: map[string]string{"login": s.Login, "not-after": moment(g.NotAfter)}})
+		seq, err = tx.Append(ledger.Event{Kind: "session.open", Actor: w.eng.ID, Subjects: []string{s.ID, code, s.Target}, Customers: []string{"nord"}, Detail: map[string]string{"login": s.Login, "not-after": moment(g.NotAfter)}})
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Began = at
-	opened, err := w.Ledger.Proof(t.Context(), seq)
-	if err != nil {
-		t.Fatal(err)
-	}
 	next := w.extend(t, code, 30*time.Minute)
 	w.yes(t, next, policy.Terms{})
 	w.later(time.Hour)
@@ -62,24 +58,22 @@ func (w *world) extended(t *testing.T) (first, second Receipt) {
 		t.Fatal(err)
 	}
 	on := w.grant(t, next)
-	_, moved := w.note(t, ledger.Event{Kind: "session.extended", Actor: w.eng.ID, Subjects: []string{s.ID, code, next, s.Target}, Detail: map[string]string{
+	_, moved := w.note(t, ledger.Event{Kind: "session.extended", Actor: w.eng.ID, Subjects: []string{s.ID, code, next, s.Target}, Customers: []string{"nord"}, Detail: map[string]string{
 		"from": code, "to": next, "login": s.Login, "not-after": moment(on.NotAfter),
 	}})
 	w.later(20 * time.Minute)
-	end, closed := w.note(t, ledger.Event{Kind: "session.close", Actor: w.eng.ID, Subjects: []string{s.ID, code, next, s.Target}, Detail: map[string]string{"root": s.Root}})
+	end, closed := w.note(t, ledger.Event{Kind: "session.close", Actor: w.eng.ID, Subjects: []string{s.ID, code, next, s.Target}, Customers: []string{"nord"}, Detail: map[string]string{"root": s.Root}})
 	s.Ended = end
 	w.later(15 * time.Minute)
 	if err := w.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if first, err = w.Receipt(t.Context(), w.eng.Principal, code); err != nil {
+	if first, err = w.Receipt(t.Context(), w.eng.Principal, code, held(Held{Session: s, Open: seq, Next: moved, Close: closed})); err != nil {
 		t.Fatal(err)
 	}
-	if second, err = w.Receipt(t.Context(), w.eng.Principal, next); err != nil {
+	if second, err = w.Receipt(t.Context(), w.eng.Principal, next, held(Held{Session: s, Open: moved, Close: closed})); err != nil {
 		t.Fatal(err)
 	}
-	first.Stays = []Stay{{Session: s, Open: opened, Next: &moved, Close: &closed}}
-	second.Stays = []Stay{{Session: s, Open: moved, Close: &closed}}
 	return first, second
 }
 

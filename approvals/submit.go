@@ -118,6 +118,7 @@ func (d *Desk) compose(tx *ledger.Tx, who policy.Principal, a Application, dec p
 	return &policy.Request{
 		At: tx.Now(), Who: who, Target: a.Target, Login: dec.Login, Actions: actions, Customers: dec.Customers,
 		Need: a.Need, For: long, ActivateWithin: dec.Limits.ActivateWithin, Stages: stages, Rule: dec.Rule, Policy: d.Policy().Digest, Machine: dec.Machine(), ReadOnly: dec.ReadOnly,
+		Witnesses: dec.Witnesses,
 	}, nil
 }
 
@@ -222,11 +223,10 @@ func (d *Desk) file(tx *ledger.Tx, q *policy.Request, from string, v *View) erro
 		return err
 	}
 	q.ID = code
-	body, err := json.Marshal(q)
-	if err != nil {
-		return fmt.Errorf("write request: %w", err)
+	r := row{From: from}
+	if r.Body, r.Open, err = sealBody(q); err != nil {
+		return err
 	}
-	r := row{Body: body, From: from}
 	if err := tx.Put(liveKey(q.Who.ID, code), code); err != nil {
 		return err
 	}
@@ -234,7 +234,7 @@ func (d *Desk) file(tx *ledger.Tx, q *policy.Request, from string, v *View) erro
 		return err
 	}
 	seq, err := tx.Append(ledger.Event{
-		Kind: "request.made", Actor: q.Who.ID, Subjects: about(q),
+		Kind: "request.made", Actor: q.Who.ID, Subjects: about(q), Customers: q.Customers,
 		Detail: map[string]string{
 			"request-sha256": r.digest(), "for": q.For.String(), "reason": string(q.Need.Reason), "login": q.Login,
 			"rule": q.Rule, "policy-sha256": q.Policy, "extends": or(q.Extends, "none"),

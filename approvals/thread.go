@@ -78,7 +78,7 @@ func (d *Desk) remark(tx *ledger.Tx, r row, q *policy.Request, say Remark) error
 		subjects = append(subjects, say.Thread)
 	}
 	_, err := tx.Append(ledger.Event{
-		Kind: "request.remark", Actor: say.By, Subjects: subjects,
+		Kind: "request.remark", Actor: say.By, Subjects: subjects, Customers: subjects[1:],
 		Detail: map[string]string{"thread": or(say.Thread, "board")}, Private: map[string]string{"text": say.Text},
 	})
 	if err != nil {

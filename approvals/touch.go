@@ -95,13 +95,26 @@ func (d *Desk) AskTouch(ctx context.Context, at Terminal) (t Touch, err error) {
 		if err := tx.Put(touchKey(t.ID), t); err != nil {
 			return err
 		}
+		customers, err := reached(tx, at)
+		if err != nil {
+			return err
+		}
 		_, err = tx.Append(ledger.Event{
-			Kind: "touch.asked", Actor: at.Person.ID, Subjects: []string{at.Grant, at.Target},
+			Kind: "touch.asked", Actor: at.Person.ID, Subjects: []string{at.Grant, at.Target}, Customers: customers,
 			Detail: map[string]string{"ssh-key": at.Key, "binding": at.Binding()}, Private: map[string]string{"from": at.Source},
 		})
 		return err
 	})
 	return t, err
+}
+
+// reached are the customers whose data the grant of a terminal reaches.
+func reached(tx *ledger.Tx, at Terminal) ([]string, error) {
+	g, err := loadGrant(tx.Get, at.Grant)
+	if err != nil || g == nil {
+		return nil, err
+	}
+	return g.Customers, nil
 }
 
 // touches lists the touches of a grant that wait.
@@ -149,6 +162,9 @@ func (d *Desk) PrepareTouch(ctx context.Context, who policy.Principal, id, numbe
 			return err
 		}
 		e := ledger.Event{Kind: "touch.shown", Actor: who.ID, Subjects: []string{t.Terminal.Grant, t.Terminal.Target}}
+		if e.Customers, err = reached(tx, t.Terminal); err != nil {
+			return err
+		}
 		if subtle.ConstantTimeCompare([]byte(strings.TrimSpace(number)), []byte(t.Number)) != 1 {
 			if t.Tries++; t.Tries >= touchTries {
 				wrong = &Refusal{policy.NeedTouch, "that was the third wrong number; this touch is void. If you did not start this session, tell security"}
@@ -236,8 +252,12 @@ func keep(tx *ledger.Tx, t Touch, proof policy.Proof, key statement.Key, a state
 	if err := tx.Put(proofKey(proof.For), given{proof, t.Statement, signed, key.Fingerprint()}); err != nil {
 		return err
 	}
+	customers, err := reached(tx, t.Terminal)
+	if err != nil {
+		return err
+	}
 	_, err = tx.Append(ledger.Event{
-		Kind: "touch.given", Actor: proof.Of, Subjects: []string{t.Terminal.Grant, t.Terminal.Target},
+		Kind: "touch.given", Actor: proof.Of, Subjects: []string{t.Terminal.Grant, t.Terminal.Target}, Customers: customers,
 		Detail: map[string]string{
 			"binding": proof.For, "statement-sha256": digest(t.Statement), "assertion-sha256": digest(signed), "passkey": key.Fingerprint(),
 		},

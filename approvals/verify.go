@@ -3,25 +3,30 @@ package approvals
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strconv"
-	"time"
+	"strings"
 
 	"golang.org/x/mod/sumdb/note"
 
 	"lockbox/approvals/charter"
 	"lockbox/policy"
-	"lockbox/policy/statement"
 	"lockbox/recorder/ledger"
+	"lockbox/recorder/proof"
 )
 
-// A Step is one sentence of an offline verification.
+// A Step is one sentence of an offline verification. What is not OK does not
+// hold, unless it cannot be told any more: because a person was erased, by an
+// event that is proven, or because another customer is concerned.
 type Step struct {
-	Step int    `json:"step"`
-	Name string `json:"name"`
-	OK   bool   `json:"ok"`
-	Text string `json:"text"`
+	Step     int    `json:"step"`
+	Name     string `json:"name"`
+	OK       bool   `json:"ok"`
+	Text     string `json:"text"`
+	Erased   bool   `json:"erased,omitempty"`
+	Withheld bool   `json:"withheld,omitempty"`
 }
+
+// Failed says whether the step does not hold.
+func (s Step) Failed() bool { return !s.OK && !s.Erased && !s.Withheld }
 
 // Steps that Verify takes besides those of a vote.
 const (
@@ -34,160 +39,187 @@ const (
 // What a leaf of the log says is believed once its inclusion holds; what the
 // receipt says beside it must agree.
 type checker struct {
-	r     Receipt
-	p     Pinned
-	log   note.Verifier
-	q     *policy.Request
-	steps []Step
-	end   ledger.Leaf // that ended the grant; zero while it lasts
-	seats charter.Trust
+	logs
+	r      Receipt
+	body   body
+	q      *policy.Request // of body
+	made   ledger.Leaf     // that the request was made with
+	end    ledger.Leaf     // that ended the grant; zero while it lasts
+	seats  charter.Trust
+	erased map[int64]ledger.Leaf // erasing events that are proven
+	after  map[int64]bool        // events of the main log that the trail has
+	sum    Summary
 }
 
 // Verify checks the receipt against what is pinned, offline. Everything holds
-// where every step is OK. An error means that the receipt or the pins could
+// where no step has Failed. An error means that the receipt or the pins could
 // not be read.
 func (r Receipt) Verify(p Pinned) ([]Step, error) {
-	if r.Format != receiptV1 {
-		return nil, fmt.Errorf("this is no %s", receiptV1)
+	_, steps, err := r.Summary(p)
+	return steps, err
+}
+
+// Summary is Verify, and what the entries of the log that hold tell of the
+// request. It is to be believed only where no step has Failed.
+func (r Receipt) Summary(p Pinned) (Summary, []Step, error) {
+	if r.Format != receiptV2 {
+		return Summary{}, nil, fmt.Errorf("this is no %s", receiptV2)
 	}
-	v, err := note.NewVerifier(p.LogKey)
-	if err != nil {
-		return nil, fmt.Errorf("read the pinned log key: %w", err)
+	c := &checker{r: r, erased: map[int64]ledger.Leaf{}, after: map[int64]bool{}}
+	var err error
+	if c.logs, err = newLogs(p); err != nil {
+		return Summary{}, nil, err
 	}
-	q, err := (row{Body: r.Case.Body}).request()
-	if err != nil {
-		return nil, err
+	if c.body, err = openBody(r.Case.Body, r.Case.Open, r.Case.Gone); err != nil {
+		return Summary{}, nil, err
 	}
-	if len(r.Votes) != len(r.Case.Votes) {
-		return nil, errors.New("the receipt has not one leaf for each vote")
+	if c.q = c.body.request; len(r.Votes) != len(r.Case.Votes) {
+		return Summary{}, nil, errors.New("the receipt has not one entry for each vote")
 	}
-	c := &checker{r: r, p: p, log: v, q: q}
 	c.motions()
+	c.erasing()
+	c.asked()
 	for i, vote := range r.Case.Votes {
-		c.vote(vote, r.Votes[i])
+		c.vote(i, vote, r.Votes[i])
 	}
 	c.trail()
 	c.outcome()
 	c.stays()
-	for i, s := range c.steps {
-		if statement.Clean(s.Text) != nil {
-			c.steps[i].Text = strconv.Quote(s.Text) // nothing of a receipt acts on who reads it
-		}
-	}
-	return c.steps, nil
+	c.summarise()
+	return c.sum, quoted(c.steps), nil
 }
 
-func (c *checker) say(step int, name, format string, args ...any) {
-	c.steps = append(c.steps, Step{step, name, true, fmt.Sprintf(format, args...)})
+// quoted lets nothing of what is verified act on who reads it.
+func quoted(steps []Step) []Step {
+	for i, s := range steps {
+		steps[i].Text = printable(s.Text)
+	}
+	return steps
 }
 
-func (c *checker) fail(step int, name, format string, args ...any) {
-	c.steps = append(c.steps, Step{step, name, false, fmt.Sprintf(format, args...)})
+// logs verifies entries of the main log, and of customers' under it, and keeps the steps.
+type logs struct {
+	p      Pinned
+	key    note.Verifier
+	quorum proof.Quorum
+	steps  []Step
+	known  map[string]proof.Checkpoint // checkpoints that hold, by origin and note
 }
 
-// vote verifies one vote: its signature, whose key that is, what it says, and
-// that the log has it.
-func (c *checker) vote(v policy.Vote, in ledger.Inclusion) {
-	name, kind := v.By.Name, "vote."+v.Verdict
-	switch {
-	case v.Standing != "":
-		name = v.By.ID
-		kind = c.instruction(v)
-	case v.Verdict == policy.Yes:
-		c.signed(name, v)
-	default:
-		c.say(StepScope, "decision and scope", "%s said no, which needs no signature", name)
+func newLogs(p Pinned) (logs, error) {
+	l := logs{p: p, known: map[string]proof.Checkpoint{}}
+	var err error
+	if l.key, err = note.NewVerifier(p.LogKey); err != nil {
+		return l, fmt.Errorf("read the pinned log key: %w", err)
 	}
-	c.logged(in, expect{
-		what: "the vote of " + name, kind: kind, about: []string{c.q.ID}, at: v.At,
-		says: map[string]string{"statement-sha256": digest(v.Statement), "assertion-sha256": digest(v.Assertion), "passkey": v.Key},
-	})
+	if l.quorum, err = proof.NewQuorum(p.Quorum, p.LogKey, p.Witnesses...); err != nil {
+		return l, fmt.Errorf("read the pinned witnesses: %w", err)
+	}
+	return l, nil
 }
 
-// signed verifies what a person signed to approve.
-func (c *checker) signed(name string, v policy.Vote) {
-	t := c.trust()
-	c.signature(name, t.signed(v))
-	switch err := t.pinned(c.q, v); {
-	case err != nil:
-		c.fail(StepPinned, "pinned key", "%v", err)
-	case byGroup(c.q, v.Stage):
-		c.say(StepPinned, "pinned key", "%s voted as a member of a group, whose keys nobody pins: the log names this one", name)
-	case v.Delegation != "":
-		c.say(StepPinned, "pinned key", "%s is the deputy of %s, by delegation %s", name, v.Behalf, v.Delegation)
-	case c.admitted(v) != "":
-		c.say(StepPinned, "pinned key", "the passkey of %s was admitted by motion %s, which those whom you pinned have signed", name, c.admitted(v))
-	default:
-		c.say(StepPinned, "pinned key", "the passkey of %s is one that you pinned for this", name)
-	}
-	if err := t.scope(c.q, (row{Body: c.r.Case.Body}).digest(), v); err != nil {
-		c.fail(StepScope, "decision and scope", "%v", err)
-	} else {
-		c.say(StepScope, "decision and scope", "the statement of %s is about this request, and approves it", name)
-	}
+func (c *logs) say(step int, name, format string, args ...any) {
+	c.steps = append(c.steps, Step{Step: step, Name: name, OK: true, Text: fmt.Sprintf(format, args...)})
 }
 
-// instruction verifies a vote that a customer's own motion stands for, and
-// gives the kind of its event.
-func (c *checker) instruction(v policy.Vote) string {
-	t := c.trust()
-	if err := t.standing(c.q, v); err != nil {
-		c.fail(StepScope, "decision and scope", "%v", err)
-		return standingEvent
-	}
-	c.say(StepScope, "decision and scope", "motion %s of customer %s stands for its vote", v.Standing, v.By.Customer)
-	if m, err := t.Stands(v, c.q); err == nil && m.Kind == policy.ToSet {
-		return noticeEvent
-	}
-	return standingEvent
+func (c *logs) fail(step int, name, format string, args ...any) {
+	c.steps = append(c.steps, Step{Step: step, Name: name, Text: fmt.Sprintf(format, args...)})
 }
 
-// signature gives the steps of statement.Verify, up to the one that failed.
-func (c *checker) signature(name string, err error) {
-	var at *statement.StepError
-	for i, s := range []struct{ name, text string }{
-		{"challenge", "%s signed the hash of exactly this statement"},
-		{"client data", "%s signed on the pinned origin"},
-		{"authenticator data", "%s was verified by the authenticator"},
-		{"signature", "the signature of %s is by that passkey"},
-	} {
-		if err != nil && (!errors.As(err, &at) || at.Step <= i+1 || at.Step > statement.StepSignature) {
-			c.fail(i+1, s.name, "%v", err)
-			return
-		}
-		c.say(i+1, s.name, s.text, name)
-	}
+func (c *logs) past(step int, name, format string, args ...any) {
+	c.steps = append(c.steps, Step{Step: step, Name: name, Erased: true, Text: fmt.Sprintf(format, args...)})
 }
 
-// What a leaf must be and say.
-type expect struct {
-	what  string
-	kind  string    // "" for any
-	about []string  // among its subjects
-	at    time.Time // zero for any
-	says  map[string]string
+func (c *logs) others(step int, name, format string, args ...any) {
+	c.steps = append(c.steps, Step{Step: step, Name: name, Withheld: true, Text: fmt.Sprintf(format, args...)})
 }
 
-func (e expect) met(f ledger.Leaf) error {
-	switch {
-	case e.kind != "" && f.Kind != e.kind:
-		return fmt.Errorf("the entry is of kind %s, not %s", f.Kind, e.kind)
-	case !subset(e.about, f.Subjects):
-		return errors.New("the entry is about something else")
-	case !e.at.IsZero() && !f.At.Equal(e.at):
-		return errors.New("the entry was made at another time")
+// opened gives the checkpoint that a proof is under: steps 7 and 8. head is, of
+// a customer's log, the entry of the main log that holds it.
+func (c *logs) opened(customer string, b []byte, head *ledger.Entry) (proof.Checkpoint, error) {
+	origin := c.p.Log
+	if customer != "" {
+		origin += "/c/" + customer
 	}
-	for name, want := range e.says {
-		if f.Detail[name] != want {
-			return fmt.Errorf("the entry says something else of %s", name)
-		}
+	if at, ok := c.known[origin+"\n"+string(b)]; ok {
+		return at, nil
 	}
+	var at proof.Checkpoint
+	var err error
+	if customer == "" {
+		at, err = c.main(b)
+	} else if at, err = proof.Open(b, origin, c.key); err == nil {
+		err = c.heads(customer, at, head)
+	}
+	if err == nil {
+		c.known[origin+"\n"+string(b)] = at
+	}
+	return at, err
+}
+
+// main opens a checkpoint of the main log, which the pinned quorum must have cosigned.
+func (c *logs) main(b []byte) (proof.Checkpoint, error) {
+	at, err := proof.Open(b, c.p.Log, c.key, c.quorum.Witnesses...)
+	if err != nil {
+		return at, err
+	}
+	if err := c.quorum.Met(at); err != nil {
+		return at, fmt.Errorf("the tree of %d entries: %w", at.N, err)
+	}
+	var names []string
+	for _, w := range at.Cosigned {
+		names = append(names, w.Name)
+	}
+	c.say(StepNote, "checkpoint", "the log's pinned key signed the tree of %d entries, and so did these witnesses that you pinned: %s", at.N, or(strings.Join(names, ", "), "none"))
+	return at, nil
+}
+
+// heads verifies that the main log holds the checkpoint of a customer's.
+func (c *logs) heads(customer string, at proof.Checkpoint, head *ledger.Entry) error {
+	if head == nil {
+		return fmt.Errorf("the main log's entry that holds the log of %s is missing", customer)
+	}
+	f, err := c.proven("", *head, nil)
+	if err != nil {
+		return fmt.Errorf("the main log's entry that holds the log of %s: %w", customer, err)
+	}
+	if origin, t, ok := f.Head(); !ok || origin != at.Origin || t != at.Tree {
+		return fmt.Errorf("entry %d of the main log does not hold this checkpoint of %s", f.Seq, customer)
+	}
+	c.say(StepNote, "checkpoint", "the log's pinned key signed the log of %s with %d entries, which is entry %d of the main log", customer, at.N, f.Seq)
 	return nil
+}
+
+// proven reads a leaf once the log has it.
+func (c *logs) proven(customer string, in ledger.Entry, head *ledger.Entry) (ledger.Leaf, error) {
+	at, err := c.opened(customer, in.Proof.Checkpoint, head)
+	if err != nil {
+		return ledger.Leaf{}, &unsigned{err}
+	}
+	if err := in.Proof.Holds(in.Leaf, at); err != nil {
+		return ledger.Leaf{}, err
+	}
+	f, err := ledger.ParseLeaf(in.Leaf)
+	if err == nil && (f.Seq != in.Proof.Index || (f.Main != nil) != (customer != "")) {
+		err = fmt.Errorf("the entry at %d calls itself %d, or one of another log", in.Proof.Index, f.Seq)
+	}
+	return f, err
+}
+
+// unsigned says that a checkpoint does not hold.
+type unsigned struct{ error }
+
+// mainSeq is the event's place in the main log.
+func mainSeq(f ledger.Leaf) int64 {
+	if f.Main != nil {
+		return *f.Main
+	}
+	return f.Seq
 }
 
 // logged verifies that the leaf says what it should and that the log has it:
 // steps 6 to 8. The leaf is zero unless all of that holds.
-func (c *checker) logged(in ledger.Inclusion, e expect) ledger.Leaf {
+func (c *logs) logged(customer string, in ledger.Entry, head *ledger.Entry, e expect) ledger.Leaf {
 	leaf, err := ledger.ParseLeaf(in.Leaf)
 	if err == nil {
 		err = e.met(leaf)
@@ -197,73 +229,19 @@ func (c *checker) logged(in ledger.Inclusion, e expect) ledger.Leaf {
 		return ledger.Leaf{}
 	}
 	c.say(StepLeaf, "log entry", "%s is entry %d of the log", e.what, leaf.Seq)
-	if err := in.Verify(c.log, c.p.Log); err != nil {
-		c.fail(StepInclusion, "inclusion and checkpoint", "%s: %v", e.what, err)
+	if leaf, err = c.proven(customer, in, head); err != nil {
+		if bad := (*unsigned)(nil); errors.As(err, &bad) {
+			c.fail(StepNote, "checkpoint", "%s: %v", e.what, err)
+		} else {
+			c.fail(StepInclusion, "inclusion", "%s: %v", e.what, err)
+		}
 		return ledger.Leaf{}
 	}
-	c.say(StepInclusion, "inclusion", "%s is in the tree of %d entries", e.what, in.Size)
-	c.say(StepNote, "checkpoint", "the log's pinned key signed that tree")
+	c.say(StepInclusion, "inclusion", "%s is in the tree of the checkpoint", e.what)
 	return leaf
 }
 
-// trail verifies what became of the request: the grant was made, accepted and
-// ended as the log says.
-func (c *checker) trail() {
-	g := c.r.Grant
-	made, accepted := false, g == nil || g.Accepted.IsZero()
-	for _, in := range c.r.Trail {
-		f := c.logged(in, expect{what: "what became of request " + c.q.ID, about: []string{c.q.ID}})
-		switch {
-		case f.Kind == "grant.made" && g != nil:
-			made = f.At.Equal(g.Made) && expect{says: told(g)}.met(f) == nil
-			accepted = accepted || f.Detail["accepted"] == moment(g.Accepted)
-		case f.Kind == "grant.made":
-			made = true
-		case f.Kind == "grant.accepted" && g != nil:
-			accepted = accepted || f.At.Equal(g.Accepted) && f.Detail["promises-sha256"] == promised(g.Promises)
-		case f.Kind == "grant.revoked", f.Kind == "grant.ended":
-			c.end = f
-		}
-	}
-	switch {
-	case g == nil && (made || c.end.Kind != ""):
-		c.fail(StepScope, "window and scope", "the log has a grant that the receipt leaves out")
-	case g == nil:
-	case !made:
-		c.fail(StepScope, "window and scope", "the log made no such grant")
-	case !accepted:
-		c.fail(StepScope, "window and scope", "what was to be promised was not accepted, or not then")
-	case (c.end.Kind == "grant.revoked") != !g.Revoked.IsZero(), c.end.Kind == "grant.revoked" && !c.end.At.Equal(g.Revoked):
-		c.fail(StepScope, "window and scope", "whether and when the grant was revoked is not as the log says")
-	default:
-		c.say(StepScope, "window and scope", "the grant was made, and %s, as the log says", c.ended())
-	}
-}
-
-func (c *checker) ended() string {
-	if c.end.Kind == "" {
-		return "had not ended yet when the receipt was made"
-	}
-	return "ended"
-}
-
-// outcome verifies that the votes that hold give what was granted.
-func (c *checker) outcome() {
-	q, _, err := c.r.Case.Holding(c.trust())
-	switch {
-	case err != nil:
-		c.fail(StepScope, "outcome", "%v", err)
-		return
-	case c.r.Grant == nil:
-		c.say(StepScope, "outcome", "no access was given")
-		return
-	case !slices.ContainsFunc(q.Stages, func(s policy.Stage) bool { return s.Kind == policy.ByExecutive && s.Count >= 1 }):
-		c.fail(StepScope, "outcome", "no executive was asked")
-		return
-	}
-	if err := supports(q, c.r.Grant); err != nil {
-		c.fail(StepScope, "outcome", "%v", err)
-		return
-	}
-	c.say(StepScope, "outcome", "the votes gave %s to %s as %s on %s for %s", actions(c.r.Grant.Actions), q.Who.Name, q.Login, q.Target, c.r.Grant.For)
+// in verifies an entry of the log that the receipt is out of.
+func (c *checker) in(e ledger.Entry, want expect) ledger.Leaf {
+	return c.logged(c.r.Customer, e, c.r.Head, want)
 }

@@ -62,7 +62,7 @@ func (c *checker) motions() {
 			c.fail(StepLeaf, "log entry", "%s is not in the receipt", e.what)
 			return false
 		}
-		f := c.logged(leaves[0], e)
+		f := c.logged("", leaves[0], nil, e)
 		leaves = leaves[1:]
 		if f.Kind != "" && f.Seq != seq {
 			c.fail(StepLeaf, "log entry", "%s is entry %d of the log, not %d", e.what, f.Seq, seq)
@@ -75,7 +75,21 @@ func (c *checker) motions() {
 			believed = append(believed, k)
 		}
 	}
-	c.seats = c.seats.Chain(believed)
+	var bonds []statement.Bond
+	for _, b := range c.r.Charter.Bonds {
+		says, err := b.Leaf()
+		if err != nil {
+			c.fail(StepLeaf, "log entry", "a counter-signature of the receipt cannot be read: %v", err)
+			continue
+		}
+		if next(expect{what: "the counter-signature of passkey " + says["passkey"], kind: statement.Bonded, says: says}, b.Seq) {
+			bonds = append(bonds, b)
+		}
+	}
+	if len(leaves) > 0 {
+		c.fail(StepLeaf, "log entry", "there are entries that belong to no motion of the receipt")
+	}
+	c.seats = c.seats.Chain(believed, bonds...)
 }
 
 // written verifies the leaves of one motion.
@@ -87,7 +101,11 @@ func (c *checker) written(k charter.Case, next func(e expect, seq int64) bool) b
 	}
 	ok := true
 	for _, v := range k.Votes {
-		e := expect{what: "the no of " + v.By.Name + " to motion " + m.ID, kind: "motion.oppose", about: []string{m.ID}, at: v.At}
+		if !same(v, spare(v)) {
+			c.fail(StepScope, "motion", "the signature of %s on motion %s says more than anything proves", v.By.Name, m.ID)
+			return false
+		}
+		e := expect{what: "the no of " + v.By.Name + " to motion " + m.ID, kind: "motion.oppose", about: []string{m.ID}, at: &v.At}
 		if v.Verdict == policy.Yes {
 			e.what, e.kind = "the signature of "+v.By.Name+" on motion "+m.ID, "motion.sign"
 			e.says = map[string]string{"statement-sha256": digest(v.Statement), "assertion-sha256": digest(v.Assertion), "passkey": v.Key}
@@ -102,17 +120,33 @@ func (c *checker) written(k charter.Case, next func(e expect, seq int64) bool) b
 	return ok
 }
 
-// admitted names the motion by which the passkey of a vote that holds counts; "" where the verifier pinned it.
-func (c *checker) admitted(v policy.Vote) (id string) {
-	if ok, err := c.p.pinned(c.q.Stages[v.Stage], v.Key); ok || err != nil || c.r.Charter == nil {
-		return ""
+// why says why a passkey counts that does: it is pinned, admitted, or
+// counter-signed by one that counts.
+func (c *checker) why(name string, v policy.Vote) string {
+	s := c.q.Stages[v.Stage] // it counts, so there is one
+	if ok, err := c.p.pinned(s, v.Key); ok && err == nil {
+		return "the passkey of " + name + " is one that you pinned for this"
 	}
-	for _, k := range c.r.Charter.Cases {
-		if m, err := k.Motion(); err == nil && m.Kind == policy.ToAdmit && m.Key == v.Key {
-			id = m.ID
+	if e := c.r.Charter; e != nil {
+		for _, b := range e.Bonds {
+			is, err := b.Is()
+			if ok, perr := c.seats.Pinned(s, b.By, v.Seq); err == nil && is.Key == v.Key && ok && perr == nil {
+				return "the passkey of " + name + " is counter-signed by another of theirs, " + b.By + ", which counts for this"
+			}
+		}
+		for _, k := range e.Cases {
+			if m, err := k.Motion(); err == nil && m.Kind == policy.ToAdmit && m.Key == v.Key {
+				return "the passkey of " + name + " was admitted by motion " + m.ID + ", which those whom you pinned have signed"
+			}
 		}
 	}
-	return id
+	return "the passkey of " + name + " counts for this"
+}
+
+// spare is a vote on a motion without what nothing holds.
+func spare(v policy.Vote) policy.Vote {
+	v.By, v.Terms, v.Comment = bare(v.By), policy.Terms{}, ""
+	return v
 }
 
 // byGroup says whether a stage asks members of a group, whom nobody outside knows.
@@ -143,17 +177,24 @@ func (d *Desk) evidence(tx *ledger.Tx, q *policy.Request, votes []policy.Vote) (
 		}
 	}
 	e, err := d.Charter.Evidence(tx, codes, signed)
-	if err != nil || len(e.Cases) == 0 {
+	if err != nil || len(e.Cases)+len(e.Bonds) == 0 {
 		return nil, nil, err
 	}
 	var seqs []int64
-	for _, k := range e.Cases {
+	for i, k := range e.Cases {
+		e.Cases[i].Votes = nil
+		for _, v := range k.Votes {
+			e.Cases[i].Votes = append(e.Cases[i].Votes, spare(v))
+		}
 		for _, v := range k.Votes {
 			seqs = append(seqs, v.Seq)
 		}
 		if k.Passed > 0 {
 			seqs = append(seqs, k.Passed)
 		}
+	}
+	for _, b := range e.Bonds {
+		seqs = append(seqs, b.Seq)
 	}
 	return &e, seqs, nil
 }

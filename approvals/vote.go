@@ -70,7 +70,7 @@ func (d *Desk) Prepare(ctx context.Context, who policy.Principal, code string, t
 			return err
 		}
 		_, err = tx.Append(ledger.Event{
-			Kind: "statement.shown", Actor: who.ID, Subjects: ofStage(q, dec.Stage),
+			Kind: "statement.shown", Actor: who.ID, Subjects: ofStage(q, dec.Stage), Customers: ofStage(q, dec.Stage)[1:],
 			Detail: map[string]string{"statement-sha256": digest(b.Statement)},
 		})
 		return err
@@ -175,8 +175,12 @@ func (d *Desk) takeBallot(ctx context.Context, who policy.Principal, nonce strin
 		if err := tx.Delete(ballotKey(nonce)); err != nil {
 			return err
 		}
+		_, q, err := load(tx.Get, b.Request)
+		if err != nil {
+			return err
+		}
 		_, err = tx.Append(ledger.Event{
-			Kind: "statement.answered", Actor: who.ID, Subjects: []string{b.Request},
+			Kind: "statement.answered", Actor: who.ID, Subjects: ofStage(q, b.Stage), Customers: ofStage(q, b.Stage)[1:],
 			Detail: map[string]string{"statement-sha256": digest(b.Statement)},
 		})
 		return err

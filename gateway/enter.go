@@ -23,6 +23,9 @@ type Gateway struct {
 	Report func(error)   // hears of failures that no person is told
 	Grace  time.Duration // how long a session stays frozen at most; 0, or more than policy.Grace: policy.Grace
 
+	Witnesses Witnesses     // nil: there are none
+	Patience  time.Duration // with witnesses; 0, or more than 10 s: 10 s
+
 	mu     sync.Mutex // guards visits and closed
 	visits map[*Visit]struct{}
 	closed bool

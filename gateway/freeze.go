@@ -61,8 +61,8 @@ func (v *Visit) Extension(ctx context.Context) (pending *policy.Request, next *p
 	return pending, next, err
 }
 
-// next is how long until the time is up, or the grace of a frozen visit.
-func (v *Visit) next() time.Duration {
+// due is how long until the time is up, or the grace of a frozen visit.
+func (v *Visit) due() time.Duration {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	at := time.Duration(v.open.Load())
@@ -101,7 +101,9 @@ func (v *Visit) expired(a Answer) {
 	if a.extension != nil {
 		f.Extension = a.extension.ID
 	}
-	if a.next != nil {
+	if a.next != nil && !v.witnessed(a) {
+		f = Frozen{Until: a.Grant.NotAfter.Add(policy.Grace), Extension: a.next.ID}
+	} else if a.next != nil {
 		on, err := v.goOn(a.next)
 		switch {
 		case err != nil:
@@ -195,7 +197,7 @@ func (g *Gateway) grace() time.Duration {
 func (v *Visit) noteFreeze(f Frozen, grant string) {
 	err := v.g.Ledger.Update(v.ctx, func(tx *ledger.Tx) error {
 		_, err := tx.Append(ledger.Event{
-			Kind: "session.frozen", Actor: "lockbox", Subjects: slices.Concat([]string{v.Session.ID, grant, f.Extension, v.Session.Target}, v.Session.Customers),
+			Kind: "session.frozen", Actor: "lockbox", Subjects: slices.Concat([]string{v.Session.ID, grant, f.Extension, v.Session.Target}, v.Session.Customers), Customers: v.Session.Customers,
 			Detail: map[string]string{"since": f.Since.UTC().Format(time.RFC3339Nano), "until": f.Until.UTC().Format(time.RFC3339Nano)},
 		})
 		return err

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,6 +26,9 @@ type stay struct {
 	Opened int64  `json:"opened"`
 	Turns  []turn `json:"turns,omitempty"`
 	Closed int64  `json:"closed,omitempty"` // 0 while it lasts
+
+	Deeds *approvals.Deeds `json:"deeds,omitempty"` // once it has ended
+	Gone  int64            `json:"gone,omitempty"`  // the event that erased who it was, and the deeds
 }
 
 // A turn is where a session went on under a grant that extends the one before.
@@ -49,7 +53,7 @@ func extend(tx *ledger.Tx, session string, g *policy.Grant) error {
 		return errors.Join(err, fmt.Errorf("load session %s", session))
 	}
 	seq, err := tx.Append(ledger.Event{
-		Kind: "session.extended", Actor: s.Who.ID, Subjects: slices.Concat([]string{s.ID, g.Extends, g.ID, s.Target}, s.Customers),
+		Kind: "session.extended", Actor: s.Who.ID, Subjects: slices.Concat([]string{s.ID, g.Extends, g.ID, s.Target}, s.Customers), Customers: s.Customers,
 		Detail: map[string]string{"from": g.Extends, "to": g.ID, "login": s.Login, "not-after": g.NotAfter.Format(time.RFC3339Nano)},
 	})
 	if err != nil {
@@ -60,6 +64,15 @@ func extend(tx *ledger.Tx, session string, g *policy.Grant) error {
 		return err
 	}
 	return tx.Put(sessionKey(s.ID), s)
+}
+
+// unnamed is why a session ended, for the logs of all customers whom it
+// concerned: who of one of them ended it is not for the others.
+func unnamed(s recorder.Session) string {
+	if revoked := "the grant was revoked"; len(s.Customers) > 1 && strings.HasPrefix(s.Cause, revoked) {
+		return revoked
+	}
+	return s.Cause
 }
 
 // open stores a session that begins with event seq.
@@ -74,7 +87,7 @@ func open(tx *ledger.Tx, s recorder.Session, seq int64) error {
 }
 
 // shut stores a session that has ended, with its event.
-func shut(tx *ledger.Tx, s recorder.Session, detail map[string]string) error {
+func shut(tx *ledger.Tx, s recorder.Session, detail map[string]string, deeds *approvals.Deeds) error {
 	var was stay
 	if _, err := tx.Get(sessionKey(s.ID), &was); err != nil {
 		return err
@@ -83,14 +96,20 @@ func shut(tx *ledger.Tx, s recorder.Session, detail map[string]string) error {
 	if err := tx.Delete(openKey(s.ID)); err != nil {
 		return err
 	}
+	if deeds != nil {
+		var err error
+		if detail["deeds"], err = deeds.Commit(); err != nil {
+			return err
+		}
+	}
 	seq, err := tx.Append(ledger.Event{
-		Kind: "session.close", Actor: s.Who.ID, Detail: detail,
-		Subjects: slices.Concat([]string{s.ID}, was.grants(), []string{s.Target}, s.Customers),
+		Kind: "session.close", Actor: s.Who.ID, Detail: detail, Private: map[string]string{"cause": unnamed(s)},
+		Subjects: slices.Concat([]string{s.ID}, was.grants(), []string{s.Target}, s.Customers), Customers: s.Customers,
 	})
 	if err != nil {
 		return err
 	}
-	return tx.Put(sessionKey(s.ID), stay{s, was.Opened, was.Turns, seq})
+	return tx.Put(sessionKey(s.ID), stay{Session: s, Opened: was.Opened, Turns: was.Turns, Closed: seq, Deeds: deeds})
 }
 
 // Recover closes what a crash left open: it repairs the recordings and writes
@@ -122,7 +141,7 @@ func (g *Gateway) Recover(ctx context.Context) error {
 			if r.Lost || r.Root == "" {
 				s.Cause = "the gateway stopped; the recording could not be recovered"
 			}
-			if err := shut(tx, s, map[string]string{"cause": s.Cause, "root": s.Root, "recovered": "true"}); err != nil {
+			if err := shut(tx, s, map[string]string{"root": s.Root, "recovered": "true"}, nil); err != nil {
 				return err
 			}
 		}
@@ -198,7 +217,7 @@ func (g *Gateway) Look(ctx context.Context, who policy.Principal, session, purpo
 			return approvals.ErrUnknown
 		}
 		_, err = tx.Append(ledger.Event{
-			Kind: "session.looked-at", Actor: who.ID, Subjects: slices.Concat([]string{s.ID, s.Request}, s.Customers),
+			Kind: "session.looked-at", Actor: who.ID, Subjects: slices.Concat([]string{s.ID, s.Request}, s.Customers), Customers: s.Customers,
 			Private: map[string]string{"purpose": purpose},
 		})
 		return err
@@ -216,51 +235,33 @@ func ValidSession(id string) bool {
 
 // Receipt makes the receipt of a request, with its sessions, for those who may see it.
 func (g *Gateway) Receipt(ctx context.Context, who policy.Principal, code string) (approvals.Receipt, error) {
-	r, err := g.Desk.Receipt(ctx, who, code)
-	if err != nil {
-		return approvals.Receipt{}, err
-	}
-	var stays []stay
-	err = g.Ledger.View(ctx, func(tx *ledger.Tx) error {
-		ids, err := scan(tx, ofKey(code, ""))
-		for _, id := range ids {
-			var s stay
-			if _, err := tx.Get(sessionKey(id), &s); err != nil {
-				return err
-			}
-			stays = append(stays, s)
-		}
-		return err
-	})
-	for _, s := range stays {
-		if err != nil {
-			break
-		}
-		var out approvals.Stay
-		out, err = g.proof(ctx, s, code)
-		r.Stays = append(r.Stays, out)
-	}
-	return r, err
+	return g.Desk.Receipt(ctx, who, code, heldUnder)
 }
 
-// proof is a session as the receipt of one of its grants has it: from where it
-// came under that grant to where it went on under the next, or closed.
-func (g *Gateway) proof(ctx context.Context, s stay, code string) (out approvals.Stay, err error) {
-	out.Session = s.Session
-	i := slices.Index(s.grants(), code)
-	from := s.Opened
-	if i > 0 {
-		from = s.Turns[i-1].Seq
+// heldUnder lists the sessions under a grant, each from where it came under it to
+// where it went on under the next, or closed.
+func heldUnder(tx *ledger.Tx, grant string) (all []approvals.Held, err error) {
+	ids, err := scan(tx, ofKey(grant, ""))
+	if err != nil {
+		return nil, err
 	}
-	if out.Open, err = g.Ledger.Proof(ctx, from); err == nil && i >= 0 && i < len(s.Turns) {
-		out.Next = new(ledger.Inclusion)
-		*out.Next, err = g.Ledger.Proof(ctx, s.Turns[i].Seq)
+	for _, id := range ids {
+		var s stay
+		if _, err := tx.Get(sessionKey(id), &s); err != nil {
+			return nil, err
+		}
+		h := approvals.Held{Session: s.Session, Deeds: s.Deeds, Gone: s.Gone, Open: s.Opened, Close: s.Closed}
+		i := slices.Index(s.grants(), grant)
+		if i > 0 {
+			h.Open = s.Turns[i-1].Seq
+		}
+		if i >= 0 && i < len(s.Turns) {
+			h.Next = s.Turns[i].Seq
+		}
+		all = append(all, h)
 	}
-	if err == nil && s.Closed != 0 {
-		out.Close = new(ledger.Inclusion)
-		*out.Close, err = g.Ledger.Proof(ctx, s.Closed)
-	}
-	return out, err
+	slices.SortFunc(all, func(a, b approvals.Held) int { return cmp.Compare(a.Open, b.Open) })
+	return all, nil
 }
 
 // NoteLook writes down that a recording is opened on the gateway's own machine
@@ -277,7 +278,7 @@ func (g *Gateway) NoteLook(ctx context.Context, actor, session, purpose string) 
 			return approvals.ErrUnknown
 		}
 		_, err := tx.Append(ledger.Event{
-			Kind: "session.looked-at", Actor: actor, Subjects: slices.Concat([]string{s.ID, s.Request}, s.Customers),
+			Kind: "session.looked-at", Actor: actor, Subjects: slices.Concat([]string{s.ID, s.Request}, s.Customers), Customers: s.Customers,
 			Detail: map[string]string{"where": "the gateway's own machine"}, Private: map[string]string{"purpose": purpose},
 		})
 		return err

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"lockbox/approvals"
 	"lockbox/policy"
 	"lockbox/recorder"
 	"lockbox/recorder/ledger"
@@ -46,6 +47,7 @@ type Visit struct {
 	wg    sync.WaitGroup
 	leave sync.Once
 	gone  chan struct{} // closed when the end is written down
+	poke  chan struct{} // wakes watch
 	base  time.Time     // from which open is counted, by the monotonic clock
 
 	open atomic.Int64 // until when things may pass, a time.Duration since base
@@ -56,7 +58,12 @@ type Visit struct {
 	until    time.Time       // when the time is up
 	does     []policy.Action // what was begun in it: all of it has to be allowed
 	frozen   Frozen
-	moved    chan struct{} // closed and replaced when anything of this changes
+	sworn    int              // witnesses that cosigned what it rests on
+	swearing int              // witnesses that are asked
+	next     oath             // what comes next
+	deeds    []approvals.Deed // channels that were opened
+	unkept   int              // deeds beyond those
+	moved    chan struct{}    // closed and replaced when anything of this changes
 }
 
 // Context ends when the visit does; context.Cause gives the *Ending.
@@ -98,7 +105,7 @@ func (g *Gateway) Visit(ctx context.Context, k Knock) (*Visit, Answer, error) {
 	if err != nil || a.Verdict != policy.Allow {
 		return nil, a, err
 	}
-	v := &Visit{g: g, knock: k, gone: make(chan struct{}), base: time.Now(), moved: make(chan struct{}), does: []policy.Action{k.Do}}
+	v := &Visit{g: g, knock: k, gone: make(chan struct{}), poke: make(chan struct{}, 1), base: time.Now(), moved: make(chan struct{}), does: []policy.Action{k.Do}}
 	v.ctx, v.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	v.Session = recorder.Session{
 		ID: recorder.NewID(time.Now()), Request: a.Grant.ID, Target: k.On, Login: a.Login, Remote: k.From.String(),
@@ -109,21 +116,21 @@ func (g *Gateway) Visit(ctx context.Context, k Knock) (*Visit, Answer, error) {
 		g.Report(fmt.Errorf("open recording %s: %w", v.Session.ID, err))
 		return nil, a, &Ending{NoRecorder, "the recorder cannot write, so no session is opened; operators see why on the status page"}
 	}
-	if a, err = g.admit(ctx, v, k); err != nil || a.Verdict != policy.Allow {
+	a, seq, err := g.admit(ctx, v, k)
+	if err != nil || a.Verdict != policy.Allow {
 		_, cerr := v.Recording.Close("never opened")
 		return nil, a, errors.Join(err, cerr)
 	}
-	return v, a, nil
+	return v.begin(ctx, a, seq)
 }
 
 // admit registers the visit before it asks again, so that whatever ends the
 // grant meanwhile finds it, and appends session.open in the transaction that
 // asked.
-func (g *Gateway) admit(ctx context.Context, v *Visit, k Knock) (a Answer, err error) {
+func (g *Gateway) admit(ctx context.Context, v *Visit, k Knock) (a Answer, seq int64, err error) {
 	if !g.register(v) {
-		return Answer{Decision: policy.Decision{Why: policy.Says("the gateway is closing")}}, nil
+		return Answer{Decision: policy.Decision{Why: policy.Says("the gateway is closing")}}, 0, nil
 	}
-	var seq int64
 	err = g.Ledger.Update(ctx, func(tx *ledger.Tx) error {
 		if a, err = g.enter(tx, k); err != nil || a.Verdict != policy.Allow {
 			return err
@@ -143,7 +150,7 @@ func (g *Gateway) admit(ctx context.Context, v *Visit, k Knock) (a Answer, err e
 			return errors.New("the first use of a grant took its access away") // nothing of this transaction is kept
 		}
 		seq, err = tx.Append(ledger.Event{
-			Kind: "session.open", Actor: k.Who.ID, Subjects: slices.Concat([]string{v.Session.ID, a.Grant.ID, k.On}, a.Customers),
+			Kind: "session.open", Actor: k.Who.ID, Subjects: slices.Concat([]string{v.Session.ID, a.Grant.ID, k.On}, a.Customers), Customers: a.Customers,
 			Detail: map[string]string{
 				"login": a.Login, "ssh-key": k.Key, "not-after": a.Grant.NotAfter.Format(time.RFC3339Nano), "binding": a.Terminal.Binding(),
 			},
@@ -158,11 +165,8 @@ func (g *Gateway) admit(ctx context.Context, v *Visit, k Knock) (a Answer, err e
 		g.forget(v)
 		v.End(nil)
 		close(v.gone) // Close may have found it meanwhile
-		return a, err
 	}
-	v.runs(a)
-	v.wg.Go(func() { v.watch(seq) })
-	return a, nil
+	return a, seq, err
 }
 
 func (g *Gateway) register(v *Visit) bool {
@@ -236,127 +240,6 @@ func (v *Visit) ask(ctx context.Context, do policy.Action, ask func(*ledger.Tx, 
 	return a, nil
 }
 
-// watch ends the visit when it may no longer be: its time is up, its grant or
-// rule is gone, its recording fails, or the ledger cannot be read.
-func (v *Visit) watch(seq int64) {
-	events := make(chan bool, 1)
-	v.wg.Go(func() { v.listen(seq, events) })
-	up := time.NewTimer(v.next()) // monotonic: a clock set back does not give more
-	defer up.Stop()
-	tick := time.NewTicker(again)
-	defer tick.Stop()
-	progress := time.NewTicker(time.Minute)
-	defer progress.Stop()
-	place := time.NewTicker(look)
-	defer place.Stop()
-	for {
-		select {
-		case <-v.ctx.Done():
-			return
-		case <-up.C:
-			v.recheck(false)
-		case <-v.Recording.Failed():
-			v.unrecorded(v.Recording.Err())
-			return
-		case <-place.C:
-			if err := v.g.Shelf.Holds(v.Session.ID); err != nil {
-				v.unrecorded(err)
-				return
-			}
-		case <-progress.C:
-			v.progress()
-		case all := <-events:
-			v.recheck(all)
-		case <-tick.C:
-			v.recheck(false)
-		}
-		up.Reset(v.next())
-	}
-}
-
-// unrecorded ends the visit because what happens in it could not be written down.
-func (v *Visit) unrecorded(err error) {
-	v.g.Report(fmt.Errorf("recording %s: %w", v.Session.ID, err))
-	v.End(&Ending{NoRecorder, "the recorder cannot write any more, so the session ends"})
-}
-
-// listen wakes watch at every event that is about this visit, and at every
-// change of what it rests on: true means that its votes have to be proven again.
-func (v *Visit) listen(seq int64, wake chan bool) {
-	for e, err := range v.g.Ledger.Watch(v.ctx, seq) {
-		if v.ctx.Err() != nil {
-			return
-		}
-		if err != nil {
-			v.g.Report(fmt.Errorf("watch the ledger for session %s: %w", v.Session.ID, err))
-			v.End(&Ending{policy.ByPolicy, "the ledger cannot be read, so the session ends"})
-			return
-		}
-		all := stirs(e.Kind)
-		if !all && !v.concerns(e) {
-			continue
-		}
-		select {
-		case wake <- all:
-		case waits := <-wake: // there is room now, for nobody else writes
-			wake <- all || waits
-		}
-	}
-}
-
-// concerns says whether an event is about the visit: its session, its grant, or the extension that it waits for.
-func (v *Visit) concerns(e ledger.Event) bool {
-	f, _ := v.Frozen()
-	about := []string{v.Session.ID, v.Session.Request, v.Grant().ID}
-	if !f.Until.IsZero() {
-		about = append(about, f.Extension, v.Session.Target)
-	}
-	return slices.ContainsFunc(e.Subjects, func(s string) bool { return slices.Contains(about, s) })
-}
-
-// recheck asks whether the session may go on, for all that was begun in it; with
-// all it proves again what it rests on.
-func (v *Visit) recheck(all bool) {
-	ask := v.g.decide
-	if all {
-		ask = v.g.enter
-	}
-	var a Answer
-	var err error
-	for _, do := range v.begun() {
-		if a, err = v.ask(v.ctx, do, ask); err != nil || a.Verdict != policy.Allow {
-			break
-		}
-	}
-	switch {
-	case v.ctx.Err() != nil:
-	case err != nil:
-		v.g.Report(fmt.Errorf("ask again for session %s: %w", v.Session.ID, err))
-		v.End(&Ending{policy.ByPolicy, "whether you may go on cannot be proven, so the session ends"})
-	case a.Verdict == policy.Allow:
-		v.runs(a)
-	case a.Verdict == policy.Deny && a.Code == policy.HasExpired:
-		v.expired(a)
-	default:
-		v.End(&Ending{a.Code, a.Why.String()})
-	}
-}
-
-// progress puts the recording's running hash into the log.
-func (v *Visit) progress() {
-	root := v.Recording.Progress()
-	err := v.g.Ledger.Update(v.ctx, func(tx *ledger.Tx) error {
-		_, err := tx.Append(ledger.Event{
-			Kind: "session.progress", Actor: "lockbox", Subjects: []string{v.Session.ID},
-			Detail: map[string]string{"root": root},
-		})
-		return err
-	})
-	if err != nil && v.ctx.Err() == nil {
-		v.g.Report(fmt.Errorf("note the progress of session %s: %w", v.Session.ID, err))
-	}
-}
-
 // Leave ends the visit, seals the recording and then writes down the end: the
 // event carries the recording's root.
 func (v *Visit) Leave() {
@@ -382,11 +265,14 @@ func (v *Visit) close(cause string, seal recorder.Seal) error {
 		v.Session.Ended, v.Session.Cause, v.Session.Root = tx.Now(), cause, seal.Root
 		v.g.mu.Unlock()
 		detail := map[string]string{
-			"cause": cause, "root": seal.Root, "bytes": strconv.FormatInt(seal.Bytes, 10), "segments": strconv.Itoa(seal.Segments),
+			"root": seal.Root, "bytes": strconv.FormatInt(seal.Bytes, 10), "segments": strconv.Itoa(seal.Segments),
+		}
+		if end := (*Ending)(nil); errors.As(context.Cause(v.ctx), &end) && end.Code != "" {
+			detail["code"] = string(end.Code) // why in words names people
 		}
 		if f, _ := v.Frozen(); !f.Until.IsZero() {
 			detail["frozen"] = f.Since.Format(time.RFC3339Nano) // nothing passed since
 		}
-		return shut(tx, v.Session, detail)
+		return shut(tx, v.Session, detail, v.done())
 	})
 }

@@ -35,7 +35,7 @@ func (p *Policy) access(q *Question, d *Decision) {
 		return
 	}
 	d.Code, d.Login, d.ReadOnly, d.Customers = NoGrant, l.name, l.readOnly, l.customers
-	d.Fresh, d.Limits, d.Recording, d.Bounds = r.Fresh, r.Limits, r.Record, r.Bounds
+	d.Fresh, d.Limits, d.Recording, d.Bounds, d.Witnesses = r.Fresh, r.Limits, r.Record, r.Bounds, r.Witnesses
 	d.target = t
 	if in != nil {
 		d.machine = in.machine
@@ -87,6 +87,7 @@ func (p *Policy) digest() string {
 // says now counts, and never gives more than was approved.
 func (d *Decision) under(q *Question) {
 	g, t := q.Grant, d.target
+	d.Witnesses = max(d.Witnesses, g.Witnesses) // as signed, or as the rule has it now
 	end := d.end(g)
 	over := g.over(q.Now)
 	switch {

@@ -83,6 +83,7 @@ type Decision struct {
 	Grace      time.Time // until when an open session may stay frozen; zero: it ends
 	Recording  Recording
 	Bounds     Bounds
+	Witnesses  int // that must have cosigned what a session rests on
 
 	rule    *Rule // that decided, for what is worked out only when somebody asks
 	target  *Target

@@ -25,7 +25,7 @@ func (p *Policy) motion(q *Question) Decision {
 // concerned says whether a motion is the person's matter: they are among those
 // whose signatures it takes, or it is about them.
 func (p *Policy) concerned(who Principal, m *Motion) bool {
-	return p.Decides(who, m.Stage) || (m.Kind == ToAdmit || m.Kind == ToDismiss || m.Kind == ToDelegate) && m.About == who.ID
+	return p.Decides(who, m.Stage) || (m.OnPerson() || m.Kind == ToDelegate) && m.About == who.ID
 }
 
 // propose decides whether a person may make such a motion.
@@ -41,6 +41,8 @@ func (p *Policy) propose(q *Question) Decision {
 	switch m.Kind {
 	case ToAdmit, ToDismiss, ToSet, ToInstruct:
 		ok = p.Decides(who, m.Stage)
+	case ToRecover, ToErase: // who is to get the link is not who asks for it
+		ok = p.Decides(who, m.Stage) && m.About != "" && m.About != who.ID
 	case ToActivate:
 		ok = who.Kind == Machine // the gateway itself, when it reads other files than are in force
 	case ToDelegate:
@@ -65,11 +67,15 @@ func (p *Policy) proper(m *Motion) bool {
 // Stage, which nobody fills, for a kind that is not known.
 func (p *Policy) Takes(m *Motion) Stage {
 	switch m.Kind {
-	case ToAdmit, ToDismiss:
+	case ToAdmit, ToDismiss, ToRecover: // a customer's seats are its own
 		if m.Customer != "" {
 			return Stage{Kind: ByCustomer, Customer: m.Customer, Count: 1}
 		}
 		return Stage{Kind: ByExecutive, Count: 2}
+	case ToErase:
+		if m.Customer == "" {
+			return Stage{Kind: ByExecutive, Count: 2}
+		}
 	case ToActivate:
 		return Stage{Kind: ByExecutive, Count: p.Activators()}
 	case ToSet, ToInstruct:
@@ -87,7 +93,7 @@ func (p *Policy) sign(q *Question) Decision {
 	m := q.Motion
 	s := m.Tally(q.Now)
 	switch {
-	case (m.Kind == ToAdmit || m.Kind == ToDismiss) && q.Who.ID == m.About:
+	case m.OnPerson() && q.Who.ID == m.About:
 		return deny(ByPolicy, "nobody votes on themselves")
 	case !p.signs(q.Who, m):
 		return deny(ByPolicy, "you are not among those whose signatures this takes")

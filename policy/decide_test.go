@@ -255,6 +255,18 @@ func TestDecide(t *testing.T) {
 		{"nobody is their own deputy", on(ceo, Propose, lent(ceo, ceo)), Deny, ByPolicy, "not yours to propose"},
 		{"a deputy without a passkey is none", on(ceo, Propose, with(lent(ceo, peer), func(m *Motion) { m.Key = "" })), Deny, ByPolicy, "not yours to propose"},
 		{"a deputy for ever is none", on(ceo, Propose, with(lent(ceo, peer), func(m *Motion) { m.Until = time.Time{} })), Deny, ByPolicy, "not yours to propose"},
+		{"an executive proposes to recover a person", on(ceo, Propose, onPerson(ToRecover, eng, "")), Allow, "", ""},
+		{"nobody their own", on(ceo, Propose, onPerson(ToRecover, ceo, "")), Deny, ByPolicy, "not yours to propose"},
+		{"an operator does not", on(op, Propose, with(onPerson(ToRecover, eng, ""), func(m *Motion) { m.By = op })), Deny, ByPolicy, "not yours to propose"},
+		{"one executive is not enough", on(ceo, Propose, with(onPerson(ToRecover, eng, ""), func(m *Motion) { m.Stage.Count = 1 })), Deny, ByPolicy, "other signatures"},
+		{"executives recover no reviewer", on(ceo, Propose, onPerson(ToRecover, nord2, "nord")), Deny, ByPolicy, "not yours to propose"},
+		{"a customer's reviewers do", on(nord, Propose, with(onPerson(ToRecover, nord2, "nord"), func(m *Motion) { m.By = nord })), Allow, "", ""},
+		{"not another's", on(syd, Propose, with(onPerson(ToRecover, nord2, "nord"), func(m *Motion) { m.By = syd })), Deny, ByPolicy, "not yours to propose"},
+		{"an executive proposes to erase a person", on(ceo, Propose, onPerson(ToErase, eng, "")), Allow, "", ""},
+		{"a customer's reviewers erase nobody", on(nord, Propose, with(onPerson(ToErase, nord2, "nord"), func(m *Motion) { m.By = nord })), Deny, ByPolicy, "other signatures"},
+		{"nobody signs their own recovery", on(cto, Sign, onPerson(ToRecover, cto, "")), Deny, ByPolicy, "on themselves"},
+		{"nobody opposes their own erasure", on(cto, Oppose, onPerson(ToErase, cto, "")), Deny, ByPolicy, "on themselves"},
+		{"a recovery does not end", on(ceo, End, signed(onPerson(ToRecover, eng, ""), ceo, cto)), Deny, ByPolicy, "only by another motion"},
 		{"where no declaration is asked for, none is made", on(eng, Propose, declare(eng, "1")), Deny, ByPolicy, "not yours to propose"},
 
 		{"an executive signs", on(ceo, Sign, admit()), Allow, "", ""},
@@ -297,4 +309,19 @@ func TestDecide(t *testing.T) {
 	}
 	check(t, (*Policy)(nil).Decide(q(func(*Question) {})), Deny, ByPolicy, "not known")
 	check(t, new(Policy).Decide(q(func(*Question) {})), Deny, NoTarget, "no target")
+}
+
+// onPerson is a motion of the chief executive's on what becomes of somebody.
+func onPerson(k MotionKind, about Principal, customer string) *Motion {
+	m := with(admit(), func(m *Motion) { m.Kind, m.About, m.Name, m.Key, m.Customer = k, about.ID, about.Name, "", customer })
+	m.Stage.Kind = map[bool]StageKind{true: ByExecutive, false: ByCustomer}[customer == ""]
+	m.Stage.Customer = customer
+	return m
+}
+
+func TestPasskeysThatAreCopiedCountWhereThePolicyTakesThem(t *testing.T) {
+	p := &Policy{DeviceBound: []Kind{Executive}}
+	if p.Copied(Executive) || !p.Copied(Staff) || (*Policy)(nil).Copied(Staff) {
+		t.Error("who may use a passkey that is copied is not what the policy says")
+	}
 }

@@ -20,14 +20,15 @@ type Grant struct {
 	Made           time.Time     `json:"made"`
 	ActivateBefore time.Time     `json:"activate_before"`
 	NotBefore      time.Time     `json:"not_before,omitzero"`
-	Promises       []string      `json:"promises,omitempty"` // what the engineer has to accept first
-	Accepted       time.Time     `json:"accepted,omitzero"`  // when they did
-	Stages         []Stage       `json:"stages,omitempty"`   // that were passed
-	Extends        string        `json:"extends,omitempty"`  // the grant that this one goes on from
-	Spent          time.Duration `json:"spent,omitempty"`    // time given by those it goes on from
-	Activated      time.Time     `json:"activated,omitzero"` // first use; the clock runs from here
-	NotAfter       time.Time     `json:"not_after,omitzero"` // Activated + For
-	Sessions       int           `json:"sessions,omitempty"` // opened so far
+	Promises       []string      `json:"promises,omitempty"`  // what the engineer has to accept first
+	Accepted       time.Time     `json:"accepted,omitzero"`   // when they did
+	Stages         []Stage       `json:"stages,omitempty"`    // that were passed
+	Witnesses      int           `json:"witnesses,omitempty"` // of the request
+	Extends        string        `json:"extends,omitempty"`   // the grant that this one goes on from
+	Spent          time.Duration `json:"spent,omitempty"`     // time given by those it goes on from
+	Activated      time.Time     `json:"activated,omitzero"`  // first use; the clock runs from here
+	NotAfter       time.Time     `json:"not_after,omitzero"`  // Activated + For
+	Sessions       int           `json:"sessions,omitempty"`  // opened so far
 	Revoked        time.Time     `json:"revoked,omitzero"`
 	RevokedBy      string        `json:"revoked_by,omitempty"`
 	RevokedWhy     string        `json:"revoked_why,omitempty"`

@@ -17,6 +17,8 @@ const (
 	ToInstruct MotionKind = "standing" // a customer's budget that stands for its vote
 	ToDelegate MotionKind = "delegate" // a deputy votes for who made it
 	ToDeclare  MotionKind = "declare"  // who made it promises confidentiality
+	ToRecover  MotionKind = "recover"  // a person lost all passkeys: none of theirs counts, and they may enrol one new
+	ToErase    MotionKind = "erase"    // what is known of a person is destroyed, for ever
 )
 
 // A Scope is what a delegation or instruction is for. The zero Scope is
@@ -52,7 +54,7 @@ type Motion struct {
 	By       Principal     `json:"by"`
 	Customer string        `json:"customer,omitempty"` // whose matter it is; "" the executives', or one's own
 	Stage    Stage         `json:"stage"`              // whose signatures it takes
-	About    string        `json:"about,omitempty"`    // the person admitted, dismissed or made deputy; the digest of a policy; the version of a declaration
+	About    string        `json:"about,omitempty"`    // the person admitted, dismissed, made deputy, recovered or erased; the digest of a policy; the version of a declaration
 	Name     string        `json:"name,omitempty"`     // of that person
 	Key      string        `json:"key,omitempty"`      // fingerprint of that person's passkey
 	Config   string        `json:"config,omitempty"`   // digest of the configuration, of ToActivate
@@ -70,6 +72,11 @@ type Motion struct {
 	EndedBy string    `json:"ended_by,omitempty"`
 }
 
+// OnPerson says whether others decide here on what becomes of the person whom the motion is about.
+func (m *Motion) OnPerson() bool {
+	return m.Kind == ToAdmit || m.Kind == ToDismiss || m.Kind == ToRecover || m.Kind == ToErase
+}
+
 // Tally counts the signatures as they stand at now. It believes them. People
 // sign motions themselves: no deputy and no instruction does it for them, and
 // where it takes one's own signature nobody else's counts.
@@ -81,7 +88,7 @@ func (m *Motion) Tally(now time.Time) Status {
 			r.Votes = append(r.Votes, v)
 		}
 	}
-	if m.Kind == ToAdmit || m.Kind == ToDismiss {
+	if m.OnPerson() {
 		r.Who.ID = m.About // nobody votes on themselves
 	}
 	s := r.Tally(now)

@@ -86,7 +86,7 @@ func anyQuestion(t *rapid.T, p *Policy) Question {
 // told is a decision in what anybody can see of it.
 func told(d Decision) string {
 	return fmt.Sprint(d.Verdict, d.Code, d.Why, d.Rule, d.Position, d.Login, d.ReadOnly, d.Customers, d.Limits, d.Ticket, d.Proof, d.For, d.Fresh,
-		d.Until, d.Grace, d.Accept, d.Recording, d.Bounds, d.Stages(), d.Reasons(), d.Actions(), d.Machine())
+		d.Until, d.Grace, d.Accept, d.Recording, d.Bounds, d.Witnesses, d.Stages(), d.Reasons(), d.Actions(), d.Machine())
 }
 
 func TestAnIndexChangesNoDecision(t *testing.T) {

@@ -132,7 +132,7 @@ func TestAnOperatorAloneMakesNoApprover(t *testing.T) {
 		op, eng, gateway, audit, newcomer, {ID: "two@example.eu", Kind: Executive}, {ID: "x@nord.example", Kind: Reviewer, Customer: "nord"},
 		{ID: "y@nord.example", Kind: Reviewer, Customer: "nord"}, {ID: "staff@example.eu", Kind: Staff, Groups: []string{"board"}},
 	}
-	kinds := []MotionKind{ToAdmit, ToDismiss, ToActivate, ToSet, ToInstruct, ToDelegate, ToDeclare, "other"}
+	kinds := []MotionKind{ToAdmit, ToDismiss, ToActivate, ToSet, ToInstruct, ToDelegate, ToDeclare, ToRecover, ToErase, "other"}
 	rapid.Check(t, func(t *rapid.T) {
 		motions := []*Motion{admit(), admitFor("nord", nord), settings(), activate(gateway), with(lent(ceo, op), func(m *Motion) { m.Votes = nil })}
 		for minute := range rapid.IntRange(1, 20).Draw(t, "deeds") {

@@ -28,9 +28,10 @@ type Request struct {
 	ActivateWithin time.Duration `json:"activate_within"`
 	Stages         []Stage       `json:"stages"` // copied when made
 	Rule           string        `json:"rule"`
-	Policy         string        `json:"policy"`            // digest
-	Machine        string        `json:"machine"`           // Target.Machine when made
-	Extends        string        `json:"extends,omitempty"` // the grant that it asks more time for
+	Policy         string        `json:"policy"`              // digest
+	Machine        string        `json:"machine"`             // Target.Machine when made
+	Extends        string        `json:"extends,omitempty"`   // the grant that it asks more time for
+	Witnesses      int           `json:"witnesses,omitempty"` // Rule.Witnesses when made
 
 	Votes     []Vote    `json:"votes,omitempty"`
 	Withdrawn time.Time `json:"withdrawn,omitzero"`

@@ -171,6 +171,8 @@ func TestMotions(t *testing.T) {
 		{"the same twice is one", signed(admit(), ceo, ceo), at(9), Pending, false},
 		{"whom it is about does not count", signed(admit(), ceo, newcomer), at(9), Pending, false},
 		{"nor for their own dismissal", with(signed(admit(), ceo, newcomer), func(m *Motion) { m.Kind = ToDismiss }), at(9), Pending, false},
+		{"nor for their own recovery", with(signed(admit(), ceo, newcomer), func(m *Motion) { m.Kind = ToRecover }), at(9), Pending, false},
+		{"nor their erasure", with(signed(admit(), ceo, newcomer), func(m *Motion) { m.Kind = ToErase }), at(9), Pending, false},
 		{"a deputy does not count", with(signed(admit(), ceo), func(m *Motion) { m.Votes = append(m.Votes, deputy(peer, cto, 2)) }), at(9), Pending, false},
 		{"an instruction does not count", with(settings(), func(m *Motion) { m.Votes = []Vote{standing(0, 1)} }), at(9), Pending, false},
 		{"nobody signs a deputy for another", with(lent(ceo, peer), func(m *Motion) { m.Votes = []Vote{yes(cto, 0, 1)} }), at(9), Pending, false},

@@ -266,8 +266,11 @@ type Rule struct {
 	Stages  []Stage
 	Limits  Limits
 	Fresh   time.Duration // how long one touch counts
-	Record  Recording
-	Bounds  Bounds
+	// Witnesses is how many of the configured witnesses must have cosigned the
+	// log with all that a session rests on before anything passes in it.
+	Witnesses int
+	Record    Recording
+	Bounds    Bounds
 }
 
 // A Policy is what the files under review say. The zero Policy denies everything.
@@ -281,6 +284,7 @@ type Policy struct {
 
 	Activation  int          // executives who must sign a change in production; less than 2 is 2
 	Declaration *Declaration // nil: none is asked for
+	DeviceBound []Kind       // of people whose passkeys must stay on one device
 
 	index *index // of Ready; nil: every rule is looked at
 }
@@ -292,6 +296,9 @@ func (p *Policy) Activators() int {
 	}
 	return max(2, p.Activation)
 }
+
+// Copied says whether a passkey that its maker may copy to other devices counts for such a person.
+func (p *Policy) Copied(k Kind) bool { return p != nil && !slices.Contains(p.DeviceBound, k) }
 
 // Member says whether who is in the group, by the policy or by the identity provider.
 func (p *Policy) Member(who Principal, group string) bool {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"lockbox/policy"
@@ -198,63 +197,4 @@ func seat(who policy.Principal) policy.Stage {
 		return policy.Stage{Kind: policy.ByCustomer, Customer: who.Customer, Count: 1}
 	}
 	return policy.Stage{}
-}
-
-// Chain is t believing also the passkeys that cases admit, each by signatures
-// of passkeys believed before, and not those that cases dismiss. The order of
-// the cases does not matter. That the log holds the events they name is for the
-// caller to verify.
-func (t Trust) Chain(cases []Case) Trust {
-	var turns []turn
-	out := t
-	out.Pinned = func(s policy.Stage, fingerprint string, seq int64) (bool, error) {
-		var last *turn
-		for i, u := range turns {
-			if u.seq <= seq && u.kind == s.Kind && u.customer == s.Customer && u.about(t, fingerprint) && (last == nil || last.seq <= u.seq) {
-				last = &turns[i]
-			}
-		}
-		if last != nil {
-			return last.in, nil
-		}
-		return t.Pinned(s, fingerprint, seq)
-	}
-	out.Key = func(fingerprint string) (statement.Key, string, error) {
-		k, of, err := t.Key(fingerprint)
-		if i := slices.IndexFunc(turns, func(u turn) bool { return u.in && u.key == fingerprint }); err == nil && i >= 0 && turns[i].of != of {
-			err = errors.New("the passkey was admitted as somebody else's")
-		}
-		return k, of, err
-	}
-	cases = slices.Clone(cases)
-	slices.SortFunc(cases, func(a, b Case) int { return int(min(1, max(-1, a.Passed-b.Passed))) })
-	for _, c := range cases { // in the order of the log: what comes later rests on what came before
-		m, _, err := c.Holding(out)
-		if err != nil || c.Passed == 0 || m.Kind != policy.ToAdmit && m.Kind != policy.ToDismiss || m.Tally(atEnd()).Phase != policy.Approved {
-			continue
-		}
-		turns = append(turns, turn{m.Stage.Kind, m.Stage.Customer, m.Key, m.About, c.Passed, m.Kind == policy.ToAdmit})
-	}
-	return out
-}
-
-// A turn is a passkey that was admitted, or a person who was dismissed.
-type turn struct {
-	kind     policy.StageKind
-	customer string
-	key, of  string
-	seq      int64
-	in       bool
-}
-
-// about says whether the turn is about the passkey. A dismissal is about all that the person has.
-func (u turn) about(t Trust, fingerprint string) bool {
-	if u.key == fingerprint {
-		return true
-	}
-	if u.in {
-		return false
-	}
-	_, of, err := t.Key(fingerprint)
-	return err == nil && of == u.of
 }

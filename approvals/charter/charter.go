@@ -39,6 +39,12 @@ type Memory interface {
 	Admission(tx *ledger.Tx, s policy.Stage, fingerprint string, seq int64) (string, error)
 }
 
+// A Binder is a Memory that knows which passkeys were counter-signed by another one of their person.
+type Binder interface {
+	// Bond is the counter-signature by which alone the passkey filled the stage when event seq was written; false where there is none.
+	Bond(tx *ledger.Tx, s policy.Stage, fingerprint string, seq int64) (statement.Bond, bool, error)
+}
+
 // A Charter takes motions and the signatures on them. It is not copied.
 type Charter struct {
 	Ledger *ledger.Ledger
@@ -48,6 +54,8 @@ type Charter struct {
 	Party  statement.Party // where people sign
 	// Effect is called in the transaction in which a motion becomes so, and in which it is ended. Nil: nothing.
 	Effect func(tx *ledger.Tx, m *policy.Motion) error
+	// Idle refuses to erase a person while something of theirs is in force. Nil: nobody is erased.
+	Idle func(tx *ledger.Tx, person string) error
 
 	mu     sync.Mutex             // guards proofs
 	proofs map[*ledger.Tx]*proofs // of transactions in which something is being proven

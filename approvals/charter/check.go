@@ -50,6 +50,10 @@ func (c *Charter) check(tx *ledger.Tx, m *policy.Motion, voters []policy.Princip
 		return c.checkDelegate(tx, m)
 	case policy.ToDeclare:
 		return c.checkDeclare(m)
+	case policy.ToRecover:
+		return c.checkRecover(tx, m)
+	case policy.ToErase:
+		return c.checkErase(tx, m)
 	}
 	return nil
 }
@@ -70,6 +74,10 @@ func said(m policy.Motion) policy.Motion {
 		out.About, out.Name, out.Key, out.From, out.Until, out.Scope = m.About, m.Name, m.Key, m.From, m.Until, m.Scope
 	case policy.ToDeclare:
 		out.About = m.About
+	case policy.ToRecover:
+		out.Customer, out.About, out.Name = m.Customer, m.About, m.Name
+	case policy.ToErase:
+		out.About, out.Name = m.About, m.Name
 	}
 	return out
 }
@@ -97,7 +105,12 @@ func (c *Charter) checkAdmit(tx *ledger.Tx, m *policy.Motion) error {
 	if of != m.About {
 		return refuse("the fingerprint is not that of %s's passkey: compare it again with them", m.About)
 	}
-	if ok, err := c.People.Pinned(tx, m.Stage, m.Key); err != nil || ok {
+	ok, err := c.People.Pinned(tx, m.Stage, m.Key)
+	if b, is := c.People.(Binder); err == nil && ok && is { // one that counts by another one's word may count by itself
+		_, leans, e := b.Bond(tx, m.Stage, m.Key, atLast)
+		ok, err = !leans, e
+	}
+	if err != nil || ok {
 		return orRefuse(err, "that passkey counts already")
 	}
 	return nil

@@ -104,7 +104,7 @@ func (c *Charter) stage(tx *ledger.Tx, m *policy.Motion) ([]policy.Principal, er
 	}
 	m.Stage.Expires, m.Stage.Of = answerIn, len(voters)
 	about := func(p policy.Principal) bool { return p.ID == m.About }
-	if (m.Kind == policy.ToAdmit || m.Kind == policy.ToDismiss) && slices.ContainsFunc(voters, about) {
+	if m.OnPerson() && slices.ContainsFunc(voters, about) {
 		m.Stage.Of-- // nobody votes on themselves
 	}
 	return voters, nil
@@ -128,8 +128,12 @@ func (c *Charter) customers(tx *ledger.Tx, customer string, voters []policy.Prin
 }
 
 // enough refuses a signature on a motion that a customer would ask more of its
-// reviewers for now than when it was made. For the others Decide looks.
+// reviewers for now than when it was made, and one to erase somebody who has
+// something again. For the others Decide looks.
 func (c *Charter) enough(tx *ledger.Tx, m *policy.Motion) error {
+	if m.Kind == policy.ToErase {
+		return c.erasable(tx, m)
+	}
 	if m.Stage.Kind != policy.ByCustomer {
 		return nil
 	}
@@ -216,6 +220,8 @@ func (c *Charter) make(tx *ledger.Tx, m policy.Motion) (id string, err error) {
 		detail["version"], detail["declaration-sha256"] = m.About, declared(&m)
 	case policy.ToAdmit, policy.ToDismiss, policy.ToDelegate:
 		detail["passkey"], private["about"], private["name"] = m.Key, m.About, m.Name
+	case policy.ToRecover, policy.ToErase:
+		private["about"], private["name"] = m.About, m.Name
 	}
 	seq, err := tx.Append(event("made", m.By.ID, &m, detail, private))
 	if err != nil {

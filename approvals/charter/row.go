@@ -163,7 +163,7 @@ func event(kind, actor string, m *policy.Motion, detail, private map[string]stri
 	if customer := whose(m); customer != "" {
 		about = append(about, customer)
 	}
-	return ledger.Event{Kind: "motion." + kind, Actor: actor, Subjects: about, Detail: detail, Private: private}
+	return ledger.Event{Kind: "motion." + kind, Actor: actor, Subjects: about, Customers: about[1:], Detail: detail, Private: private}
 }
 
 // whose is the customer whose matter the motion is; "" of nobody's.

@@ -131,9 +131,15 @@ func (c *Charter) takeBallot(ctx context.Context, who policy.Principal, nonce st
 		if err := tx.Delete(ballotKey(nonce)); err != nil {
 			return err
 		}
-		_, err = tx.Append(ledger.Event{
-			Kind: "motion.answered", Actor: who.ID, Subjects: []string{b.Motion}, Detail: map[string]string{"statement-sha256": digest(b.Statement)},
-		})
+		r, err := load(tx.Get, b.Motion)
+		if err != nil {
+			return err
+		}
+		m, err := r.motion()
+		if err != nil {
+			return err
+		}
+		_, err = tx.Append(event("answered", who.ID, m, map[string]string{"statement-sha256": digest(b.Statement)}, nil))
 		return err
 	})
 	return b, err

@@ -28,7 +28,7 @@ func domain(k policy.MotionKind) statement.Domain {
 	return map[policy.MotionKind]statement.Domain{
 		policy.ToAdmit: statement.ForAdmit, policy.ToDismiss: statement.ForDismiss, policy.ToActivate: statement.ForActivate,
 		policy.ToSet: statement.ForSettings, policy.ToInstruct: statement.ForStanding, policy.ToDelegate: statement.ForDelegate,
-		policy.ToDeclare: statement.ForDeclare,
+		policy.ToDeclare: statement.ForDeclare, policy.ToRecover: statement.ForRecover, policy.ToErase: statement.ForErase,
 	}[k]
 }
 
@@ -64,6 +64,10 @@ func (s signing) form() (form, error) {
 		return statement.Delegate{Matter: all, Person: about, Key: m.Key, Span: span(m)}, nil
 	case policy.ToDeclare:
 		return statement.Declare{Matter: all, Version: m.About, Declaration: declared(m)}, nil
+	case policy.ToRecover:
+		return statement.Recover{Matter: all, Person: about, Ends: recoverEnds, Then: recoverThen}, nil
+	case policy.ToErase:
+		return statement.Erase{Matter: all, Person: about, Erases: eraseWhat, Keeps: eraseKeeps, Undone: eraseUndone}, nil
 	}
 	return nil, fmt.Errorf("a motion to %q has no statement", string(m.Kind))
 }
@@ -92,9 +96,25 @@ func nonceIn(k policy.MotionKind, text []byte) (nonce string, err error) {
 	case policy.ToDeclare:
 		f, err := statement.ParseDeclare(text)
 		return f.Nonce, err
+	case policy.ToRecover:
+		f, err := statement.ParseRecover(text)
+		return f.Nonce, err
+	case policy.ToErase:
+		f, err := statement.ParseErase(text)
+		return f.Nonce, err
 	}
 	return "", fmt.Errorf("a motion to %q has no statement", string(k))
 }
+
+// What a recovery and an erasure say. They are part of what is signed: another
+// wording is another version of the form.
+const (
+	recoverEnds = "every passkey, SSH key and session of this person, at once"
+	recoverThen = "one link for one new passkey, good for 24 hours, shown to the proposer; the new passkey counts for nothing until others have compared its fingerprint"
+	eraseWhat   = "their name and address, and what they and others wrote about their requests, wherever this ledger keeps it"
+	eraseKeeps  = "the log and its proofs, in which none of it can be read any more"
+	eraseUndone = "never, by nobody"
+)
 
 func person(p policy.Principal) string {
 	kind := string(p.Kind)

@@ -213,7 +213,7 @@ func exitOf(status int, code policy.Code) int {
 		return exitUnknown
 	case policy.NotYet, policy.NeedTouch, api.CodeLimit:
 		return exitPending
-	case gateway.NoRecorder, api.CodeInternal:
+	case gateway.NoRecorder, gateway.NoWitness, api.CodeInternal:
 		return exitUnavailable
 	case api.CodeForm:
 		return exitUsage

@@ -157,7 +157,7 @@ func checkOnly(conf Config, w io.Writer) error {
 	if err != nil {
 		return &exit{exitUsage, err}
 	}
-	if err := s.Valid(); err != nil {
+	if err := errors.Join(s.Valid(), s.Witnessed(len(conf.Witnesses))); err != nil {
 		return &exit{exitUsage, err}
 	}
 	if _, err := os.Stat(filepath.Dir(conf.Store.Bbolt)); err != nil {

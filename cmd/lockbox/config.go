@@ -55,12 +55,31 @@ type Config struct {
 	// Mode is "production", in which a change of the policy, or of what signs and proves, is in force only once
 	// executives have signed it; or "development", in which the files are in force as they are.
 	Mode string `yaml:"mode"`
+	// Witnesses cosign the log for those who do not trust this gateway: customers, auditors, board members. Rules say
+	// how many of them a session needs (witnesses). Executives sign this list together with the policy.
+	Witnesses []struct {
+		Name string `yaml:"name"` // what people call it: "nord"
+		Key  string `yaml:"key"`  // public, as "lockbox witness --init" prints it
+		URL  string `yaml:"url"`  // "https://witness.nord.example"; "" where it looks here by itself
+	} `yaml:"witnesses"`
 	// Policy is the folder of the policy files.
 	Policy struct {
 		Dir string `yaml:"dir"`
 	} `yaml:"policy"`
 	// Control is the socket for the commands on this machine, mode 0600.
 	Control string `yaml:"control"`
+	// Backup keeps sealed copies of the ledger, this file, the policy and, where people are named to seal them to,
+	// the keys: of 7 nights and 3 months. Recordings are not in it.
+	Backup struct {
+		Dir        string   `yaml:"dir"`        // "": none are made
+		Recipients []string `yaml:"recipients"` // age public keys of people who keep theirs offline; all age1pq1…, or all age1…
+		At         string   `yaml:"at"`         // "02:30", UTC
+	} `yaml:"backup"`
+	// Held is a folder of checkpoints that others hold, one a file: the gateway starts on no ledger that does not
+	// lead to each of them. "": held, beside this file.
+	Held string `yaml:"held"`
+
+	file string // this one
 }
 
 const (
@@ -92,6 +111,10 @@ func readConfig(path string) (Config, error) {
 	if err := c.check(); err != nil {
 		return c, usage("%s: %w", path, err)
 	}
+	if c.Held == "" {
+		c.Held = "held"
+	}
+	c.file = path
 	c.absolute(filepath.Dir(path))
 	return c, nil
 }
@@ -131,7 +154,10 @@ func (c Config) check() error {
 	if c.Ops.Listen != "" && !loopback(c.Ops.Listen) {
 		return fmt.Errorf("ops.listen: %s is not on loopback", c.Ops.Listen)
 	}
-	return nil
+	if _, err := c.peers(""); err != nil {
+		return err
+	}
+	return c.checkBackup()
 }
 
 func loopback(addr string) bool {
@@ -145,7 +171,7 @@ func loopback(addr string) bool {
 
 // absolute makes every path independent of where the program runs.
 func (c *Config) absolute(dir string) {
-	for _, p := range []*string{&c.HTTP.TLS.Cert, &c.HTTP.TLS.Key, &c.Store.Bbolt, &c.Recordings.Dir, &c.Keys.Dir, &c.Policy.Dir, &c.Control} {
+	for _, p := range []*string{&c.HTTP.TLS.Cert, &c.HTTP.TLS.Key, &c.Store.Bbolt, &c.Recordings.Dir, &c.Keys.Dir, &c.Policy.Dir, &c.Control, &c.Backup.Dir, &c.Held} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}
@@ -153,7 +179,7 @@ func (c *Config) absolute(dir string) {
 }
 
 // signed is the digest of what executives sign together with a policy: the mode,
-// the ledger's name, where people sign, and the public halves of the gateway's keys.
+// the ledger's name, where people sign, the public halves of the gateway's keys, and the witnesses.
 func (c Config) signed(ring *keys.Ring) string {
 	h := sha256.New()
 	for _, s := range []string{
@@ -161,6 +187,11 @@ func (c Config) signed(ring *keys.Ring) string {
 		string(ring.Host.PublicKey().Marshal()), ring.Vault.Recipient().String(),
 	} {
 		fmt.Fprintf(h, "%d:%s", len(s), s)
+	}
+	for _, w := range c.Witnesses {
+		for _, s := range []string{"witness", w.Name, w.Key, w.URL} {
+			fmt.Fprintf(h, "%d:%s", len(s), s)
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -64,6 +64,7 @@ func (s *Server) controlServer() *http.Server {
 	mux.HandleFunc("POST /pins", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, r, &struct{}{}, func() (any, error) { return s.pinned(r.Context()) })
 	})
+	s.backupRoutes(mux)
 	return &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
 }
 
@@ -87,11 +88,15 @@ func answer(w http.ResponseWriter, r *http.Request, v any, fn func() (any, error
 
 // ask asks the running gateway.
 func ask(ctx context.Context, socket, path string, in, out any) error {
+	return askWithin(ctx, 10*time.Second, socket, path, in, out)
+}
+
+func askWithin(ctx context.Context, long time.Duration, socket, path string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
-	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+	client := &http.Client{Timeout: long, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
@@ -131,6 +136,9 @@ func (s *Server) pinned(ctx context.Context) (p approvals.Pinned, err error) {
 		pins, err := s.People.Pins(tx)
 		p = approvals.Pinned{
 			Log: s.Config.Log, LogKey: s.Keys.LogKey, Party: s.Desk.Party, Executives: pins.Executives, Customers: pins.Customers,
+		}
+		for _, w := range s.Config.Witnesses {
+			p.Witnesses = append(p.Witnesses, w.Key)
 		}
 		return err
 	})

@@ -217,6 +217,7 @@ recordings: { dir: recordings }
 keys: { dir: keys }
 policy: { dir: policy }
 control: control.sock
+backup: { dir: backups, at: "02:30" }
 `, devLog, f.url(), f.ssh, f.http)
 	file := f.path("lockbox.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

@@ -61,6 +61,14 @@ recordings: { dir: recordings }
 keys: { dir: keys }                    # mode 0700: who reads it can open recordings and sign certificates
 policy: { dir: policy }
 control: control.sock                  # for the commands on this machine
+# witnesses:                           # who cosigns the log; "lockbox witness --init" prints the key. Rules say how many they need
+#   - { name: nord, key: "…", url: "https://witness.nord.example" }   # without url it looks here by itself
+backup:                                # 7 nights and 3 months, each verified by restoring; put dir on another disk
+  dir: backups
+  at: "02:30"                          # UTC
+  recipients: []                       # age public keys (age1pq1…) of people who keep the identity offline; until there
+                                       # is one, the keys folder is not in the backup, and losing it loses every backup
+held: held                             # checkpoints that others gave back to you: the ledger must lead to each
 `
 
 const realPolicy = `# Who may ask for what, and whose yes it takes. Everything here is an example: change it,

@@ -2,20 +2,14 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"filippo.io/age"
 	"github.com/spf13/cobra"
-	"golang.org/x/mod/sumdb/note"
 
-	"lockbox/approvals"
 	"lockbox/gateway/keys"
 	"lockbox/recorder"
 )
@@ -109,92 +103,4 @@ func play(ctx context.Context, w io.Writer, p *recorder.Playback, track string, 
 	}
 	_, err := w.Write(append(out.End(), errs.End()...))
 	return err
-}
-
-func verifyCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use: "verify FILE", Short: "Check a receipt or a recording offline", Args: cobra.ExactArgs(1),
-		Long: "Check a receipt (a file) or a recording (a folder) offline, against what you pinned yourself.\n" +
-			"`lockbox found --json` prints the pins of a gateway; compare them with their owners over another channel.",
-	}
-	pins := c.Flags().String("pins", "pins.json", "what you pinned: log key, origin, fingerprints")
-	c.RunE = func(c *cobra.Command, args []string) error {
-		data, err := os.ReadFile(*pins)
-		if err != nil {
-			return usage("read the pins: %w", err)
-		}
-		p, err := approvals.ParsePinned(data)
-		if err != nil {
-			return usage("read the pins: %s: %w", *pins, err)
-		}
-		steps, err := verify(args[0], p)
-		if err != nil {
-			return err
-		}
-		return reportSteps(c, steps)
-	}
-	return c
-}
-
-const maxReceipt = 64 << 20 // bytes
-
-func verify(path string, p approvals.Pinned) ([]approvals.Step, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, usage("read what to verify: %w", err)
-	}
-	if info.IsDir() {
-		return verifyRecording(path, p)
-	}
-	if info.Size() > maxReceipt {
-		return nil, fmt.Errorf("%s: longer than %d bytes", path, maxReceipt)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	r, err := approvals.ParseReceipt(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s is no receipt: %w", path, err)
-	}
-	return r.Verify(p)
-}
-
-func verifyRecording(path string, p approvals.Pinned) ([]approvals.Step, error) {
-	v, err := note.NewVerifier(p.LogKey)
-	if err != nil {
-		return nil, fmt.Errorf("read the pinned log key: %w", err)
-	}
-	m, err := recorder.Verify(filepath.Clean(path), v)
-	if err != nil {
-		return []approvals.Step{{Step: approvals.StepNote, Name: "recording", Text: err.Error()}}, nil
-	}
-	return []approvals.Step{{
-		Step: approvals.StepNote, Name: "recording", OK: true,
-		Text: fmt.Sprintf("the recording of session %s is whole: %d segments, root %s; compare the root with the session's entry in a receipt", m.Session, len(m.Segments), m.Root),
-	}}, nil
-}
-
-func reportSteps(c *cobra.Command, steps []approvals.Step) error {
-	bad := 0
-	for _, s := range steps {
-		if !s.OK {
-			bad++
-		}
-		if !jsonWanted(c) {
-			fmt.Fprintf(c.OutOrStdout(), "%s step %d, %s: %s\n", map[bool]string{true: "ok  ", false: "FAIL"}[s.OK], s.Step, s.Name, s.Text)
-		}
-	}
-	if jsonWanted(c) {
-		if err := json.NewEncoder(c.OutOrStdout()).Encode(steps); err != nil {
-			return err
-		}
-	}
-	if bad > 0 {
-		return &exit{exitRefused, fmt.Errorf("%d of %d steps do not hold", bad, len(steps))}
-	}
-	if len(steps) == 0 {
-		return &exit{exitRefused, errors.New("there is nothing to verify")}
-	}
-	return nil
 }

@@ -47,7 +47,8 @@ func Main(ctx context.Context, args []string, out, errs io.Writer) int {
 	root.PersistentFlags().Bool("json", false, "print JSON")
 	root.PersistentFlags().Bool("no-color", false, "no colours")
 	root.AddCommand(devCommand(), serveCommand(), initCommand(), foundCommand(), inviteCommand(), policyCommand(),
-		playCommand(), verifyCommand(), sshConfigCommand(), versionCommand())
+		playCommand(), verifyCommand(), witnessCommand(), sshConfigCommand(), versionCommand(),
+		backupCommand(), restoreCommand(), doctorCommand())
 	root.AddCommand(clientCommands()...)
 	root.SetArgs(args)
 	root.SetOut(out)

@@ -149,6 +149,8 @@ func effect(c lang.Change) string {
 		return map[string]string{"longer": "lasts longer", "shorter": "lasts shorter", "other": "has other limits"}[c.Way] + some
 	case lang.TheTouch:
 		return "a touch is good for " + map[string]string{"longer": "longer", "shorter": "less"}[c.Way] + some
+	case lang.Cosigned:
+		return "opens with " + c.Way + " witnesses" + some
 	case lang.Records:
 		return "is recorded otherwise" + some
 	case lang.TheTicket:

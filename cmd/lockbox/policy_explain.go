@@ -193,6 +193,9 @@ func explain(w io.Writer, x lang.Explained, all bool) {
 		fact("touch", "a passkey, good for %s", x.Touch)
 		fact("reason", "%s", strings.Join(x.Reasons, ", "))
 	}
+	if x.Witnesses > 0 {
+		fact("witnesses", "%d must have cosigned the log before anything passes", x.Witnesses)
+	}
 	if x.Ticket != "" {
 		fact("ticket", "%s", x.Ticket)
 	}

@@ -29,8 +29,10 @@ import (
 	"lockbox/policy"
 	"lockbox/policy/lang"
 	"lockbox/recorder"
+	"lockbox/recorder/backup"
 	"lockbox/recorder/ledger"
 	"lockbox/recorder/ledger/boltengine"
+	"lockbox/recorder/witness"
 )
 
 // A Server is the whole gateway, wired. Run serves until its context ends;
@@ -48,9 +50,14 @@ type Server struct {
 	Tokens  *api.Tokens
 	Ready   func(*Server) // called once every door is open
 	Reloads bool          // SIGHUP has the policy read again
+	// Witnessed says what the witnesses hold; nil where there are none.
+	Witnessed func(context.Context) ([]backup.Held, error)
 
+	asker                  *witness.Asker
 	log                    *slog.Logger
 	seen                   *seen
+	backups                *backup.Maker
+	head                   *backup.Head
 	ssh, web, ops, control net.Listener
 }
 
@@ -65,15 +72,27 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (s *Server, err error
 	if err != nil {
 		return nil, err
 	}
-	s.Ledger, err = ledger.Open(ctx, engine, ledger.Options{
-		Origin: c.Log, Signer: s.Keys.Log, Verifier: s.Keys.LogVerifier, Now: time.Now,
-		Newest: []string{"grant/", "extension/", "request/", "person/", "credential/", "sshkey/", "pins/", "proof/", "motion/", "motion-held/", "policy/", "token/", "uses/"},
-	})
+	secret, err := s.Keys.State()
 	if err != nil {
 		return nil, errors.Join(err, engine.Close())
 	}
+	o := ledger.Options{
+		Origin: c.Log, Signer: s.Keys.Log, Verifier: s.Keys.LogVerifier, Secret: secret, Now: time.Now,
+		Newest: []string{"grant/", "extension/", "request/", "person/", "credential/", "sshkey/", "pins/", "proof/", "motion/", "motion-held/", "policy/", "token/", "uses/", "restored/"},
+	}
+	s.Ledger, err = ledger.Open(ctx, engine, o)
+	if err != nil {
+		return nil, errors.Join(err, engine.Close())
+	}
+	s.head = &backup.Head{Ledger: s.Ledger, Path: backup.HeadPath(c.Store.Bbolt)}
+	if s.backups, err = c.maker(s.Keys, s.Ledger, o, engine); err != nil {
+		return nil, errors.Join(err, s.Ledger.Close())
+	}
 	s.wire()
-	if err := s.settle(ctx); err != nil {
+	if err = s.witnesses(); err == nil {
+		err = s.settle(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Ledger.Close())
 	}
 	return s, nil
@@ -81,6 +100,9 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (s *Server, err error
 
 // settle puts a policy in force and closes what a crash left open.
 func (s *Server) settle(ctx context.Context) error {
+	if err := s.unrewound(ctx); err != nil {
+		return err
+	}
 	if err := s.People.Check(); err != nil {
 		return err
 	}
@@ -193,19 +215,21 @@ func (s *Server) Run(ctx context.Context) error {
 	pages := &portal.Portal{
 		Gateway: s.Gateway, Desk: s.Desk, People: s.People, Ledger: s.Ledger, Shelf: s.Shelf, Vault: []age.Identity{s.Keys.Vault},
 		URL: s.Config.URL, Report: report, Now: time.Now, Evidence: s.receipt, Command: s.Config.command, Charter: s.Charter, Leaving: s.Book.Leaving,
+		LogKey: s.Keys.LogKey, Pins: s.pinned,
 	}
 	serve("ssh door", func(ctx context.Context) error { return door.Serve(ctx, s.ssh) })
 	programs := &api.API{
 		Gateway: s.Gateway, Desk: s.Desk, Charter: s.Charter, Tokens: s.Tokens, URL: s.Config.URL, Report: report, Now: time.Now,
 	}
 	web := pages.Server()
-	web.Handler = programs.Beside(web.Handler)
+	web.Handler = s.beside(programs.Beside(web.Handler))
 	serve("portal", func(ctx context.Context) error { return serveHTTP(ctx, web, s.web) })
 	serve("control", func(ctx context.Context) error { return serveHTTP(ctx, s.controlServer(), s.control) })
 	if s.ops != nil {
 		serve("operations", func(ctx context.Context) error { return serveHTTP(ctx, s.opsServer(), s.ops) })
 	}
 	serve("rulebook", s.Book.Run)
+	serve("witnesses", s.cosign)
 	if s.Reloads {
 		wg.Go(func() { s.onHangup(ctx, report) })
 	}
@@ -213,7 +237,9 @@ func (s *Server) Run(ctx context.Context) error {
 	wg.Go(func() {
 		every(ctx, time.Minute, func() error { return errors.Join(s.People.Sweep(ctx), s.Charter.Sweep(ctx), s.Tokens.Sweep(ctx)) }, report)
 	})
-	wg.Go(func() { every(ctx, recheck, s.untampered(ctx, stop), report) })
+	wg.Go(func() { s.backUp(ctx, report) })
+	wg.Go(func() { s.tend(ctx, report) })
+	wg.Go(func() { s.guard(ctx, stop, report) })
 	if s.Ready != nil {
 		s.Ready(s)
 	}
@@ -227,21 +253,6 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// recheck is how often the whole log is held against the state.
-const recheck = 15 * time.Minute
-
-// untampered checks the whole ledger. Nobody stays in over one that somebody
-// else has changed: it ends the gateway.
-func (s *Server) untampered(ctx context.Context, stop context.CancelCauseFunc) func() error {
-	return func() error {
-		err := s.Ledger.Check(ctx)
-		if errors.Is(err, ledger.ErrTampered) {
-			stop(err)
-		}
-		return err
-	}
-}
-
 // receipt is the evidence of a request as a file.
 func (s *Server) receipt(ctx context.Context, who policy.Principal, code string) ([]byte, error) {
 	r, err := s.Gateway.Receipt(ctx, who, code)
@@ -252,7 +263,7 @@ func (s *Server) receipt(ctx context.Context, who policy.Principal, code string)
 }
 
 // Close gives back what Open took.
-func (s *Server) Close() error { return s.Ledger.Close() }
+func (s *Server) Close() error { return errors.Join(s.head.Write(), s.Ledger.Close()) }
 
 func every(ctx context.Context, d time.Duration, fn func() error, report func(error)) {
 	tick := time.NewTicker(d)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"lockbox/approvals"
 	"lockbox/approvals/charter"
 	"lockbox/gateway"
@@ -13,7 +12,6 @@ import (
 	"lockbox/policy/lang"
 	"lockbox/policy/statement"
 	"lockbox/recorder"
-	"lockbox/recorder/ledger"
 	"time"
 
 	"filippo.io/age"
@@ -32,9 +30,7 @@ func (s *Server) wire() {
 	s.People = &identity.Directory{Ledger: s.Ledger, Log: c.Log, Party: party, Policy: s.Book.InForce, Now: time.Now}
 	s.Charter = &charter.Charter{
 		Ledger: s.Ledger, People: s.People, Policy: s.Book.InForce, Log: c.Log, Party: party,
-		Effect: func(tx *ledger.Tx, m *policy.Motion) error {
-			return errors.Join(s.People.Effect(tx, m), s.Book.Effect(tx, m))
-		},
+		Effect: s.effect,
 	}
 	s.Book.Motions, s.Book.Found, s.Book.MayFound, s.People.Charter = motions{s.Charter}, s.People.Found, s.People.MayFound, s.Charter
 	s.Desk = &approvals.Desk{Ledger: s.Ledger, People: s.People, Charter: s.Charter, Policy: s.Book.InForce, Log: c.Log, Party: party}
@@ -44,6 +40,7 @@ func (s *Server) wire() {
 	}
 	s.Tokens = &api.Tokens{Ledger: s.Ledger, People: s.People}
 	s.Gateway = &gateway.Gateway{Desk: s.Desk, Ledger: s.Ledger, Shelf: s.Shelf, Report: report}
+	s.Desk.Forget = s.Gateway.Forget
 }
 
 // motions lets the rulebook ask executives, in the gateway's own name.

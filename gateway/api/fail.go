@@ -130,7 +130,7 @@ func next(code policy.Code) string {
 		return "ask again: POST " + Prefix + "/requests"
 	case policy.NotYet:
 		return "wait: GET " + Prefix + "/requests/{code}?wait=25s"
-	case gateway.NoRecorder:
+	case gateway.NoRecorder, gateway.NoWitness:
 		return "try again in a minute"
 	}
 	return "if that should not be so, ask who keeps the policy"

@@ -15,7 +15,7 @@ type MotionList struct {
 type Proposal struct {
 	Kind     policy.MotionKind `json:"kind"`
 	Customer string            `json:"customer,omitempty" doc:"whose matter it is; absent: the executives', or one's own"`
-	About    string            `json:"about,omitempty" doc:"the person admitted, dismissed or made deputy; the version of a declaration"`
+	About    string            `json:"about,omitempty" doc:"the person admitted, dismissed, made deputy, recovered or erased; the version of a declaration"`
 	Name     string            `json:"name,omitempty" doc:"of that person"`
 	Key      string            `json:"key,omitempty" doc:"fingerprint of that person's passkey"`
 	From     *time.Time        `json:"from,omitempty" doc:"it holds from then on; absent: once it is signed"`

@@ -28,6 +28,7 @@ type Ask struct {
 	about  string // person, of a vouch
 	key    string // fingerprint of a passkey, or authorized_keys line
 	fresh  bool   // of an enrolment: the passkey is not confirmed yet
+	making *making
 }
 
 // maxAsks bounds what waits. When it is full the oldest one goes: its person begins again.
@@ -112,7 +113,7 @@ func (d *Directory) options(challenge []byte, ids [][]byte) (json.RawMessage, er
 // sign: {"publicKey": {…}}. Verify the answer with Assert.
 func (d *Directory) Options(ctx context.Context, who string, dom statement.Domain, text []byte) (o json.RawMessage, err error) {
 	err = d.Ledger.View(ctx, func(tx *ledger.Tx) error {
-		ids, err := usable(tx, who)
+		ids, err := d.usable(tx, who)
 		if err != nil {
 			return err
 		}
@@ -123,7 +124,7 @@ func (d *Directory) Options(ctx context.Context, who string, dom statement.Domai
 }
 
 // usable lists the ids of the passkeys that count for who.
-func usable(tx *ledger.Tx, who string) (ids [][]byte, err error) {
+func (d *Directory) usable(tx *ledger.Tx, who string) (ids [][]byte, err error) {
 	p, err := person(tx, who)
 	if err != nil {
 		return nil, err
@@ -133,15 +134,17 @@ func usable(tx *ledger.Tx, who string) (ids [][]byte, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if c.why() == "" {
+		if d.why(p, c) == "" {
 			ids = append(ids, c.ID)
 		}
 	}
 	if len(ids) == 0 {
-		return nil, refuse("you have no passkey that is confirmed and not locked")
+		return nil, refuse("%s", noneWhy)
 	}
 	return ids, nil
 }
+
+const noneWhy = "you have no passkey that is confirmed and not locked"
 
 func (d *Directory) now() time.Time {
 	if d.Now == nil {

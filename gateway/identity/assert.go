@@ -95,10 +95,12 @@ func (d *Directory) mayAssert(tx *ledger.Tx, want claim, c Credential, a stateme
 		return refuse("this passkey is not yours")
 	case want.who == "" && !handle, len(a.UserHandle) > 0 && !handle:
 		return refuse("this passkey is not enrolled here for this person")
-	case d.copies.has(c.ID), !c.Locked.IsZero():
-		return refuse("%s", lockedWhy)
-	case c.Confirmed.IsZero() && !want.fresh:
-		return refuse("%s", waitingWhy(c.Fingerprint))
+	}
+	if want.fresh {
+		c = c.asConfirmed(tx.Now())
+	}
+	if why := d.why(p, c); why != "" {
+		return refuse("%s", why)
 	}
 	return nil
 }
@@ -109,15 +111,35 @@ func waitingWhy(fingerprint string) string {
 	return "your passkey waits for a second person to compare its fingerprint " + fingerprint
 }
 
-// why says why the passkey counts for nothing; "" when it counts.
-func (c Credential) why() string {
+const endedWhy = "this passkey has ended: use another one of yours"
+
+const copiedWhy = "the policy wants a passkey of yours that stays on one device, and this one can be copied to others: enrol a security key"
+
+// why says why a passkey of p counts for nothing; "" when it counts.
+func (d *Directory) why(p Person, c Credential) string {
 	switch {
-	case !c.Locked.IsZero():
+	case c.Of != p.ID || !p.Erased.IsZero():
+		return "this passkey is not enrolled here for this person"
+	case !c.Ended.IsZero():
+		return endedWhy
+	case d.copies.has(c.ID) || !c.Locked.IsZero():
 		return lockedWhy
+	case c.Eligible && !d.policy().Copied(p.Kind):
+		return copiedWhy
+	case c.Confirmed.IsZero() && c.Later && c.Bond == nil:
+		return "your passkey waits for another one of yours to counter-sign it"
 	case c.Confirmed.IsZero():
 		return waitingWhy(c.Fingerprint)
 	}
 	return ""
+}
+
+// asConfirmed is c, to ask what else there may be against it.
+func (c Credential) asConfirmed(now time.Time) Credential {
+	if c.Confirmed.IsZero() {
+		c.Confirmed = now
+	}
+	return c
 }
 
 // copied follows WebAuthn §7.2 step 22: once a passkey counts, it counts upwards.
@@ -234,8 +256,12 @@ func lock(tx *ledger.Tx, id []byte) error {
 	if err := tx.Put(credentialKey(id), c); err != nil {
 		return err
 	}
+	p, err := person(tx, c.Of)
+	if err != nil {
+		return err
+	}
 	_, err = tx.Append(ledger.Event{
-		Kind: "credential.clone", Actor: "lockbox",
+		Kind: "credential.clone", Actor: "lockbox", Customers: subjects(p.Customer),
 		Detail: map[string]string{"passkey": c.Fingerprint}, Private: map[string]string{"person": c.Of},
 	})
 	return err

@@ -43,6 +43,10 @@ type Person struct {
 	Passkeys  []string  `json:"passkeys"`          // fingerprints
 	SSHKeys   []string  `json:"ssh_keys"`          // fingerprints
 	Offered   string    `json:"offered,omitempty"` // authorized_keys line of the invitation, until a passkey signed it
+
+	Recovering string    `json:"recovering,omitempty"` // the motion by which they may enrol anew; "" once they have
+	Link       string    `json:"link,omitempty"`       // hash of the one link that does it
+	Erased     time.Time `json:"erased,omitzero"`
 }
 
 // A Credential is the public half of one passkey.
@@ -55,13 +59,21 @@ type Credential struct {
 	BackedUp    bool            `json:"backed_up"`   // is synced
 	Counter     uint32          `json:"counter"`     // of the last assertion
 	Added       time.Time       `json:"added"`
-	Raw         json.RawMessage `json:"raw"` // as go-webauthn gave it, with its attestation
+	Model       string          `json:"model,omitempty"`     // AAGUID of the authenticator, as it says itself
+	Raw         json.RawMessage `json:"raw"`                 // as go-webauthn gave it, with its attestation
+	Statement   []byte          `json:"statement,omitempty"` // statement.Credential: what is counter-signed
+	Later       bool            `json:"later,omitempty"`     // added by who had one: another of theirs counter-signs it
 
 	Confirmed   time.Time `json:"confirmed,omitzero"` // zero: it may do nothing yet
 	ConfirmedBy string    `json:"confirmed_by,omitempty"`
 	How         string    `json:"how,omitempty"` // Pinned, Founded, Vouched or Admitted
 	Vouch       *Signed   `json:"vouch,omitempty"`
 	Locked      time.Time `json:"locked,omitzero"` // a copy of it was seen
+
+	Bond     *statement.Bond `json:"bond,omitempty"`      // the counter-signature of another passkey of its person
+	Ended    time.Time       `json:"ended,omitzero"`      // it counts for nothing that comes later
+	EndedSeq int64           `json:"ended_seq,omitempty"` // the event that tells it
+	Retired  *Signed         `json:"retired,omitempty"`   // by another passkey of its person; nil where a motion ended it
 }
 
 // How a passkey came to be confirmed.
@@ -70,6 +82,7 @@ const (
 	Founded  = "founded"  // the first of its set, by an invitation that founds
 	Vouched  = "vouched"  // a second person compared the fingerprint
 	Admitted = "admitted" // a motion that others signed names it
+	Bonded   = "counter-signed"
 )
 
 // Signed is a statement and the assertion over it, as they were.

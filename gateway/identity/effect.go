@@ -8,15 +8,15 @@ import (
 	"lockbox/recorder/ledger"
 )
 
-// Effect makes so what a motion to admit or dismiss says, in the transaction in
+// Effect makes so what a motion to admit, dismiss, recover or erase says, in the transaction in
 // which it passed. It believes nobody: the motion is proven from its signatures
 // before a pin changes. Other motions, and the end of one, change nothing here.
 func (d *Directory) Effect(tx *ledger.Tx, m *policy.Motion) error {
-	if m == nil || !m.Ended.IsZero() || m.Kind != policy.ToAdmit && m.Kind != policy.ToDismiss {
+	if m == nil || !m.Ended.IsZero() || !m.OnPerson() {
 		return nil
 	}
 	if d.Charter == nil {
-		return errors.New("admit or dismiss: no charter proves motions here")
+		return errors.New("decide on a person: no charter proves motions here")
 	}
 	m, err := d.Charter.Proven(tx, m.ID)
 	if err != nil {
@@ -25,6 +25,12 @@ func (d *Directory) Effect(tx *ledger.Tx, m *policy.Motion) error {
 	p, err := person(tx, m.About)
 	if err != nil {
 		return err
+	}
+	switch m.Kind {
+	case policy.ToRecover:
+		return d.recover(tx, m, p)
+	case policy.ToErase:
+		return d.erase(tx, m, p)
 	}
 	if s := of(m); p.Kind != s.kind || p.Customer != s.customer {
 		return refuse("%s is not of the kind that this motion is about", p.ID)
@@ -43,15 +49,15 @@ func (d *Directory) admit(tx *ledger.Tx, m *policy.Motion, p Person) error {
 		return err
 	case c.Of != p.ID:
 		return refuse("the passkey %s is not that of %s", m.Key, p.ID)
-	case !c.Locked.IsZero() || d.copies.has(c.ID):
-		return refuse("%s", lockedWhy)
 	}
-	if ok, err := d.sits(tx, of(m), atLast); err != nil || ok {
+	if why := d.why(p, c.asConfirmed(tx.Now())); why != "" {
+		return refuse("%s", why)
+	}
+	if ok, _, err := d.stands(tx, of(m), atLast); err != nil || ok {
 		return orRefuse(err, "this passkey counts already")
 	}
 	if c.Confirmed.IsZero() {
-		c.Confirmed, c.How = tx.Now(), Admitted
-		if err := tx.Put(credentialKey(c.ID), c); err != nil {
+		if err := d.confirm(tx, p, c, Admitted); err != nil {
 			return err
 		}
 	}
@@ -86,7 +92,7 @@ func (d *Directory) turn(tx *ledger.Tx, m *policy.Motion, p Person, keys []strin
 		return err
 	}
 	e := ledger.Event{
-		Kind: "person.admitted", Actor: "lockbox", Subjects: subjects(m.ID, m.Customer),
+		Kind: "person.admitted", Actor: "lockbox", Subjects: subjects(m.ID, m.Customer), Customers: subjects(m.Customer),
 		Detail:  map[string]string{"set": set{s.kind, s.customer, nil}.String(), "passkeys": strings.Join(keys, " "), "motion": m.ID},
 		Private: map[string]string{"person": p.ID},
 	}

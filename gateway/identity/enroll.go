@@ -56,7 +56,7 @@ func (d *Directory) BeginEnroll(ctx context.Context, token string, m Meta) (Invi
 			return err
 		}
 		c := ceremony{Until: tx.Now().Add(ceremonyLife)}
-		if options, c.Session, err = d.begin(candidate{handle[:], l.Invite}); err != nil {
+		if options, c.Session, err = d.begin(candidate{handle: handle[:], Invite: l.Invite}); err != nil {
 			return err
 		}
 		l.Ceremony = &c
@@ -91,7 +91,7 @@ func (d *Directory) FinishEnroll(ctx context.Context, token string, credentialJS
 	if err != nil {
 		return Enrolled{}, d.guessed(m, err)
 	}
-	c, err := d.finish(candidate{l.Ceremony.Session.UserID, l.Invite}, l.Ceremony.Session, credentialJSON)
+	c, err := d.finish(candidate{handle: l.Ceremony.Session.UserID, Invite: l.Invite}, l.Ceremony.Session, credentialJSON)
 	if err != nil {
 		return Enrolled{}, d.guessed(m, err)
 	}
@@ -150,6 +150,8 @@ func open(tx *ledger.Tx, token string) (l link, err error) {
 		return link{}, refuse("this link was used on %s: if that was not you, tell an operator now", l.Used.Format("2006-01-02 15:04 MST"))
 	case !tx.Now().Before(l.Until):
 		return link{}, refuse("this link is too old: ask whoever sent it for a new one")
+	case l.Motion != "":
+		return l, l.newest(tx, token)
 	}
 	return l, nil
 }
@@ -159,7 +161,7 @@ func (l link) put(tx *ledger.Tx, token, kind string, m Meta) error {
 		return err
 	}
 	_, err := tx.Append(ledger.Event{
-		Kind: kind, Actor: l.ID, Subjects: subjects(l.Customer), Private: m.private(nil),
+		Kind: kind, Actor: l.ID, Subjects: subjects(l.Customer), Customers: subjects(l.Customer), Private: m.private(nil),
 	})
 	return err
 }
@@ -170,33 +172,35 @@ func (d *Directory) enrol(tx *ledger.Tx, token string, handle []byte, c Credenti
 	if err != nil {
 		return Enrolled{}, err
 	}
-	if err := free(tx, l.ID); err != nil {
-		return Enrolled{}, err
-	}
-	if taken, err := tx.Verified(credentialKey(c.ID), &Credential{}); err != nil || taken {
-		return Enrolled{}, orRefuse(err, "this passkey is enrolled already")
-	}
-	if err := own(tx, c.Fingerprint, owner{Of: l.ID, Kind: "passkey", Credential: c.ID}); err != nil {
-		return Enrolled{}, err
-	}
-	now := tx.Now()
-	c.Added = now
 	p := Person{
 		Principal: policy.Principal{ID: l.ID, Name: l.Name, Kind: l.Kind, Customer: l.Customer},
-		Handle:    handle, InvitedBy: l.By, Since: now, Passkeys: []string{c.Fingerprint}, Offered: l.SSHKey,
+		InvitedBy: l.By, Since: tx.Now(), Offered: l.SSHKey,
 	}
+	if l.Motion != "" {
+		p, err = d.recovered(tx, l)
+	} else {
+		err = free(tx, l.ID)
+	}
+	if err != nil {
+		return Enrolled{}, err
+	}
+	if err := d.keep(tx, p.Principal, &c); err != nil {
+		return Enrolled{}, err
+	}
+	p.Handle, p.Passkeys = handle, []string{c.Fingerprint}
 	founded, err := d.first(tx, p.Principal, &c, l.Founds)
 	if err != nil {
 		return Enrolled{}, err
 	}
-	l.Used, l.Ceremony = now, nil
+	l.Used, l.Ceremony = tx.Now(), nil
 	if err := putAll(tx, row{linkKey(token), l}, row{personKey(p.ID), p}, row{credentialKey(c.ID), c}); err != nil {
 		return Enrolled{}, err
 	}
 	_, err = tx.Append(ledger.Event{
-		Kind: "person.enrolled", Actor: p.ID, Subjects: subjects(p.Customer),
+		Kind: "person.enrolled", Actor: p.ID, Subjects: subjects(p.Customer), Customers: subjects(p.Customer),
 		Detail: map[string]string{
-			"kind": string(p.Kind), "passkey": c.Fingerprint, "confirmed": c.How, "synced": yes(c.Eligible),
+			"kind": string(p.Kind), "passkey": c.Fingerprint, "confirmed": c.How, "synced": yes(c.Eligible), "credential-sha256": hash(string(c.Statement)),
+			"motion": l.Motion,
 		},
 		Private: m.private(map[string]string{"name": p.Name, "invited-by": l.By}),
 	})

@@ -43,6 +43,7 @@ type link struct {
 	Until    time.Time `json:"until"`
 	Used     time.Time `json:"used,omitzero"`
 	Ceremony *ceremony `json:"ceremony,omitempty"` // the registration under way
+	Motion   string    `json:"motion,omitempty"`   // by which somebody enrols anew; "" of an invitation
 }
 
 // NewLink makes the secret end of an enrolment link. It lives 7 days, enrols one
@@ -63,7 +64,7 @@ func (d *Directory) NewLink(ctx context.Context, by string, v Invite) (token str
 			return err
 		}
 		_, err := tx.Append(ledger.Event{
-			Kind: "person.invited", Actor: by, Subjects: subjects(v.Customer),
+			Kind: "person.invited", Actor: by, Subjects: subjects(v.Customer), Customers: subjects(v.Customer),
 			Detail:  map[string]string{"kind": string(v.Kind), "founds": yes(v.Founds)},
 			Private: map[string]string{"person": v.ID, "name": v.Name},
 		})

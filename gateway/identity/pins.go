@@ -71,7 +71,11 @@ func (d *Directory) Passkey(tx *ledger.Tx, fingerprint string) (statement.Key, s
 	if err != nil {
 		return statement.Key{}, "", err
 	}
-	if why := c.why(); why != "" {
+	p, err := person(tx, c.Of)
+	if err != nil {
+		return statement.Key{}, "", err
+	}
+	if why := d.why(p, c); why != "" {
 		return statement.Key{}, "", refuse("%s", why)
 	}
 	return c.key(fingerprint)
@@ -127,7 +131,7 @@ func pin(tx *ledger.Tx, pins Pins, s set, how string) error {
 		return err
 	}
 	_, err := tx.Append(ledger.Event{
-		Kind: "founded", Actor: "lockbox", Subjects: subjects(s.customer),
+		Kind: "founded", Actor: "lockbox", Subjects: subjects(s.customer), Customers: subjects(s.customer),
 		Detail: map[string]string{"set": s.String(), "passkeys": strings.Join(s.keys, " "), "how": how},
 	})
 	return err
@@ -237,12 +241,11 @@ func (d *Directory) confirmPinned(tx *ledger.Tx, s set, fingerprint string) erro
 	if !c.Confirmed.IsZero() {
 		return nil
 	}
-	c.Confirmed, c.How = tx.Now(), Pinned
-	if err := tx.Put(credentialKey(c.ID), c); err != nil {
+	if err := d.confirm(tx, p, c, Pinned); err != nil {
 		return err
 	}
 	_, err = tx.Append(ledger.Event{
-		Kind: "person.vouched", Actor: "lockbox", Subjects: subjects(p.Customer),
+		Kind: "person.vouched", Actor: "lockbox", Subjects: subjects(p.Customer), Customers: subjects(p.Customer),
 		Detail: map[string]string{"passkey": fingerprint, "how": Pinned}, Private: map[string]string{"person": p.ID},
 	})
 	return err

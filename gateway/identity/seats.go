@@ -2,6 +2,7 @@ package identity
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -60,26 +61,108 @@ func (t turns) last(key string, seq int64) (found turn) {
 	return found
 }
 
+// longestBonds is how many passkeys may be counter-signed one by the other.
+const longestBonds = 8
+
 // sits says whether the passkey counted when event seq was written: it was
-// founded, or admitted by a motion that is proven again now, and not dismissed.
+// founded, or admitted by a motion that is proven again now, and not dismissed;
+// or one that counted signed for it.
 func (d *Directory) sits(tx *ledger.Tx, s seat, seq int64) (bool, error) {
+	alone, _, err := d.stands(tx, s, seq)
+	if alone || err != nil {
+		return alone, err
+	}
+	_, leans, err := d.leans(tx, s, seq, atLast, longestBonds)
+	return leans, err
+}
+
+// stands says whether the passkey counted by itself, and which turn says so.
+func (d *Directory) stands(tx *ledger.Tx, s seat, seq int64) (bool, turn, error) {
 	t, err := d.turns(tx, s.kind, s.customer)
 	if err != nil || s.key == "" {
-		return false, err
+		return false, turn{}, err
 	}
 	last := t.last(s.key, seq)
+	if ended, err := endedBy(tx, s.key, seq); ended || err != nil {
+		return false, last, err
+	}
 	switch {
 	case last.Motion == "":
 		pins, err := d.founders(tx)
-		return err == nil && slices.Contains(pins.of(s.kind, s.customer), s.key), err
+		return err == nil && slices.Contains(pins.of(s.kind, s.customer), s.key), last, err
 	case !last.In || d.Charter == nil:
-		return false, nil
+		return false, last, nil
 	}
 	m, err := d.Charter.Proven(tx, last.Motion)
 	if err != nil {
-		return false, fmt.Errorf("prove who was admitted: %w", err)
+		return false, last, fmt.Errorf("prove who was admitted: %w", err)
 	}
-	return m.Kind == policy.ToAdmit && m.Key == s.key && s == of(m), nil
+	return m.Kind == policy.ToAdmit && m.Key == s.key && s == of(m), last, nil
+}
+
+// endedBy says whether the passkey had ended when event seq was written. One that is not enrolled has not.
+func endedBy(tx *ledger.Tx, fingerprint string, seq int64) (bool, error) {
+	c, err := passkey(tx, fingerprint)
+	if r := new(Refusal); errors.As(err, &r) {
+		return false, nil
+	}
+	return err == nil && !c.Ended.IsZero() && c.EndedSeq <= seq, err
+}
+
+// leans says whether the passkey counted by a counter-signature older than event
+// before: the passkey that made it counted then, and still did.
+func (d *Directory) leans(tx *ledger.Tx, s seat, seq, before int64, most int) (statement.Bond, bool, error) {
+	var none statement.Bond
+	c, err := passkey(tx, s.key)
+	if r := new(Refusal); errors.As(err, &r) || most == 0 {
+		return none, false, nil
+	}
+	if err != nil || c.Bond == nil || c.Bond.Seq > seq || c.Bond.Seq >= before || !c.Ended.IsZero() && c.EndedSeq <= seq {
+		return none, false, err
+	}
+	t, err := d.turns(tx, s.kind, s.customer)
+	if err != nil || c.Bond.Seq <= t.last(s.key, seq).Seq { // dismissed since
+		return none, false, err
+	}
+	if err := d.proveBond(tx, c); err != nil {
+		return none, false, err
+	}
+	if is, err := c.Bond.Is(); err != nil || is.Kind != string(s.kind) || is.Customer != or(s.customer, "none") {
+		return none, false, err
+	}
+	for _, at := range []int64{c.Bond.Seq, seq} {
+		if ok, err := d.carries(tx, seat{s.kind, s.customer, c.Bond.By}, at, c.Bond.Seq, most-1); !ok || err != nil {
+			return none, false, err
+		}
+	}
+	return *c.Bond, true, nil
+}
+
+// carries says whether a passkey that signed for another counted itself. While a
+// copy of it may be about, now, nothing hangs on it.
+func (d *Directory) carries(tx *ledger.Tx, s seat, seq, before int64, most int) (bool, error) {
+	c, err := passkey(tx, s.key)
+	if err != nil || seq == atLast && (!c.Locked.IsZero() || d.copies.has(c.ID)) {
+		return false, err
+	}
+	if alone, _, err := d.stands(tx, s, seq); alone || err != nil {
+		return alone, err
+	}
+	_, leans, err := d.leans(tx, s, seq, before, most)
+	return leans, err
+}
+
+// Bond is the counter-signature by which alone a passkey was one of those whom
+// the stage asks when event seq was written; false where there is none.
+func (d *Directory) Bond(tx *ledger.Tx, s policy.Stage, fingerprint string, seq int64) (statement.Bond, bool, error) {
+	at, ok := seated(s, fingerprint)
+	if !ok {
+		return statement.Bond{}, false, nil
+	}
+	if alone, _, err := d.stands(tx, at, seq); alone || err != nil {
+		return statement.Bond{}, false, err
+	}
+	return d.leans(tx, at, seq, atLast, longestBonds)
 }
 
 // of is the seat that a motion to admit or dismiss is about.
@@ -101,7 +184,8 @@ func seated(s policy.Stage, key string) (seat, bool) {
 	return seat{}, false
 }
 
-// Pins lists what is pinned now, every admission proven.
+// Pins lists what is pinned now, every admission proven. What was counter-signed
+// by these counts as well, and is not among them.
 func (d *Directory) Pins(tx *ledger.Tx) (Pins, error) {
 	pins, err := d.founders(tx)
 	if err != nil {
@@ -131,14 +215,14 @@ func firstOf(errs ...error) error {
 	return errs[i]
 }
 
-// present lists the passkeys that sit in a set now, founders first.
+// present lists the passkeys that sit in a set now by themselves, founders first.
 func (d *Directory) present(tx *ledger.Tx, s seat) (keys []string, err error) {
 	all, err := d.ever(tx, s)
 	if err != nil {
 		return nil, err
 	}
 	for _, s.key = range all {
-		ok, err := d.sits(tx, s, atLast)
+		ok, _, err := d.stands(tx, s, atLast)
 		if err != nil {
 			return nil, err
 		}
@@ -149,7 +233,34 @@ func (d *Directory) present(tx *ledger.Tx, s seat) (keys []string, err error) {
 	return keys, nil
 }
 
-// ever lists the passkeys that sat in a set at some time.
+// families lists the passkeys of all who ever sat in a set, and those that are to sit.
+func (d *Directory) families(tx *ledger.Tx, s seat) (all []string, err error) {
+	keys, err := d.ever(tx, s)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range keys {
+		family := []string{f}
+		c, err := passkey(tx, f)
+		if r := new(Refusal); err != nil && !errors.As(err, &r) {
+			return nil, err
+		} else if err == nil {
+			p, err := person(tx, c.Of)
+			if err != nil {
+				return nil, err
+			}
+			family = append(family, p.Passkeys...)
+		}
+		for _, f := range family {
+			if !slices.Contains(all, f) {
+				all = append(all, f)
+			}
+		}
+	}
+	return all, nil
+}
+
+// ever lists the passkeys that sat in a set at some time by themselves.
 func (d *Directory) ever(tx *ledger.Tx, s seat) ([]string, error) {
 	pins, err := d.founders(tx)
 	if err != nil {
@@ -211,14 +322,29 @@ func (d *Directory) Seats(tx *ledger.Tx, s policy.Stage, who string) (keys []str
 	return keys, nil
 }
 
-// Places is how many passkeys are pinned for a customer's reviewers, those of
-// people who have not enrolled yet too.
+// Places is how many people are pinned as a customer's reviewers, those who have
+// not enrolled yet too.
 func (d *Directory) Places(tx *ledger.Tx, s policy.Stage) (int, error) {
 	if s.Kind != policy.ByCustomer {
 		return 0, nil
 	}
-	pins, err := d.Pins(tx)
-	return len(pins.of(policy.Reviewer, s.Customer)), err
+	keys, err := d.present(tx, seat{kind: policy.Reviewer, customer: s.Customer})
+	if err != nil {
+		return 0, err
+	}
+	people := map[string]bool{}
+	for _, f := range keys {
+		r := new(Refusal)
+		switch c, err := passkey(tx, f); {
+		case errors.As(err, &r):
+			people[f] = true
+		case err != nil:
+			return 0, err
+		default:
+			people[c.Of] = true
+		}
+	}
+	return len(people), nil
 }
 
 // Holder finds the passkey with this fingerprint and whose it is, whatever

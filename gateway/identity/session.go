@@ -39,7 +39,8 @@ type Login struct {
 	At          time.Time // signed in
 	Until       time.Time // signed out at the latest
 	Fingerprint string    // of the passkey
-	Confirmed   bool      // false: show only that Fingerprint waits to be compared
+	Confirmed   bool      // false: show only that Fingerprint waits
+	Later       bool      // it waits for another passkey of theirs; else to be compared
 }
 
 // Session says who holds the cookie, and that they were here. ErrSignedOut when nobody does.
@@ -75,18 +76,18 @@ func (d *Directory) login(tx *ledger.Tx, cookie string) (Login, web, error) {
 	if err != nil {
 		return Login{}, web{}, gone(err)
 	}
-	if c.Of != w.Of || !c.Locked.IsZero() || d.copies.has(c.ID) {
-		return Login{}, web{}, ErrSignedOut
-	}
 	p, err := person(tx, w.Of)
 	if err != nil {
 		return Login{}, web{}, gone(err)
+	}
+	if c.Of != w.Of || d.why(p, c.asConfirmed(tx.Now())) != "" {
+		return Login{}, web{}, ErrSignedOut
 	}
 	who, err := d.admitted(tx, p, c.Fingerprint)
 	if err != nil {
 		return Login{}, web{}, err
 	}
-	return Login{who, w.At, w.At.Add(webLife), c.Fingerprint, !c.Confirmed.IsZero()}, w, nil
+	return Login{who, w.At, w.At.Add(webLife), c.Fingerprint, !c.Confirmed.IsZero(), !c.leads()}, w, nil
 }
 
 // admitted is the person as the passkey makes them: an executive or reviewer

@@ -64,7 +64,7 @@ func (d *Directory) signIn(tx *ledger.Tx, cookie string, ask Ask, a statement.As
 		return policy.Principal{}, err
 	}
 	_, err = tx.Append(ledger.Event{
-		Kind: "session.signed-in", Actor: p.ID,
+		Kind: "session.signed-in", Actor: p.ID, Customers: subjects(p.Customer),
 		Detail:  map[string]string{"passkey": c.Fingerprint, "confirmed": yes(!c.Confirmed.IsZero()), "signature": hash(string(a.Signature))},
 		Private: m.private(nil),
 	})

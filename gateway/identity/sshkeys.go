@@ -42,7 +42,7 @@ func (d *Directory) BeginSSHKey(ctx context.Context, who, line string) (Ask, err
 		if line == "" {
 			line = p.Offered
 		}
-		ids, err = usable(tx, who)
+		ids, err = d.usable(tx, who)
 		return err
 	})
 	if err != nil {
@@ -221,10 +221,14 @@ func (d *Directory) counting(tx *ledger.Tx, fingerprint string) (SSHKey, error) 
 	if err != nil {
 		return SSHKey{}, err
 	}
-	if why := c.why(); why != "" {
+	p, err := person(tx, s.Of)
+	if err != nil {
+		return SSHKey{}, err
+	}
+	if why := d.why(p, c); why != "" {
 		return SSHKey{}, refuse("%s", why)
 	}
-	if c.Of != s.Of || d.copies.has(c.ID) {
+	if c.Of != s.Of {
 		return SSHKey{}, refuse("the passkey that signed for this key does not count")
 	}
 	return s, nil

@@ -53,7 +53,7 @@ func (d *Directory) Voters(tx *ledger.Tx, s policy.Stage) (all []policy.Principa
 // keysFor lists the passkeys that could fill the stage; each is proven when it is looked at.
 func (d *Directory) keysFor(tx *ledger.Tx, s policy.Stage) (keys []string, err error) {
 	if at, ok := seated(s, ""); ok {
-		return d.ever(tx, at)
+		return d.families(tx, at)
 	}
 	pol := d.policy()
 	if !byGroup(s) || pol == nil {
@@ -103,7 +103,7 @@ func (d *Directory) Current(tx *ledger.Tx, id string) (policy.Principal, error) 
 		if err != nil {
 			return policy.Principal{}, err
 		}
-		if c.why() != "" || d.copies.has(c.ID) {
+		if d.why(p, c) != "" {
 			continue
 		}
 		as, err := d.admitted(tx, p, f)

@@ -22,7 +22,7 @@ func (d *Directory) BeginVouch(ctx context.Context, by, about, fingerprint strin
 		if _, _, err := waiting(tx, by, about, fingerprint); err != nil {
 			return err
 		}
-		ids, err = usable(tx, by)
+		ids, err = d.usable(tx, by)
 		return err
 	})
 	if err != nil {
@@ -45,8 +45,12 @@ func waiting(tx *ledger.Tx, by, about, fingerprint string) (Person, Credential, 
 		return Person{}, Credential{}, refuse("the fingerprint is not that of %s's passkey: somebody else may have used their link", about)
 	case !c.Locked.IsZero():
 		return Person{}, Credential{}, refuse("%s", lockedWhy)
+	case !c.Ended.IsZero():
+		return Person{}, Credential{}, refuse("this passkey has ended")
 	case !c.Confirmed.IsZero():
 		return Person{}, Credential{}, refuse("this passkey is confirmed already")
+	case c.Later:
+		return Person{}, Credential{}, refuse("this passkey is not the first of %s: another one of theirs has to counter-sign it", about)
 	case p.InvitedBy == by:
 		return Person{}, Credential{}, refuse("you invited %s: somebody else has to compare the fingerprint", about)
 	}
@@ -90,15 +94,18 @@ func (d *Directory) vouch(tx *ledger.Tx, ask Ask, a statement.Assertion) error {
 	}); v.Verdict != policy.Allow {
 		return refuse("%s", v.Why)
 	}
-	c.Confirmed, c.ConfirmedBy, c.How, c.Vouch = tx.Now(), by.ID, Vouched, &Signed{ask.Text, a}
+	c.ConfirmedBy, c.Vouch = by.ID, &Signed{ask.Text, a}
 	if p.Vouched == "" {
 		p.Vouched = by.ID
 	}
-	if err := putAll(tx, row{credentialKey(c.ID), c}, row{personKey(p.ID), p}); err != nil {
+	if err := tx.Put(personKey(p.ID), p); err != nil {
+		return err
+	}
+	if err := d.confirm(tx, p, c, Vouched); err != nil {
 		return err
 	}
 	_, err = tx.Append(ledger.Event{
-		Kind: "person.vouched", Actor: by.ID, Subjects: subjects(p.Customer),
+		Kind: "person.vouched", Actor: by.ID, Subjects: subjects(p.Customer), Customers: subjects(p.Customer),
 		Detail: map[string]string{
 			"passkey": c.Fingerprint, "how": Vouched, "statement": hash(string(ask.Text)), "signature": hash(string(a.Signature)),
 		},

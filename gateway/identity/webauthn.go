@@ -26,16 +26,25 @@ type ceremony struct {
 	Until   time.Time            `json:"until"`
 }
 
-// A candidate is a webauthn.User: somebody without a passkey.
+// A candidate is a webauthn.User: somebody who makes a passkey.
 type candidate struct {
 	handle []byte
 	Invite
+	has [][]byte // ids of the passkeys that they have: one more is made on another authenticator
 }
 
 func (c candidate) WebAuthnID() []byte                         { return c.handle }
 func (c candidate) WebAuthnName() string                       { return c.ID }
 func (c candidate) WebAuthnDisplayName() string                { return c.Name }
 func (c candidate) WebAuthnCredentials() []webauthn.Credential { return nil }
+
+// others lists what the candidate has, to be excluded (WebAuthn §5.4, excludeCredentials).
+func (c candidate) others() (all []protocol.CredentialDescriptor) {
+	for _, id := range c.has {
+		all = append(all, protocol.CredentialDescriptor{Type: protocol.PublicKeyCredentialType, CredentialID: id})
+	}
+	return all
+}
 
 // Check says what is wrong with the relying party, before anybody enrols.
 func (d *Directory) Check() error {
@@ -81,7 +90,7 @@ func (d *Directory) begin(c candidate) (json.RawMessage, webauthn.SessionData, e
 			{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgRS256},
 		}),
 		func(o *protocol.PublicKeyCredentialCreationOptions) error {
-			o.Timeout = int(ceremonyLife.Milliseconds())
+			o.Timeout, o.CredentialExcludeList = int(ceremonyLife.Milliseconds()), c.others()
 			return nil
 		})
 	if err != nil {
@@ -118,8 +127,16 @@ func (d *Directory) finish(c candidate, s webauthn.SessionData, credentialJSON [
 	}
 	return Credential{
 		ID: made.ID, Of: c.ID, PKIX: key.PKIX(), Fingerprint: key.Fingerprint(), Raw: raw,
-		Eligible: made.Flags.BackupEligible, BackedUp: made.Flags.BackupState, Counter: made.Authenticator.SignCount,
+		Model: model(made.Authenticator.AAGUID), Eligible: made.Flags.BackupEligible, BackedUp: made.Flags.BackupState, Counter: made.Authenticator.SignCount,
 	}, nil
+}
+
+// model writes an AAGUID as others do (RFC 9562 §4); "unknown" where it is none.
+func model(aaguid []byte) string {
+	if len(aaguid) != 16 {
+		return "unknown"
+	}
+	return fmt.Sprintf("%x-%x-%x-%x-%x", aaguid[:4], aaguid[4:6], aaguid[6:8], aaguid[8:10], aaguid[10:])
 }
 
 // registration keeps the library's details for the log.

@@ -190,11 +190,11 @@ func (x *exchange) file(kind, name string) {
 
 // grown answers, below the log, whether it grew out of an older checkpoint of it.
 func (p *Portal) grown(x *exchange) error {
-	g, id, err := x.log()
-	if err != nil {
+	if err := x.form(); err != nil {
 		return err
 	}
-	if err := x.form(); err != nil {
+	g, id, err := x.log()
+	if err != nil {
 		return err
 	}
 	a := &grownPage{Sent: strings.ReplaceAll(strings.TrimLeft(x.r.PostForm.Get("old"), " \r\n"), "\r\n", "\n")}

@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -93,14 +94,20 @@ func (s *stage) recorded(code, login string, customers []string, output string) 
 	seal, err := r.Close("closed by the person")
 	must(s.t, err)
 	words.Ended, words.Cause, words.Root = time.Now().UTC(), "closed by the person", seal.Root
-	must(s.t, s.World.Ledger.Update(s.t.Context(), func(tx *ledger.Tx) error {
-		for key, v := range map[string]any{"session/" + words.ID: words, "of/" + code + "/" + words.ID: words.ID} {
-			if err := tx.Put(key, v); err != nil {
-				return err
-			}
+	row := struct {
+		recorder.Session
+		Opened, Closed int64
+	}{Session: words}
+	about := append([]string{words.ID, code, words.Target}, customers...)
+	must(s.t, s.World.Ledger.Update(s.t.Context(), func(tx *ledger.Tx) (err error) {
+		row.Opened, err = tx.Append(ledger.Event{Kind: "session.open", Actor: s.Eng.ID, Subjects: about, Customers: customers})
+		if err != nil {
+			return err
 		}
-		_, err := tx.Append(ledger.Event{Kind: "session.close", Actor: s.Eng.ID, Subjects: append([]string{words.ID, code}, customers...)})
-		return err
+		if row.Closed, err = tx.Append(ledger.Event{Kind: "session.close", Actor: s.Eng.ID, Subjects: about, Customers: customers}); err != nil {
+			return err
+		}
+		return errors.Join(tx.Put("session/"+words.ID, row), tx.Put("of/"+code+"/"+words.ID, words.ID))
 	}))
 	return words.ID
 }

@@ -32,7 +32,7 @@ func TestARecordingTellsWhyItIsLookedAt(t *testing.T) {
 	}
 	events, err := s.World.Ledger.After(t.Context(), before, 10)
 	must(t, err)
-	if len(events) != 1 || events[0].Kind != "session.looked-at" || events[0].Private["purpose"] != "monthly check" || events[0].Actor != s.Ann.ID {
+	if len(events) != 2 || events[1].Kind != "log.head" || events[0].Kind != "session.looked-at" || events[0].Private["purpose"] != "monthly check" || events[0].Actor != s.Ann.ID {
 		t.Errorf("%+v", events)
 	}
 	page := ann.get("/s/" + id)

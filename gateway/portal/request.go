@@ -60,8 +60,8 @@ func (p *Portal) requestPage(x *exchange, v approvals.View, in filled) (r reques
 	}
 	r = requestPage{facts: x.facts(v), Path: "/r/" + q.ID, Version: version(v), Thread: x.thread(v, s, in), In: in}
 	r.Thread.Path = r.Path
-	alone := x.who.Kind != policy.Reviewer || !r.Shared // nothing in it is another customer's
-	r.Look, r.Evidence = alone && may(policy.Replay), alone && p.Evidence != nil
+	alone := x.who.Kind != policy.Reviewer || !r.Shared // nothing in the recording is another customer's
+	r.Look, r.Evidence = alone && may(policy.Replay), p.Evidence != nil
 	live := v.Grant != nil && r.Over == ""
 	r.MayEnd = live && may(policy.GiveBack) || r.Phase == policy.Pending && may(policy.Withdraw)
 	r.MayStop = live && !r.Mine && may(policy.Revoke)

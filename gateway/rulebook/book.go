@@ -33,6 +33,7 @@ type Book struct {
 	// signed so, a gateway stays in production until they sign otherwise.
 	Production bool
 	Config     string        // digest of the configuration that is signed together with a policy
+	Witnesses  int           // that are configured; files whose rules want more are not valid
 	Delay      time.Duration // before a machine leaves a customer or production; 0: 96 h
 	Report     func(error)
 	Actor      string // who runs the gateway: "ops@localhost"
@@ -187,6 +188,9 @@ func (b *Book) source() (*lang.Source, map[string][]byte, error) {
 		return nil, nil, err
 	}
 	s, err := valid(files)
+	if err == nil {
+		err = s.Witnessed(b.Witnesses)
+	}
 	return s, files, err
 }
 

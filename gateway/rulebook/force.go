@@ -66,7 +66,8 @@ func announce(tx *ledger.Tx, m policy.Move, actor string) error {
 		Detail: map[string]string{"takes-effect": m.At.UTC().Format(time.RFC3339), "leaves": "production"},
 	}
 	if m.Customer != "" {
-		e.Subjects, e.Detail["leaves"] = append(e.Subjects, m.Customer), "customer "+m.Customer
+		e.Subjects, e.Customers = append(e.Subjects, m.Customer), []string{m.Customer}
+		e.Detail["leaves"] = "customer " + m.Customer
 	}
 	if m.Login != "" {
 		e.Detail["login"] = m.Login

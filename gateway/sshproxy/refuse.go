@@ -44,7 +44,7 @@ type refusal struct {
 // status is the exit status that goes with a code.
 func status(c policy.Code) int {
 	switch c {
-	case gateway.NoRecorder:
+	case gateway.NoRecorder, gateway.NoWitness:
 		return exitUnavailable
 	case gateway.StillAsked, policy.NeedTouch:
 		return exitPending

@@ -57,7 +57,7 @@ func (s *session) relay(st *stay, p program) *refusal {
 	r.over, r.done = context.WithCancel(context.WithoutCancel(s.ctx))
 	s.out.gate = &gate{s.ctx, st.visit.Gate, st.visit.Open}
 	defer r.close()
-	if r.track, err = st.visit.Recording.Track(s.header(st, p)); err != nil {
+	if r.track, err = st.visit.Track(s.header(st, p)); err != nil {
 		return r.failed(err)
 	}
 	s.c.spawn("target", func() { r.hear(requests) })

@@ -29,6 +29,7 @@ const (
 	TheLimits = "limits"
 	TheTouch  = "touch"
 	Records   = "recording"
+	Cosigned  = "witnesses"
 	TheTicket = "ticket"
 	TheBounds = "bounds"
 	TheLogin  = "login"
@@ -369,7 +370,7 @@ func (b book) about(rules []int, do policy.Action) []int {
 }
 
 func (c Change) rank() int {
-	return slices.Index([]string{Gain, Approvals, TheLimits, TheTouch, Records, TheBounds, TheTicket, TheLogin, Lose}, c.What)
+	return slices.Index([]string{Gain, Approvals, TheLimits, TheTouch, Cosigned, Records, TheBounds, TheTicket, TheLogin, Lose}, c.What)
 }
 
 func byRank(a, b Change) int {

@@ -242,6 +242,9 @@ func (v *view) both(q policy.Question, old, new policy.Decision) {
 	if old.Fresh != new.Fresh {
 		note(TheTouch, length(old.Fresh < new.Fresh), lengthText(old.Fresh), lengthText(new.Fresh))
 	}
+	if old.Witnesses != new.Witnesses {
+		note(Cosigned, map[bool]string{true: "more", false: "fewer"}[old.Witnesses < new.Witnesses], witnessesText(old.Witnesses), witnessesText(new.Witnesses))
+	}
 	if old.Recording != new.Recording {
 		note(Records, "other", recordText(old.Recording), recordText(new.Recording))
 	}

@@ -35,19 +35,20 @@ func smallRule(t *rapid.T, i int) policy.Rule {
 	wide, narrow := netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("10.1.0.0/16")
 	r := policy.Rule{
 		Name: fmt.Sprintf("rule %d", i), Position: fmt.Sprintf("p.yaml:%d:1", i), Forbid: maybe(t, "forbid", false, false, true),
-		Actions: maybe(t, "actions", []policy.Action{policy.Shell}, []policy.Action{policy.Exec}, []policy.Action{policy.Shell, policy.Exec}),
-		Groups:  maybe(t, "groups", nil, []string{"a"}, []string{"b"}, []string{"a", "b"}),
-		People:  maybe(t, "people", nil, nil, []string{"x@e.eu"}, []string{"y@e.eu"}),
-		Targets: maybe(t, "targets", nil, []string{"one.prod"}, []string{"two.prod", "one.prod"}),
-		Kinds:   maybe(t, "kinds", nil, []string{"ssh"}),
-		Labels:  maybe(t, "labels", nil, map[string]string{"env": "prod"}),
-		Reasons: maybe(t, "reasons", nil, nil, []policy.Reason{"outage"}, []policy.Reason{"outage", "planned"}),
-		Hours:   maybe(t, "hours", nil, nil, &office, &night),
-		From:    maybe(t, "from", nil, nil, []netip.Prefix{wide}, []netip.Prefix{narrow}),
-		Ticket:  maybe(t, "ticket", "", "", "^X$"),
-		Limits:  policy.Limits{Default: time.Hour, Max: maybe(t, "max", time.Hour, 2*time.Hour)},
-		Fresh:   maybe(t, "fresh", time.Minute, time.Minute, time.Hour),
-		Record:  policy.Recording{Input: maybe(t, "input", false, false, true)},
+		Actions:   maybe(t, "actions", []policy.Action{policy.Shell}, []policy.Action{policy.Exec}, []policy.Action{policy.Shell, policy.Exec}),
+		Groups:    maybe(t, "groups", nil, []string{"a"}, []string{"b"}, []string{"a", "b"}),
+		People:    maybe(t, "people", nil, nil, []string{"x@e.eu"}, []string{"y@e.eu"}),
+		Targets:   maybe(t, "targets", nil, []string{"one.prod"}, []string{"two.prod", "one.prod"}),
+		Kinds:     maybe(t, "kinds", nil, []string{"ssh"}),
+		Labels:    maybe(t, "labels", nil, map[string]string{"env": "prod"}),
+		Reasons:   maybe(t, "reasons", nil, nil, []policy.Reason{"outage"}, []policy.Reason{"outage", "planned"}),
+		Hours:     maybe(t, "hours", nil, nil, &office, &night),
+		From:      maybe(t, "from", nil, nil, []netip.Prefix{wide}, []netip.Prefix{narrow}),
+		Ticket:    maybe(t, "ticket", "", "", "^X$"),
+		Limits:    policy.Limits{Default: time.Hour, Max: maybe(t, "max", time.Hour, 2*time.Hour)},
+		Fresh:     maybe(t, "fresh", time.Minute, time.Minute, time.Hour),
+		Record:    policy.Recording{Input: maybe(t, "input", false, false, true)},
+		Witnesses: maybe(t, "witnesses", 0, 0, 1, 2),
 	}
 	if !r.Forbid {
 		one := policy.Stage{Kind: policy.ByExecutive, Count: maybe(t, "count", 1, 1, 2), Expires: time.Hour}
@@ -148,7 +149,7 @@ func said(d policy.Decision) string {
 	slices.SortFunc(stages, func(a, b policy.Stage) int {
 		return strings.Compare(fmt.Sprint(a.Step, a.Kind, a.Customer), fmt.Sprint(b.Step, b.Kind, b.Customer))
 	})
-	return fmt.Sprint(d.Login, d.ReadOnly, slices.Sorted(slices.Values(d.Customers)), stages, d.Limits, d.Fresh, d.Ticket, d.Recording)
+	return fmt.Sprint(d.Login, d.ReadOnly, slices.Sorted(slices.Values(d.Customers)), stages, d.Limits, d.Fresh, d.Ticket, d.Recording, d.Witnesses)
 }
 
 // TestDiffIsExact: where the answer to any question differs there is a change

@@ -180,6 +180,8 @@ func TestActivationAndDeclarationAreTold(t *testing.T) {
 		{"fewer sign, and nobody declares", func() {}, "!activation  | !declaration 1"},
 		{"only the text changes", func() { new.Activation, new.Declaration = 3, &policy.Declaration{Version: "1", Text: "I keep all."} }, "declaration 1"},
 		{"the same", func() { new.Declaration = old.Declaration }, ""},
+		{"passkeys are to stay on one device", func() { new.DeviceBound = []policy.Kind{policy.Executive} }, "passkeys executives"},
+		{"and need not any more", func() { old.DeviceBound, new.DeviceBound = []policy.Kind{policy.Staff}, nil }, "!passkeys staff"},
 	} {
 		c.change()
 		if got := short(lang.Diff(old, new)); got != c.want {

@@ -23,6 +23,7 @@ type Explained struct {
 	Stages      []Waiting  `json:"stages,omitempty"`
 	Limits      string     `json:"limits,omitempty"`
 	Touch       string     `json:"touch,omitempty"`
+	Witnesses   int        `json:"witnesses,omitempty"` // that must have cosigned the log before anything passes
 	Ticket      string     `json:"ticket,omitempty"`
 	Reasons     []string   `json:"reasons,omitempty"`
 	Declaration string     `json:"declaration,omitempty"` // version that must be signed before
@@ -195,7 +196,7 @@ func (s *Source) answer(out *Explained, q policy.Question, d policy.Decision) {
 	out.Verdict = d.Verdict.String()
 	out.Sentence = fmt.Sprintf(what, "may ask for "+string(q.Do)) + " as " + d.Login + ": it takes " + stagesText(stages)
 	out.Login, out.ReadOnly, out.Customers = d.Login, d.ReadOnly, d.Customers
-	out.Limits, out.Touch, out.Ticket = limitsText(d.Limits), lengthText(d.Fresh), d.Ticket
+	out.Limits, out.Touch, out.Witnesses, out.Ticket = limitsText(d.Limits), lengthText(d.Fresh), d.Witnesses, d.Ticket
 	for _, r := range d.Reasons() {
 		out.Reasons = append(out.Reasons, string(r))
 	}

@@ -11,7 +11,7 @@ import (
 
 // A Fact is a change that is no change of access but that people must see.
 type Fact struct {
-	What  string `json:"what"`  // "moved", "class", "machine", "target", "customer", "founders", "approvers", "declaration", "activation"
+	What  string `json:"what"`  // "moved", "class", "machine", "target", "customer", "founders", "approvers", "declaration", "activation", "passkeys"
 	Alarm bool   `json:"alarm"` // it takes away a protection, or changes who can be one
 	About string `json:"about"` // a target, customer or group
 	Text  string `json:"text"`
@@ -29,6 +29,7 @@ func facts(old, new *policy.Policy) []Fact {
 		f.add("activation", b < a, "", "a change of the policy takes %d executives, before %d", b, a)
 	}
 	f.declaration()
+	f.passkeys()
 	slices.SortStableFunc(f.out, func(a, b Fact) int { return int(bit(b.Alarm)) - int(bit(a.Alarm)) })
 	return f.out
 }
@@ -214,5 +215,16 @@ func (f *finder) declaration() {
 		f.add("declaration", true, was.Version, "nobody must sign a declaration any more, before it was %s", was.Version)
 	case was.Digest() != is.Digest():
 		f.add("declaration", false, is.Version, "everybody must sign the declaration again: %s, before %s", is.Version, was.Version)
+	}
+}
+
+func (f *finder) passkeys() {
+	for _, h := range holders() {
+		switch was, is := f.old.Copied(h.kind), f.new.Copied(h.kind); {
+		case was && !is:
+			f.add("passkeys", false, h.name, "passkeys of %s must be on one device: those that can be copied count no more", h.name)
+		case is && !was:
+			f.add("passkeys", true, h.name, "passkeys of %s may be copied between devices, before not", h.name)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package lang
 
 import (
+	"slices"
 	"strings"
 
 	"lockbox/policy"
@@ -118,6 +119,48 @@ func activation() value[int] {
 			"How many executives must sign a change of policy before it is in force, in production. Two, or more.",
 			func(t *t, v int) { *t = v }),
 	}}))
+}
+
+// passkeys reads whose passkeys must stay on one device, in the order of holders.
+func passkeys() value[[]policy.Kind] {
+	type t = []policy.Kind
+	kept := choice("where a passkey is kept", deviceBound, "anywhere")
+	s := shape[t]{of: "passkeys"}
+	for _, h := range holders() {
+		s.fields = append(s.fields, has(h.name, kept, h.doc, func(t *t, v string) {
+			if v == deviceBound {
+				*t = append(*t, h.kind)
+			}
+		}))
+		s.some = append(s.some, h.name)
+	}
+	ordered := mapped(tableOf(s), func(kinds t) t {
+		var out t
+		for _, h := range holders() {
+			if slices.Contains(kinds, h.kind) {
+				out = append(out, h.kind)
+			}
+		}
+		return out
+	})
+	return once("passkeys", "passkeys are", ordered)
+}
+
+const deviceBound = "device-bound"
+
+// A holder is a kind of person, as passkeys names it.
+type holder struct {
+	name string
+	kind policy.Kind
+	doc  string
+}
+
+func holders() []holder {
+	const doc = "device-bound: only passkeys count that their maker cannot copy to other devices, as on a security key. anywhere, which holds where nothing is written: synced ones too."
+	return []holder{
+		{"executives", policy.Executive, "Of executives. " + doc}, {"reviewers", policy.Reviewer, "Of customers' reviewers. " + doc},
+		{"staff", policy.Staff, "Of the staff. " + doc}, {"auditors", policy.Auditor, "Of auditors. " + doc},
+	}
 }
 
 // once refuses a value that stands in another file already.

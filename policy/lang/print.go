@@ -36,6 +36,15 @@ func (s *Source) Print() []byte {
 	if p.Activation > 0 {
 		root.put("activation", newDraft().number("executives", p.Activation).node())
 	}
+	bound := newDraft()
+	for _, h := range holders() {
+		if slices.Contains(p.DeviceBound, h.kind) {
+			bound.text(h.name, deviceBound)
+		}
+	}
+	if len(p.DeviceBound) > 0 {
+		root.put("passkeys", bound.node())
+	}
 	root.each("targets", sortedKeys(p.Targets), func(name string) *node { return printTarget(p.Targets[name]) })
 	root.items("rules", len(p.Rules), func(i int) *node { return printRule(&p.Rules[i]) })
 	root.items("tests", len(s.Tests), func(i int) *node { return printTest(&s.Tests[i]) })
@@ -83,6 +92,9 @@ func printRule(r *policy.Rule) *node {
 	out.put("touch", newDraft().span("within", r.Fresh).node())
 	input := map[bool]string{true: "on", false: "off"}[r.Record.Input]
 	out.put("record", newDraft().text("sftp", r.Record.SFTP).text("http", r.Record.HTTP).text("input", input).span("keep", r.Record.Keep).node())
+	if r.Witnesses > 0 {
+		out.number("witnesses", r.Witnesses)
+	}
 	return out.text("ticket", r.Ticket).node()
 }
 

@@ -157,11 +157,11 @@ func (r *reader) flag(n *node, of string) bool {
 	return n.form == truth && n.text == "true"
 }
 
-// count reads a whole number of people, to 99. It is 0 where it is refused.
-func (r *reader) count(n *node, of string, least int) int {
+// count reads a whole number, to 99. It is 0 where it is refused.
+func (r *reader) count(n *node, of, what string, least int) int {
 	c, err := strconv.Atoi(n.text)
 	if n.form != number || err != nil || c < least || c > 99 || strconv.Itoa(c) != n.text {
-		r.refuse(n, fmt.Sprintf("write a whole number from %d to 99", least), "%s is a number of people", of)
+		r.refuse(n, fmt.Sprintf("write a whole number from %d to 99", least), "%s is a number of %s", of, what)
 		return 0
 	}
 	return c

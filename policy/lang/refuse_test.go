@@ -45,7 +45,7 @@ func TestAFileThatAReviewerCannotSeeAsItIsIsRefused(t *testing.T) {
 		{"a list", "- version: 1\n", "a.yaml:1:1: a policy file is a table, not a list; write fields, name: value\n   1 | - version: 1\n     | ^"},
 		{"a document after another", "version: 1\n...\n", "a.yaml:2:1: a file holds one document; remove this line, and put what follows in a file of its own\n   2 | ...\n     | ^"},
 		{"a directive", "%YAML 1.2\n---\nversion: 1\n", "a.yaml:1:1: tags (!) and directives (%) are not read; remove it\n   1 | %YAML 1.2\n     | ^"},
-		{"characters are counted, not bytes", "version: 1 # æøå\nøl: 1\n", "a.yaml:2:1: a policy file has no field \"øl\"; write activation, customers, declaration, executives, groups, rules, targets, tests or version\n   2 | øl: 1\n     | ^"},
+		{"characters are counted, not bytes", "version: 1 # æøå\nøl: 1\n", "a.yaml:2:1: a policy file has no field \"øl\"; write activation, customers, declaration, executives, groups, passkeys, rules, targets, tests or version\n   2 | øl: 1\n     | ^"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s, err := lang.Parse(map[string][]byte{"a.yaml": []byte(row.data)})

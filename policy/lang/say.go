@@ -110,6 +110,17 @@ func lengthText(d time.Duration) string {
 	return spanText(d)
 }
 
+// witnessesText is "2 witnesses must have cosigned the log".
+func witnessesText(n int) string {
+	switch n {
+	case 0:
+		return "no witness is asked"
+	case 1:
+		return "1 witness must have cosigned the log"
+	}
+	return fmt.Sprintf("%d witnesses must have cosigned the log", n)
+}
+
 // limitsText is "up to 4h (1h by default), idle 15m, to be started within 1h".
 func limitsText(l policy.Limits) string {
 	s := "up to " + lengthText(l.Max)

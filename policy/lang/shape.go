@@ -217,11 +217,14 @@ func flag(of string) value[bool] {
 }
 
 // persons is a whole number of people.
-func persons(of string, least int) value[int] {
+func persons(of string, least int) value[int] { return several(of, "people", least) }
+
+// several is a whole number of something.
+func several(of, what string, least int) value[int] {
 	return value[int]{
 		schema: schema{Type: "integer", Minimum: least, Maximum: 99},
 		read: func(r *reader, n *node) (int, bool) {
-			c := r.count(n, of, least)
+			c := r.count(n, of, what, least)
 			return c, c != 0
 		},
 	}

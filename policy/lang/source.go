@@ -167,6 +167,7 @@ func aFile() value[Source] {
 		has("declaration", into(declaration(), func(p *policy.Policy, v *policy.Declaration) { p.Declaration = v }), "The declaration of confidentiality: who has not signed this one with a passkey cannot ask. It stands in one file.",
 			here),
 		has("activation", into(activation(), func(p *policy.Policy, v int) { p.Activation = v }), "How a change of these files comes into force in production. It stands in one file.", here),
+		has("passkeys", into(passkeys(), func(p *policy.Policy, v []policy.Kind) { p.DeviceBound = v }), "Where people may keep their passkeys. It stands in one file.", here),
 		has("targets", targets(), "The machines and applications behind the doors, by name. A name has a dot in it.", here),
 		has("rules", rules(), "Who may do what. Where nothing permits, nothing is given; a rule that forbids beats all that permit; of those that permit, the first whose conditions hold decides.", here),
 		has("tests", tests(), "What is expected of the whole policy. A policy whose tests fail is refused.", here),

@@ -183,3 +183,67 @@ func ParseDeclare(text []byte) (d Declare, err error) {
 	err = parse("lockbox-declare/v1", text, d.lines())
 	return d, err
 }
+
+// A Recover lets a person who lost all passkeys enrol one new.
+type Recover struct {
+	Matter
+	Person string
+	Ends   string // what counts no more: "every passkey, SSH key and session of this person"
+	Then   string // what the link is worth
+}
+
+func (r *Recover) lines() []line {
+	return r.Matter.lines(line{"recover", &r.Person}, line{"ends", &r.Ends}, line{"then", &r.Then})
+}
+
+// Bytes is the statement to show, hash and sign.
+func (r Recover) Bytes() ([]byte, error) { return print("lockbox-recover/v1", r.lines()) }
+
+// ParseRecover reads what Bytes wrote.
+func ParseRecover(text []byte) (r Recover, err error) {
+	err = parse("lockbox-recover/v1", text, r.lines())
+	return r, err
+}
+
+// An Erase destroys what is known of a person.
+type Erase struct {
+	Matter
+	Person string
+	Erases string // what is destroyed
+	Keeps  string // what stays
+	Undone string // "never: nobody can bring it back"
+}
+
+func (e *Erase) lines() []line {
+	return e.Matter.lines(line{"erase", &e.Person}, line{"erases", &e.Erases}, line{"keeps", &e.Keeps}, line{"can-be-undone", &e.Undone})
+}
+
+// Bytes is the statement to show, hash and sign.
+func (e Erase) Bytes() ([]byte, error) { return print("lockbox-erase/v1", e.lines()) }
+
+// ParseErase reads what Bytes wrote.
+func ParseErase(text []byte) (e Erase, err error) {
+	err = parse("lockbox-erase/v1", text, e.lines())
+	return e, err
+}
+
+// A Ratify approves afterwards what was done by breaking glass. It is the form
+// and the domain only: no motion of this version is signed so.
+type Ratify struct {
+	Matter
+	Request string // short code of what was done
+	Grant   string // hex SHA-256 of the grant
+}
+
+func (r *Ratify) lines() []line {
+	return r.Matter.lines(line{"ratify", &r.Request}, line{"grant-sha256", &r.Grant})
+}
+
+// Bytes is the statement to show, hash and sign.
+func (r Ratify) Bytes() ([]byte, error) { return print("lockbox-ratify/v1", r.lines()) }
+
+// ParseRatify reads what Bytes wrote.
+func ParseRatify(text []byte) (r Ratify, err error) {
+	err = parse("lockbox-ratify/v1", text, r.lines())
+	return r, err
+}

@@ -185,7 +185,7 @@ func TestKeysOfAllKinds(t *testing.T) {
 		challenge := Challenge(ForTouch, text)
 		good := a.sign(t, challenge)
 		flags, err := Verify(good, a.key(t), challenge, party)
-		if err != nil || flags != (Flags{Eligible: true, BackedUp: true, Counter: 7}) {
+		if err != nil || flags != (Flags{Eligible: true, BackedUp: true, Counter: 7}) || flags != good.Flags() || (Assertion{}).Flags() != (Flags{}) {
 			t.Errorf("%s: got %+v, %v", name, flags, err)
 		}
 		good.Signature[0] ^= 1

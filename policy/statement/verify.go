@@ -36,6 +36,12 @@ const (
 	ForStanding Domain = "lockbox/standing/v1"
 	ForDelegate Domain = "lockbox/delegate/v1"
 	ForDeclare  Domain = "lockbox/declare/v1"
+	ForRecover  Domain = "lockbox/recover/v1"
+	ForErase    Domain = "lockbox/erase/v1"
+	ForRatify   Domain = "lockbox/ratify/v1"
+
+	ForCounterSign Domain = "lockbox/counter-sign/v1"
+	ForRetire      Domain = "lockbox/retire/v1"
 )
 
 // Challenge is what the authenticator signs for a text: SHA-256(d ‖ 0x00 ‖ text), 32 bytes.
@@ -161,7 +167,19 @@ func checkAuthenticator(data []byte, p Party) (Flags, error) {
 	case f&extensions == 0 && len(data) != plainLength:
 		return Flags{}, fmt.Errorf("%d bytes, want %d", len(data), plainLength)
 	}
-	return Flags{Eligible: f&eligible != 0, BackedUp: f&backedUp != 0, Counter: binary.BigEndian.Uint32(data[33:])}, nil
+	return flagsIn(data), nil
+}
+
+// Flags is what the authenticator says of itself, verified or not; zero where it says nothing.
+func (a Assertion) Flags() Flags {
+	if len(a.AuthenticatorData) < plainLength {
+		return Flags{}
+	}
+	return flagsIn(a.AuthenticatorData)
+}
+
+func flagsIn(data []byte) Flags {
+	return Flags{Eligible: data[32]&eligible != 0, BackedUp: data[32]&backedUp != 0, Counter: binary.BigEndian.Uint32(data[33:])}
 }
 
 // A Key is the public half of a passkey. The zero Key verifies nothing.

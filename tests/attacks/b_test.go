@@ -22,7 +22,7 @@ import (
 // say writes some output into a track of the visit.
 func say(t *testing.T, v *gateway.Visit, text string) {
 	t.Helper()
-	track, err := v.Recording.Track(recorder.Header{Kind: "exec", Command: "true"})
+	track, err := v.Track(recorder.Header{Kind: "exec", Command: "true"})
 	must(t, err)
 	must(t, errors.Join(track.Output([]byte(text)), track.Exit(0), track.Close()))
 }
@@ -97,7 +97,7 @@ func TestB28ASessionThatACrashCutHasItsRecordingAndItsEnd(t *testing.T) {
 	w := newWorld(t)
 	code := w.Grant(t, w.Eng, time.Hour)
 	v := visit(t, w, knock(w.Eng))
-	track, err := v.Recording.Track(recorder.Header{Kind: "exec", Command: "true"})
+	track, err := v.Track(recorder.Header{Kind: "exec", Command: "true"})
 	must(t, err)
 	must(t, track.Output([]byte("the last words")))
 	if v.Recording.Progress() == "" { // what was written is durable

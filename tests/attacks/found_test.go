@@ -111,10 +111,10 @@ func TestF20ARequestsOwnLeafIsNoSession(t *testing.T) {
 	i := slices.IndexFunc(events, func(e ledger.Event) bool {
 		return e.Kind == "request.made" && slices.Contains(e.Subjects, one.Grant.ID)
 	})
-	made, err := w.Ledger.Proof(t.Context(), events[i].Seq)
+	made, err := w.Ledger.Of("nord").Prove(t.Context(), events[i].Seq)
 	must(t, err)
 	if holds(t, w, with(one, func(r *approvals.Receipt) {
-		r.Stays[0].Open = made
+		r.Stays[0].Open, r.Head = made.Entries[0], made.Head
 		r.Grant.Made, r.Grant.ActivateBefore = events[i].At, events[i].At.Add(time.Hour)
 		r.Case.Votes[0].At, r.Case.Votes[1].At = events[i].At, events[i].At
 	})) {
@@ -160,7 +160,7 @@ func TestF20AReceiptWithoutTheCustomersStageDoesNotHold(t *testing.T) {
 		return err
 	}))
 	must(t, w.Approve(t, w.Ceo, "AAAA"))
-	r, err := w.Desk.Receipt(t.Context(), w.Eng.Principal, "AAAA")
+	r, err := w.Desk.Receipt(t.Context(), w.Eng.Principal, "AAAA", nil)
 	must(t, err)
 	if holds(t, w, r) {
 		t.Error("a receipt holds in which nord, whose data it is, was never asked")
@@ -172,7 +172,7 @@ func TestF20AReceiptDoesNotWriteOnTheVerifiersScreen(t *testing.T) {
 	code := w.Ask(t, w.Eng, "nord", time.Hour)
 	_, err := w.Desk.Reject(t.Context(), w.Ceo.Principal, code, "no")
 	must(t, err)
-	r, err := w.Desk.Receipt(t.Context(), w.Eng.Principal, code)
+	r, err := w.Desk.Receipt(t.Context(), w.Eng.Principal, code, nil)
 	must(t, err)
 	r.Case.Votes[0].By.Name = "Ceo\x1b[2J\nok   step 9, outcome: everybody said yes to Ceo"
 	steps, err := r.Verify(approvals.Pinned{Log: world.Log, LogKey: w.Keys.LogKey, Party: world.Party()})

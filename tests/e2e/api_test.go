@@ -122,7 +122,7 @@ func (s *site) call(method, path string, header ...string) (status int, body str
 
 // votesNothing tries every address by which somebody could vote.
 func (s *site) votesNothing(t *testing.T, token, code string) {
-	for _, path := range []string{"/api/v1/requests/" + code + "/approve", "/api/v1/requests/" + code + "/vote", "/a/" + code + "/vote", "/a/" + code, "/m/" + code + "/sign"} {
+	for _, path := range []string{"/api/v1/requests/" + code + "/approve", "/api/v1/requests/" + code + "/vote", "/vote/" + code, "/a/" + code, "/m/" + code + "/sign"} {
 		for _, method := range []string{"POST", "PUT", "PATCH", "GET"} {
 			status, body := s.call(method, path, "Authorization", "Bearer "+token, "Origin", s.url, "X-HTTP-Method-Override", "POST")
 			if status < 400 {

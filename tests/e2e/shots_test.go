@@ -71,7 +71,7 @@ func TestShots(t *testing.T) {
 	save := func(name string, picture []byte) {
 		t.Helper()
 		dir := os.Getenv("LOCKBOX_SHOTS")
-		if dir == "" || !slices.Contains([]string{"terminal", "decision", "touch", "replay"}, name) { // the others are for looking
+		if os.Getenv("LOCKBOX_ALLSHOTS") == "" && (dir == "" || !slices.Contains([]string{"terminal", "decision", "touch", "replay", "receipt"}, name)) { // the others are for looking
 			dir = t.TempDir()
 		}
 		must(t, os.MkdirAll(dir, 0o755))
@@ -113,6 +113,8 @@ func TestShots(t *testing.T) {
 	s.eng.WaitText("root root")
 	save("replay", s.eng.Screenshot(390, 844, false))
 
+	s.paperwork(code, save)
+
 	narrow := newPane(t, 40, 24, append([]string{"env"}, append(ssh.Env, ssh.Args...)...)...)
 	for _, line := range strings.Split(narrow.sees("recorded"), "\n") {
 		if len([]rune(line)) > 40 {
@@ -120,6 +122,16 @@ func TestShots(t *testing.T) {
 		}
 	}
 	save("narrow", s.draw(narrow.screen()))
+}
+
+// paperwork are the pages by which a customer sees that nothing was changed or left out.
+func (s *site) paperwork(code string, save func(string, []byte)) {
+	s.signIn(s.ann)
+	for name, page := range map[string]string{"receipt": "/c/receipts/" + code, "log": "/c/log", "receipts": "/c/receipts", "verify": "/verify", "passkeys": "/me/keys"} {
+		s.ann.Goto(s.url + page)
+		save(name, s.ann.Screenshot(390, 844, false))
+		save(name+"-dark", s.ann.Screenshot(1280, 900, true))
+	}
 }
 
 func numberOn(t *testing.T, screen string) string {

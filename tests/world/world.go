@@ -80,6 +80,7 @@ func New(t testing.TB, address, hostKey string) *World {
 		Signer: ring.Log, Verifier: ring.LogVerifier, Now: time.Now,
 	}
 	w.Gateway = &gateway.Gateway{Desk: w.Desk, Ledger: w.Ledger, Shelf: w.Shelf, Report: w.report}
+	w.Desk.Forget = w.Gateway.Forget
 	t.Cleanup(func() { w.Gateway.Close("the test is over") })
 	w.populate(t)
 	return w

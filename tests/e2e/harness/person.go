@@ -21,6 +21,7 @@ type Person struct {
 	t       testing.TB
 	ctx     context.Context
 	passkey webauthn.AuthenticatorID
+	second  webauthn.AuthenticatorID // "" until SecondDevice
 
 	mu         sync.Mutex // guards complaints and changed
 	complaints []string

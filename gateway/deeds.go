@@ -1,0 +1,32 @@
+package gateway
+
+import (
+	"time"
+
+	"lockbox/approvals"
+	"lockbox/recorder"
+)
+
+// Track begins a track of the recording, and keeps what is done on it for the
+// receipt. A door begins every track with it.
+func (v *Visit) Track(h recorder.Header) (*recorder.Track, error) {
+	t, err := v.Recording.Track(h)
+	if err != nil {
+		return nil, err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(v.deeds) >= approvals.DeedsMost {
+		v.unkept++
+		return t, nil
+	}
+	v.deeds = append(v.deeds, approvals.Deed{At: time.Now().UTC(), Kind: h.Kind, Command: h.Command})
+	return t, nil
+}
+
+// done is what was done in the visit, ready to be committed to.
+func (v *Visit) done() *approvals.Deeds {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return approvals.NewDeeds(v.deeds, v.unkept)
+}

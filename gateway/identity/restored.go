@@ -1,0 +1,40 @@
+package identity
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"lockbox/recorder/ledger"
+)
+
+// EndAll signs everybody out and takes back every enrolment link that was not
+// used: for a ledger that was restored, of which nobody knows what was ended or
+// used up since. People and their keys stay, also those that were removed since.
+func (d *Directory) EndAll(tx *ledger.Tx, why string) error {
+	sessions, err := dropWeb(tx, func(web) bool { return true })
+	if err != nil {
+		return err
+	}
+	var links []string
+	err = tx.Scan("link/", func(key string, raw json.RawMessage) (bool, error) {
+		var l link
+		err := json.Unmarshal(raw, &l)
+		if err == nil && l.Used.IsZero() {
+			links = append(links, key)
+		}
+		return true, err
+	})
+	if err != nil {
+		return fmt.Errorf("list links: %w", err)
+	}
+	for _, key := range links {
+		if err := tx.Delete(key); err != nil {
+			return err
+		}
+	}
+	_, err = tx.Append(ledger.Event{
+		Kind: "session.signed-out", Actor: "lockbox",
+		Detail: map[string]string{"why": why, "sessions": fmt.Sprint(sessions), "links": fmt.Sprint(len(links))},
+	})
+	return err
+}

@@ -1,0 +1,134 @@
+package gateway
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"lockbox/policy"
+	"lockbox/recorder/ledger"
+)
+
+// watch ends the visit when it may no longer be: its time is up, its grant or
+// rule is gone, its recording fails, or the ledger cannot be read.
+func (v *Visit) watch(seq int64) {
+	events := make(chan bool, 1)
+	v.wg.Go(func() { v.listen(seq, events) })
+	up := time.NewTimer(v.due()) // monotonic: a clock set back does not give more
+	defer up.Stop()
+	tick := time.NewTicker(again)
+	defer tick.Stop()
+	progress := time.NewTicker(time.Minute)
+	defer progress.Stop()
+	place := time.NewTicker(look)
+	defer place.Stop()
+	for {
+		select {
+		case <-v.ctx.Done():
+			return
+		case <-up.C:
+			v.recheck(false)
+		case <-v.Recording.Failed():
+			v.unrecorded(v.Recording.Err())
+			return
+		case <-place.C:
+			if err := v.g.Shelf.Holds(v.Session.ID); err != nil {
+				v.unrecorded(err)
+				return
+			}
+		case <-progress.C:
+			v.progress()
+		case all := <-events:
+			v.recheck(all)
+		case <-v.poke:
+			v.recheck(false)
+		case <-tick.C:
+			v.recheck(false)
+		}
+		up.Reset(v.due())
+	}
+}
+
+// unrecorded ends the visit because what happens in it could not be written down.
+func (v *Visit) unrecorded(err error) {
+	v.g.Report(fmt.Errorf("recording %s: %w", v.Session.ID, err))
+	v.End(&Ending{NoRecorder, "the recorder cannot write any more, so the session ends"})
+}
+
+// listen wakes watch at every event that is about this visit, and at every
+// change of what it rests on: true means that its votes have to be proven again.
+func (v *Visit) listen(seq int64, wake chan bool) {
+	for e, err := range v.g.Ledger.Watch(v.ctx, seq) {
+		if v.ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			v.g.Report(fmt.Errorf("watch the ledger for session %s: %w", v.Session.ID, err))
+			v.End(&Ending{policy.ByPolicy, "the ledger cannot be read, so the session ends"})
+			return
+		}
+		all := stirs(e.Kind)
+		if !all && !v.concerns(e) {
+			continue
+		}
+		select {
+		case wake <- all:
+		case waits := <-wake: // there is room now, for nobody else writes
+			wake <- all || waits
+		}
+	}
+}
+
+// concerns says whether an event is about the visit: its session, its grant, or the extension that it waits for.
+func (v *Visit) concerns(e ledger.Event) bool {
+	f, _ := v.Frozen()
+	about := []string{v.Session.ID, v.Session.Request, v.Grant().ID}
+	if !f.Until.IsZero() {
+		about = append(about, f.Extension, v.Session.Target)
+	}
+	return slices.ContainsFunc(e.Subjects, func(s string) bool { return slices.Contains(about, s) })
+}
+
+// recheck asks whether the session may go on, for all that was begun in it; with
+// all it proves again what it rests on.
+func (v *Visit) recheck(all bool) {
+	ask := v.g.decide
+	if all {
+		ask = v.g.enter
+	}
+	var a Answer
+	var err error
+	for _, do := range v.begun() {
+		if a, err = v.ask(v.ctx, do, ask); err != nil || a.Verdict != policy.Allow {
+			break
+		}
+	}
+	switch {
+	case v.ctx.Err() != nil:
+	case err != nil:
+		v.g.Report(fmt.Errorf("ask again for session %s: %w", v.Session.ID, err))
+		v.End(&Ending{policy.ByPolicy, "whether you may go on cannot be proven, so the session ends"})
+	case a.Verdict == policy.Allow:
+		v.runs(a)
+		v.swear(a.Witnesses)
+	case a.Verdict == policy.Deny && a.Code == policy.HasExpired:
+		v.expired(a)
+	default:
+		v.End(&Ending{a.Code, a.Why.String()})
+	}
+}
+
+// progress puts the recording's running hash into the log.
+func (v *Visit) progress() {
+	root := v.Recording.Progress()
+	err := v.g.Ledger.Update(v.ctx, func(tx *ledger.Tx) error {
+		_, err := tx.Append(ledger.Event{
+			Kind: "session.progress", Actor: "lockbox", Subjects: []string{v.Session.ID}, Customers: v.Session.Customers,
+			Detail: map[string]string{"root": root},
+		})
+		return err
+	})
+	if err != nil && v.ctx.Err() == nil {
+		v.g.Report(fmt.Errorf("note the progress of session %s: %w", v.Session.ID, err))
+	}
+}
