@@ -1,7 +1,7 @@
 # Lockbox. `make run` to try it, `make test` to test it, `make help` for the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check format vet staticcheck layers vuln web bench bench-policy crash fuzz shots clean
+.PHONY: help build run test check format vet staticcheck layers vuln web bench bench-policy bench-ledger crash fuzz shots clean
 
 ARGS     ?=      # for lockbox dev: make run ARGS="--http 127.0.0.1:9000"
 PKG      ?= ./... # for test and bench: make test PKG=./policy/...
@@ -59,6 +59,11 @@ bench-policy: ## decisions: with the index and without, and beside Cedar and OPA
 	go test -run '^$$' -bench 'Decide|Ready' -benchmem ./policy
 	@mkdir -p bin
 	cd tests/bench/policy && go run . -json $(CURDIR)/bin/bench-policy.json
+
+bench-ledger: ## appends beside bbolt, the start with a million events, a proof among ten million leaves; 10 GB of disk for a while
+	@mkdir -p bin
+	go run ./tests/bench/ledger -json $(CURDIR)/bin/bench-ledger.json
+	go test -run '^$$' -bench Whole -benchtime 3x -count 3 ./recorder/proof
 
 crash: ## nothing acknowledged is lost: 500 kill -9, 100 power cuts, each call that can fail; as root, with strace
 	@.ci/deps crash

@@ -48,8 +48,13 @@ type monthly struct {
 	m        Month
 	from, to time.Time
 	at       proof.Checkpoint // of the customer's log
+	beats    [2]ledger.Leaf   // before and after the entries; zero: there is none
 	facts    MonthFacts
 }
+
+// atOnce is more than there is between an event and the head of a customer's
+// log that covers it: a heartbeat may stand between the two.
+const atOnce = time.Minute
 
 // Facts is Verify, and what the entries say.
 func (m Month) Facts(p Pinned) (MonthFacts, []Step, error) {
@@ -84,16 +89,16 @@ func (c *monthly) checkpoint() (ok bool) {
 }
 
 // tree is the customer's log as a heartbeat has it.
-func (c *monthly) tree(what string, b *ledger.Beat) (at time.Time, t tlog.Tree, ok bool) {
-	f := c.logged("", b.Entry, nil, expect{what: what, kind: "log.heartbeat"})
+func (c *monthly) tree(what string, b *ledger.Beat) (f ledger.Leaf, t tlog.Tree, ok bool) {
+	f = c.logged("", b.Entry, nil, expect{what: what, kind: "log.heartbeat"})
 	if f.Kind == "" {
-		return at, t, false
+		return f, t, false
 	}
 	if err := b.Holds(f, c.at.Origin); err != nil {
 		c.fail(StepInclusion, "heartbeat", "%s: %v", what, err)
-		return at, t, false
+		return f, t, false
 	}
-	return f.At, tlog.Tree{N: b.Size, Hash: b.Root}, true
+	return f, tlog.Tree{N: b.Size, Hash: b.Root}, true
 }
 
 // before verifies that the entries begin early enough.
@@ -107,14 +112,15 @@ func (c *monthly) before() bool {
 		c.say(StepInclusion, "beginning", "the entries begin with the first of the log of %s", c.m.Customer)
 		return true
 	}
-	at, t, ok := c.tree("the heartbeat before the month", c.m.Before)
+	f, t, ok := c.tree("the heartbeat before the month", c.m.Before)
 	switch {
 	case !ok:
 		return false
-	case at.After(c.from.Add(-monthLead)):
-		c.fail(StepInclusion, "beginning", "the entries begin at %s, and a session that began before could last into the month", at.Format(time.RFC3339))
+	case f.At.After(c.from.Add(-monthLead)):
+		c.fail(StepInclusion, "beginning", "the entries begin at %s, and a session that began before could last into the month", f.At.Format(time.RFC3339))
 		return false
 	}
+	c.beats[0] = f
 	return c.grown("beginning", g, t)
 }
 
@@ -122,14 +128,15 @@ func (c *monthly) before() bool {
 func (c *monthly) after() bool {
 	g := c.m.Entries.To
 	if c.m.After != nil {
-		at, t, ok := c.tree("the heartbeat after the month", c.m.After)
+		f, t, ok := c.tree("the heartbeat after the month", c.m.After)
 		switch {
 		case !ok:
 			return false
-		case at.Before(c.to):
-			c.fail(StepInclusion, "end", "the entries end at %s, before the month did", at.Format(time.RFC3339))
+		case f.At.Before(c.to):
+			c.fail(StepInclusion, "end", "the entries end at %s, before the month did", f.At.Format(time.RFC3339))
 			return false
 		}
+		c.beats[1] = f
 		return c.grown("end", g, t)
 	}
 	all := c.m.Entries.Entries
@@ -174,8 +181,10 @@ func (c *monthly) entries() (leaves []ledger.Leaf, ok bool) {
 			err = fmt.Errorf("entry %d stands in the place of entry %d", f.Seq, from+int64(i))
 		case !bytes.Equal(in.Proof.Checkpoint, c.at.Note):
 			err = errors.New("it is under another checkpoint")
-		case i > 0 && f.At.Before(leaves[i-1].At):
+		case i > 0 && (f.At.Before(leaves[i-1].At) || *f.Main <= *leaves[i-1].Main):
 			err = errors.New("it is earlier than the one before it")
+		default:
+			err = c.between(f)
 		}
 		if err != nil {
 			c.fail(StepInclusion, "entries", "entry %d: %v", from+int64(i), err)
@@ -185,6 +194,18 @@ func (c *monthly) entries() (leaves []ledger.Leaf, ok bool) {
 	}
 	c.say(StepInclusion, "entries", "all %d entries are there, none is left out", len(all))
 	return leaves, true
+}
+
+// between holds an entry against the heartbeats that it is said to be between.
+func (c *monthly) between(f ledger.Leaf) error {
+	before, after := c.beats[0], c.beats[1]
+	switch {
+	case before.Kind != "" && f.At.Before(before.At.Add(-atOnce)):
+		return errors.New("it is earlier than the heartbeat before it")
+	case after.Kind != "" && (f.At.After(after.At) || *f.Main >= after.Seq):
+		return errors.New("it is later than the heartbeat after it")
+	}
+	return nil
 }
 
 // access tells what the entries say of the month.
@@ -211,6 +232,9 @@ func (c *monthly) access(leaves []ledger.Leaf) {
 			used[f.Subjects[1]] = true
 		case f.Kind == "session.extended":
 			used[f.Detail["to"]] = true
+			if id := f.Subjects[0]; open[id] == nil { // it began before all that is shown
+				open[id] = &MonthSession{ID: id, Grant: f.Subjects[1]}
+			}
 		case f.Kind == "session.close":
 			s := open[f.Subjects[0]]
 			if s == nil { // the gateway was down since before all that is shown

@@ -166,6 +166,11 @@ func (c *logs) main(b []byte) (proof.Checkpoint, error) {
 	if err := c.quorum.Met(at); err != nil {
 		return at, fmt.Errorf("the tree of %d entries: %w", at.N, err)
 	}
+	for _, o := range c.known {
+		if o.Origin == at.Origin && o.N == at.N && o.Hash != at.Hash {
+			return at, fmt.Errorf("the log's key signed two trees of %d entries: keep this file, it is evidence", at.N)
+		}
+	}
 	var names []string
 	for _, w := range at.Cosigned {
 		names = append(names, w.Name)

@@ -92,6 +92,10 @@ func (v *verifier) aLog(o *object) error {
 	}
 	id, _ := v.customer(c.Origin)
 	r := reader{customer: id}
+	told := ledger.NewShadows(c.Origin)
+	if id == "" {
+		r.see = told.Add
+	}
 	switch err := w.Verify(c, r.entry); {
 	case r.err != nil:
 		v.fail(approvals.StepLeaf, "log entry", "%v", r.err)
@@ -108,6 +112,11 @@ func (v *verifier) aLog(o *object) error {
 	if v.main != "" {
 		return fmt.Errorf("--main says nothing about %s: it is the main log", c.Origin)
 	}
+	if err := told.End(); err != nil {
+		v.fail(approvals.StepLeaf, "customers' logs", "%v", err)
+		return nil
+	}
+	v.say(approvals.StepLeaf, "customers' logs", "each head of a customer's log and each heartbeat is over all that this log has of them")
 	return nil
 }
 
@@ -116,7 +125,7 @@ type reader struct {
 	customer    string
 	first, last time.Time
 	main        int64
-	see         func(ledger.Leaf)
+	see         func(ledger.Leaf) error
 	err         error // what is wrong with an entry
 }
 
@@ -145,9 +154,9 @@ func (r *reader) entry(i int64, leaf []byte) error {
 		r.main = *f.Main
 	}
 	if r.see != nil {
-		r.see(f)
+		r.err = r.see(f)
 	}
-	return nil
+	return r.err
 }
 
 func (r *reader) span() string {
@@ -201,12 +210,18 @@ func (v *verifier) anchoredIn(o *object, c proof.Checkpoint) error {
 		return nil
 	}
 	at := int64(-1)
-	r := reader{see: func(f ledger.Leaf) {
+	told := ledger.NewShadows(main.Origin)
+	r := reader{see: func(f ledger.Leaf) error {
 		if isHead(f, c.Origin, c.Tree) {
 			at = f.Seq
 		}
+		return told.Add(f)
 	}}
-	switch err := w.Verify(main, r.entry); {
+	err = w.Verify(main, r.entry)
+	if err == nil {
+		err = told.End()
+	}
+	switch {
 	case err != nil:
 		v.fail(approvals.StepInclusion, "main log", "%v", err)
 	case at < 0:

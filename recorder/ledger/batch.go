@@ -141,7 +141,7 @@ func (q *queue) close() {
 // serve commits until nobody waits.
 func (l *Ledger) serve() {
 	for l.queue.more() {
-		b := &batch{l: l, grown: map[string]bool{}}
+		b := &batch{l: l, grown: map[string]tip{}}
 		err := b.commit()
 		if !b.began { // there is no turn to be had
 			b.members = append(b.members, l.queue.all()...)
@@ -164,7 +164,8 @@ type batch struct {
 	began   bool
 	edge    bool // the stored edge of the tree was found to lead to the head
 	members []*member
-	grown   map[string]bool // customers whose logs grew
+	grown   map[string]tip // of customers whose logs grew, as it was
+	tips    map[string]tip // and as it is
 }
 
 // commit gives the error that all members have in common.
@@ -186,6 +187,9 @@ func (b *batch) commit() (err error) {
 		return err
 	}
 	b.l.newest.settle(next.note)
+	for id, p := range b.tips {
+		b.l.tips.note(id, p)
+	}
 	b.l.advance(next)
 	return nil
 }
@@ -282,10 +286,28 @@ func (b *batch) end() (head, error) {
 	if next.note, err = b.l.o.sign(next.Tree); err != nil {
 		return head{}, err
 	}
+	if err := b.ends(); err != nil {
+		return head{}, err
+	}
 	if err := b.l.seal.write(b.w, next.Tree, b.state); err != nil {
 		return head{}, err
 	}
 	b.l.signed.Store(&next)
 	b.l.newest.sign(next.note)
 	return next, b.w.Put([]byte{inNote}, next.note)
+}
+
+// ends makes the state follow where the customers' logs end.
+func (b *batch) ends() error {
+	b.tips = map[string]tip{}
+	for id, was := range b.grown {
+		p, err := b.l.Of(id).tip(b.w)
+		if err != nil {
+			return err
+		}
+		if p != was {
+			b.tips[id], b.state = p, b.l.seal.moved(b.state, tipAt(id), was, p)
+		}
+	}
+	return nil
 }

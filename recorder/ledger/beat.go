@@ -79,9 +79,15 @@ func (l *Ledger) heads(main *tree, seq int64) (all heads, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if id := l.tips.lost(ids, main.N); id != "" {
+		return nil, l.Of(id).tampered("where it ends was removed")
+	}
 	for _, id := range ids {
 		g := l.Of(id)
 		p, err := g.tip(main.Reader)
+		if err == nil {
+			err = l.tips.hold(g, p, main.N)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -181,12 +187,15 @@ func (g Log) place(out *Beat, t *tree, seq int64) error {
 	return err
 }
 
+// maxHeads is more than a heartbeat can be over, and less than sumdb/tlog can count.
+const maxHeads = 1 << 32
+
 // Beat is what an entry of the main log says of all customers' logs: how many
 // heads they have, and the root over those. Not ok is every entry that is no
 // heartbeat.
 func (f Leaf) Beat() (customers int64, root tlog.Hash, ok bool) {
 	n, err := strconv.ParseInt(f.Detail["customers"], 10, 64)
-	if f.Kind != kindBeat || f.Main != nil || len(f.Detail) != 2 || err != nil || n < 0 || strconv.FormatInt(n, 10) != f.Detail["customers"] {
+	if f.Kind != kindBeat || f.Main != nil || len(f.Detail) != 2 || err != nil || n < 0 || n > maxHeads || strconv.FormatInt(n, 10) != f.Detail["customers"] {
 		return 0, tlog.Hash{}, false
 	}
 	root, err = tlog.ParseHash(f.Detail["root"])
@@ -197,7 +206,10 @@ func (f Leaf) Beat() (customers int64, root tlog.Hash, ok bool) {
 // was written, whose entry f is proven to be.
 func (b Beat) Holds(f Leaf, origin string) error {
 	n, root, ok := f.Beat()
-	if !ok || n != b.Heads {
+	switch {
+	case b.Size < 1: // the log of a customer whom nothing concerned has no head
+		return fmt.Errorf("the heartbeat is said to have %s with %d entries", origin, b.Size)
+	case !ok || n != b.Heads:
 		return fmt.Errorf("event %d is not the heartbeat over %d logs", f.Seq, b.Heads)
 	}
 	text := proof.Text(origin, tlog.Tree{N: b.Size, Hash: b.Root})

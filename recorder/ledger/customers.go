@@ -47,7 +47,7 @@ func (tx *Tx) spreadTo(g Log, f Leaf) error {
 // grow is the customer's log to add to. What stands beyond its head is believed
 // only where this commit wrote it.
 func (tx *Tx) grow(g Log) (*tree, tip, error) {
-	if tx.grown[g.customer] {
+	if _, ok := tx.grown[g.customer]; ok {
 		p, err := g.tip(tx.w)
 		return newTree(room{tx.w, roomOf(g.customer)}, head{Tree: tlog.Tree{N: p.size}}), p, err
 	}
@@ -62,7 +62,7 @@ func (tx *Tx) grow(g Log) (*tree, tip, error) {
 	case old != b.Hash:
 		return nil, p, g.tampered("the stored hashes do not lead to its head")
 	}
-	tx.grown[g.customer] = true
+	tx.grown[g.customer] = p
 	return b, p, nil
 }
 
@@ -133,8 +133,8 @@ func (tx *Tx) concerned(f Leaf) ([]string, error) {
 	return slices.Compact(all), nil
 }
 
-// tips remembers the heads of customers' logs that were seen on the disk, so
-// that a log that is put back behind the ledger's back is not added to.
+// tips remembers the heads of all customers' logs, so that one that is put back
+// or removed behind the ledger's back is not added to.
 type tips struct {
 	mu   sync.Mutex
 	last map[string]int64 // customer → Seq of the head, guarded by mu
@@ -149,6 +149,24 @@ func (s *tips) hold(g Log, p tip, size int64) error {
 		return g.tampered("it went back from the head in event %d to that in event %d", last, p.head)
 	}
 	return nil
+}
+
+// lost gives a customer who is not among those, sorted, whom a main log of size events has; "" for none.
+func (s *tips) lost(ids []string, size int64) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, last := range s.last {
+		if _, ok := slices.BinarySearch(ids, id); !ok && last < size {
+			return id
+		}
+	}
+	return ""
+}
+
+func (s *tips) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.last)
 }
 
 // note is told of what is durable.

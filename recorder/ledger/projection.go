@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -47,7 +48,7 @@ func (e edge) root() tlog.Hash {
 // A projection is what the customers' logs must be, as the main log is read
 // from its first event on. It holds one edge a customer.
 type projection struct {
-	r      Reader
+	r      Reader // nil: the customers' logs are not at hand
 	origin string
 	logs   map[string]*shadow
 	beats  int64
@@ -59,7 +60,13 @@ type shadow struct {
 	edge  edge
 	head  string // the text of its last head
 	under tlog.Tree
+	since time.Time // of the first entry that no head covers yet
+	mains []int64   // the events that its entries are; only where it is not at hand
 }
+
+// soon is more than there can be between an entry and the head that covers it:
+// they are of one commit.
+const soon = time.Minute
 
 // project holds what an event of the main log must have left in the customers'
 // logs against what is there.
@@ -71,7 +78,11 @@ func (c *checker) project(f Leaf) error {
 		}
 		c.logs = projection{r: c.r, origin: p.Origin, logs: map[string]*shadow{}}
 	}
-	p := &c.logs
+	return c.logs.add(f)
+}
+
+// add takes the next event of the main log.
+func (p *projection) add(f Leaf) error {
 	switch {
 	case f.Main != nil:
 		return tampered("event %d is an entry of a customer's log", f.Seq)
@@ -103,21 +114,28 @@ func (p *projection) tampered(id, format string, args ...any) error {
 
 func (p *projection) entry(id string, f Leaf) error {
 	s := p.of(id)
+	if s.size == s.tip.under {
+		s.since = f.At
+	}
 	b := newTree(room{p.r, roomOf(id)}, head{Tree: tlog.Tree{N: s.size}})
-	want, err := f.of(id, s.size, b.index)
+	own := b.index
+	if p.r == nil {
+		own = s.index
+	}
+	want, err := f.of(id, s.size, own)
 	if err != nil {
 		return err
 	}
-	got, err := b.Get(at(inLog, s.size))
-	switch {
-	case err != nil:
+	leaf := want.bytes()
+	if p.r == nil {
+		s.mains = append(s.mains, f.Seq)
+	} else if err := p.there(b, id, leaf, f.Seq); err != nil {
 		return err
-	case got == nil:
-		return p.tampered(id, "entry %d of it, event %d of the main log, is missing", s.size, f.Seq)
-	case !bytes.Equal(got, want.bytes()):
-		return p.tampered(id, "entry %d of it is not what event %d of the main log says", s.size, f.Seq)
 	}
-	err = s.edge.add(s.size, tlog.RecordHash(got), func(i int64, h tlog.Hash) error {
+	err = s.edge.add(s.size, tlog.RecordHash(leaf), func(i int64, h tlog.Hash) error {
+		if p.r == nil {
+			return nil
+		}
 		b, err := b.Get(at(inHashes, i))
 		if err == nil && string(b) != string(h[:]) {
 			err = p.tampered(id, "a hash above entry %d of it was edited", s.size)
@@ -126,6 +144,28 @@ func (p *projection) entry(id string, f Leaf) error {
 	})
 	s.size++
 	return err
+}
+
+// there holds the next entry of a customer's log against what it must be.
+func (p *projection) there(b *tree, id string, want []byte, main int64) error {
+	got, err := b.Get(at(inLog, b.N))
+	switch {
+	case err != nil:
+		return err
+	case got == nil:
+		return p.tampered(id, "entry %d of it, event %d of the main log, is missing", b.N, main)
+	case !bytes.Equal(got, want):
+		return p.tampered(id, "entry %d of it is not what event %d of the main log says", b.N, main)
+	}
+	return nil
+}
+
+// index is tree.index.
+func (s *shadow) index(main int64) (int64, error) {
+	if i, ok := slices.BinarySearch(s.mains, main); ok {
+		return int64(i), nil
+	}
+	return -1, nil
 }
 
 func (p *projection) headed(f Leaf) error {
@@ -137,10 +177,13 @@ func (p *projection) headed(f Leaf) error {
 		return tampered("event %d is said to hold the head of a customer's log, and does not", f.Seq)
 	case t.N != s.size || t.N == s.under.N || t.Hash != s.edge.root():
 		return p.tampered(id, "it has not the head that event %d of the main log says", f.Seq)
+	case f.At.Sub(s.since) > soon:
+		return p.tampered(id, "its head came %s late, in event %d of the main log", f.At.Sub(s.since), f.Seq)
 	}
-	seq, err := seqAt(room{p.r, roomOf(id)}, at(inHeads, s.heads))
-	if err != nil || seq != f.Seq {
-		return p.tampered(id, "where its head number %d is was edited", s.heads)
+	if p.r != nil {
+		if seq, err := seqAt(room{p.r, roomOf(id)}, at(inHeads, s.heads)); err != nil || seq != f.Seq {
+			return p.tampered(id, "where its head number %d is was edited", s.heads)
+		}
 	}
 	s.heads, s.tip.head, s.tip.under = s.heads+1, f.Seq, t.N
 	s.under, s.head = t, proof.Text(origin, t)
@@ -157,11 +200,22 @@ func (p *projection) beat(f Leaf) error {
 	if n, root, ok := f.Beat(); !ok || n != int64(len(hs)) || root != hs.root() {
 		return tampered("the heartbeat in event %d is not over the heads of the customers' logs", f.Seq)
 	}
-	seq, err := seqAt(p.r, at(inBeats, p.beats))
-	if err != nil || seq != f.Seq {
-		return tampered("where heartbeat number %d is was edited", p.beats)
+	if p.r != nil {
+		if seq, err := seqAt(p.r, at(inBeats, p.beats)); err != nil || seq != f.Seq {
+			return tampered("where heartbeat number %d is was edited", p.beats)
+		}
 	}
 	p.beats++
+	return nil
+}
+
+// covered is for the end of the main log: it holds a head over all entries.
+func (p *projection) covered() error {
+	for _, id := range slices.Sorted(maps.Keys(p.logs)) {
+		if s := p.logs[id]; s.tip.under != s.size {
+			return p.tampered(id, "no event holds the head of its %d entries", s.size)
+		}
+	}
 	return nil
 }
 
@@ -170,14 +224,15 @@ func (p *projection) beat(f Leaf) error {
 func (c *checker) customers() error {
 	p := &c.logs
 	want := map[byte]int64{inTips: int64(len(p.logs)), inBeats: p.beats}
+	if err := p.covered(); err != nil {
+		return err
+	}
 	for _, id := range slices.Sorted(maps.Keys(p.logs)) {
 		s := p.logs[id]
 		b, err := c.r.Get(tipAt(id))
 		switch {
 		case err != nil:
 			return err
-		case s.tip.under != s.size:
-			return p.tampered(id, "no event holds the head of its %d entries", s.size)
 		case !bytes.Equal(b, s.tip.bytes()):
 			return p.tampered(id, "where it ends was edited")
 		}

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// inState: → what all rows and stones together are, sealed.
+// inState: → what all rows, stones and tips together are, sealed.
 const inState = 's'
 
 // A sum stands for a set of rows: the sum, mod 2^256, of one hash of each. It
@@ -95,9 +95,22 @@ func (s *seal) change(now *sum, was []byte, c change) *sum {
 	return &next
 }
 
+// moved is what the sum becomes when a customer's log ends elsewhere.
+func (s *seal) moved(now *sum, key []byte, was, is tip) *sum {
+	if s == nil || now == nil {
+		return nil
+	}
+	next := *now
+	if was.head >= 0 {
+		next.sub(s.hash(key, was.bytes()))
+	}
+	next.add(s.hash(key, is.bytes()))
+	return &next
+}
+
 // bound is what the sealed sum belongs to.
 func bound(t tlog.Tree) []byte {
-	return append(binary.BigEndian.AppendUint64([]byte("lockbox/state/v1\x00"), uint64(t.N)), t.Hash[:]...)
+	return append(binary.BigEndian.AppendUint64([]byte("lockbox/state/v2\x00"), uint64(t.N)), t.Hash[:]...)
 }
 
 // read gives the sum that was sealed for this tree, or nil: there is none, or

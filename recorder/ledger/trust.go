@@ -73,37 +73,43 @@ func (t *tree) end() (head, error) {
 	return found, err
 }
 
-// survey reads all rows and stones once: it learns which are the newest, and
-// gives their sum; nil when one of them is nonsense.
+// survey reads all rows, stones and tips once: it learns which are the newest,
+// and gives their sum; nil when one of them is nonsense.
 func (l *Ledger) survey(ctx context.Context, t *tree) (*sum, error) {
 	now, n, bad := &sum{}, 0, false
-	each := func(learn bool) func(k, v []byte) (bool, error) {
-		return func(k, v []byte) (bool, error) {
+	each := func(part byte, learn func(k, v []byte) error) error {
+		return t.Scan([]byte{part}, func(k, v []byte) (bool, error) {
 			if n++; n%1024 == 0 && ctx.Err() != nil {
 				return false, ctx.Err()
 			}
-			if learn {
-				r, err := parseRow(v)
-				if err != nil {
-					bad = true
-					return false, nil
-				}
-				l.newest.learn(k[1:], r.seq)
+			if learn(k[1:], v) != nil {
+				bad = true
+				return false, nil
 			}
 			if l.seal != nil {
 				now.add(l.seal.hash(k, v))
 			}
 			return true, nil
-		}
+		})
 	}
 	l.newest.from(t.N)
-	if err := t.Scan([]byte{inRows}, each(true)); err != nil || bad {
+	err := each(inRows, func(k, v []byte) error {
+		r, err := parseRow(v)
+		l.newest.learn(k, r.seq)
+		return err
+	})
+	if err == nil && !bad {
+		l.tips.forget()
+		err = each(inTips, func(k, v []byte) error {
+			p, err := parseTip(v)
+			l.tips.note(string(k), p)
+			return err
+		})
+	}
+	if err != nil || bad || l.seal == nil {
 		return nil, err
 	}
-	if l.seal == nil {
-		return nil, nil
-	}
-	return now, t.Scan([]byte{inStones}, each(false))
+	return now, each(inStones, func(_, _ []byte) error { return nil })
 }
 
 // reseal learns the rows of a store that was just found whole, and seals them

@@ -28,8 +28,8 @@ type Tx struct {
 	rows   map[string]draft
 	events []Event
 	erased []int64
-	wrote  bool            // state, so that an event is due
-	grown  map[string]bool // customers whose logs this commit adds to, or tried to: all its transactions share it
+	wrote  bool           // state, so that an event is due
+	grown  map[string]tip // of customers whose logs this commit adds to, or tried to, as it was before: all its transactions share it
 }
 
 // A draft is a row as it will be.

@@ -30,7 +30,10 @@ type Cosigned struct {
 	At   time.Time
 }
 
-const maxCheckpoint = 32 << 10 // bytes
+const (
+	maxCheckpoint = 32 << 10 // bytes
+	maxSize       = 1 << 60  // entries: sumdb/tlog counts no further, and does not end with more than 2^62
+)
 
 // Text is the body of a checkpoint: what the log and its witnesses sign.
 func Text(origin string, t tlog.Tree) string {
@@ -161,7 +164,7 @@ func (c *Checkpoint) parse(text string) error {
 		return errors.New("the checkpoint has fewer than three lines, or an empty one")
 	}
 	size, err := strconv.ParseInt(lines[1], 10, 64)
-	if err != nil || size < 0 || strconv.FormatInt(size, 10) != lines[1] {
+	if err != nil || size < 0 || size > maxSize || strconv.FormatInt(size, 10) != lines[1] {
 		return fmt.Errorf("the checkpoint has the size %.40q", lines[1])
 	}
 	hash, err := tlog.ParseHash(lines[2])

@@ -117,6 +117,11 @@ func (a *Asker) Add(ctx context.Context, cosigned []byte) error {
 			a.fail(p, err)
 			return err
 		}
+		if err := a.ours(ctx, c); err != nil {
+			err = fmt.Errorf("witness %s: %w", p.Name, err)
+			a.fail(p, err)
+			return err
+		}
 		a.works(p, c)
 		whole, err := a.join(p, c, own)
 		if err != nil || whole == nil || a.Keep == nil {
@@ -125,6 +130,22 @@ func (a *Asker) Add(ctx context.Context, cosigned []byte) error {
 		return a.Keep(ctx, whole)
 	}
 	return ErrUnknown
+}
+
+// ours says that this log goes on from c. Its key may have signed another: that of before a restore.
+func (a *Asker) ours(ctx context.Context, c proof.Checkpoint) error {
+	g, b, err := a.Log.Growth(ctx, c.N)
+	if err != nil {
+		return err
+	}
+	now, err := proof.Open(b, a.Origin, a.Key)
+	if err != nil {
+		return err
+	}
+	if err := g.Holds(c, now); err != nil {
+		return fmt.Errorf("%w: %w", ErrForked, err)
+	}
+	return nil
 }
 
 // join puts a cosignature to those that there are; nil where nothing is new.

@@ -98,6 +98,9 @@ func (a *Asker) serveCosignature(out http.ResponseWriter, r *http.Request) error
 	case errors.Is(err, ErrAhead):
 		a.Report(err) // a log that was set back, by the word of a witness
 		return refuse(http.StatusConflict, "%v", ErrAhead)
+	case errors.Is(err, ErrForked):
+		a.Report(err)
+		return refuse(http.StatusConflict, "%v", ErrForked)
 	case err != nil:
 		return err
 	}

@@ -113,12 +113,17 @@ func (s *scene) try(t *testing.T, x trial) (string, error) {
 		if err := x.row.open(at); err != nil {
 			return x.row.steps[0], nil
 		}
-		return "", nil
+		return x.same(s)
 	}
 	f, err := s.verify(t.Context(), args...)
 	if err != nil || f.failed() != "" {
 		return f.failed(), err
 	}
+	return x.same(s)
+}
+
+// same says whether what passed means what it meant.
+func (x trial) same(s *scene) (string, error) {
 	was, err := os.ReadFile(s.path(x.row.file))
 	if err != nil || x.data == nil {
 		return "", err
