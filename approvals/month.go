@@ -21,7 +21,8 @@ type Month struct {
 
 	// The heartbeat of the main log before the entries; nil: they begin with the first of the customer's log.
 	Before *ledger.Beat `json:"before,omitempty"`
-	// The first heartbeat after the month; nil: the customer's log was empty then, and the last of Entries is later.
+	// The first heartbeat half a second or more after the month, for one may stand between
+	// an event and the head that covers it; nil: the customer's log was empty then, and the last of Entries is later.
 	After   *ledger.Beat `json:"after,omitempty"`
 	Entries ledger.Span  `json:"entries"`
 }
@@ -117,9 +118,14 @@ func (d *Desk) beatBefore(ctx context.Context, customer string, at time.Time) (*
 	return nil, nil
 }
 
-// beatAfter finds the first heartbeat at or after an instant; nil where the
-// customer's log was empty then.
+// settled is more than there is, in a ledger that is not lied to, between an
+// event and the head of a customer's log that covers it: they are of one commit.
+const settled = 500 * time.Millisecond
+
+// beatAfter finds the first heartbeat that covers all that was before an
+// instant; nil where the customer's log was empty then.
 func (d *Desk) beatAfter(ctx context.Context, customer string, at time.Time) (*ledger.Beat, error) {
+	at = at.Add(settled)
 	if _, err := d.Ledger.Main().Beat(ctx, at); errors.Is(err, ledger.ErrTampered) {
 		return nil, err
 	} else if err != nil {

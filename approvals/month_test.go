@@ -16,7 +16,7 @@ import (
 func (w *world) until(t testing.TB, at time.Time) {
 	t.Helper()
 	for now := w.now(t); now.Before(at); now = w.now(t) {
-		w.later(min(at.Sub(now)+time.Second, 12*time.Hour))
+		w.later(min(at.Sub(now)+2*time.Second, 12*time.Hour))
 		if err := w.Ledger.Beat(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -52,10 +52,6 @@ type monthly struct {
 	facts    MonthFacts
 }
 
-// atOnce is more than there is between an event and the head of a customer's
-// log that covers it: a heartbeat may stand between the two.
-const atOnce = time.Minute
-
 // Facts is Verify, and what the entries say.
 func (m Month) Facts(p Pinned) (MonthFacts, []Step, error) {
 	if m.Format != monthV1 || m.Customer == "" {
@@ -132,8 +128,8 @@ func (c *monthly) after() bool {
 		switch {
 		case !ok:
 			return false
-		case f.At.Before(c.to):
-			c.fail(StepInclusion, "end", "the entries end at %s, before the month did", f.At.Format(time.RFC3339))
+		case f.At.Before(c.to.Add(settled)):
+			c.fail(StepInclusion, "end", "the entries end at %s, before the month was over and all of it covered", f.At.Format(time.RFC3339))
 			return false
 		}
 		c.beats[1] = f
@@ -200,7 +196,7 @@ func (c *monthly) entries() (leaves []ledger.Leaf, ok bool) {
 func (c *monthly) between(f ledger.Leaf) error {
 	before, after := c.beats[0], c.beats[1]
 	switch {
-	case before.Kind != "" && f.At.Before(before.At.Add(-atOnce)):
+	case before.Kind != "" && f.At.Before(before.At.Add(-settled)):
 		return errors.New("it is earlier than the heartbeat before it")
 	case after.Kind != "" && (f.At.After(after.At) || *f.Main >= after.Seq):
 		return errors.New("it is later than the heartbeat after it")

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"lockbox/approvals/charter"
 	"lockbox/policy"
@@ -42,6 +43,7 @@ type checker struct {
 	logs
 	r      Receipt
 	body   body
+	hash   string          // of the request, as it is signed
 	q      *policy.Request // of body
 	made   ledger.Leaf     // that the request was made with
 	end    ledger.Leaf     // that ended the grant; zero while it lasts
@@ -50,6 +52,12 @@ type checker struct {
 	after  map[int64]bool        // events of the main log that the trail has
 	sum    Summary
 }
+
+// A row of the ledger holds a whole request: none has more.
+const (
+	maxBody  = 1 << 20 // bytes
+	maxVotes = 1 << 12
+)
 
 // Verify checks the receipt against what is pinned, offline. Everything holds
 // where no step has Failed. An error means that the receipt or the pins could
@@ -65,7 +73,10 @@ func (r Receipt) Summary(p Pinned) (Summary, []Step, error) {
 	if r.Format != receiptV2 {
 		return Summary{}, nil, fmt.Errorf("this is no %s", receiptV2)
 	}
-	c := &checker{r: r, erased: map[int64]ledger.Leaf{}, after: map[int64]bool{}}
+	if len(r.Case.Body) > maxBody || len(r.Case.Votes) > maxVotes {
+		return Summary{}, nil, errors.New("the receipt is of a request that is longer than the ledger can hold")
+	}
+	c := &checker{r: r, hash: r.Case.row().digest(), erased: map[int64]ledger.Leaf{}, after: map[int64]bool{}}
 	var err error
 	if c.logs, err = newLogs(p); err != nil {
 		return Summary{}, nil, err
@@ -104,10 +115,11 @@ type logs struct {
 	quorum proof.Quorum
 	steps  []Step
 	known  map[string]proof.Checkpoint // checkpoints that hold, by origin and note
+	trees  map[int64]tlog.Hash         // of the main log, by entries
 }
 
 func newLogs(p Pinned) (logs, error) {
-	l := logs{p: p, known: map[string]proof.Checkpoint{}}
+	l := logs{p: p, known: map[string]proof.Checkpoint{}, trees: map[int64]tlog.Hash{}}
 	var err error
 	if l.key, err = note.NewVerifier(p.LogKey); err != nil {
 		return l, fmt.Errorf("read the pinned log key: %w", err)
@@ -166,11 +178,10 @@ func (c *logs) main(b []byte) (proof.Checkpoint, error) {
 	if err := c.quorum.Met(at); err != nil {
 		return at, fmt.Errorf("the tree of %d entries: %w", at.N, err)
 	}
-	for _, o := range c.known {
-		if o.Origin == at.Origin && o.N == at.N && o.Hash != at.Hash {
-			return at, fmt.Errorf("the log's key signed two trees of %d entries: keep this file, it is evidence", at.N)
-		}
+	if was, ok := c.trees[at.N]; ok && was != at.Hash {
+		return at, fmt.Errorf("the log's key signed two trees of %d entries: keep this file, it is evidence", at.N)
 	}
+	c.trees[at.N] = at.Hash
 	var names []string
 	for _, w := range at.Cosigned {
 		names = append(names, w.Name)

@@ -19,7 +19,7 @@ func (c *checker) asked() {
 	c.made = c.in(c.r.Trail[0], expect{
 		what: "the making of request " + q.ID, kind: "request.made", about: []string{q.ID, q.Target}, at: &q.At,
 		says: map[string]string{
-			"request-sha256": c.r.Case.row().digest(), "for": q.For.String(), "reason": string(q.Need.Reason), "login": q.Login,
+			"request-sha256": c.hash, "for": q.For.String(), "reason": string(q.Need.Reason), "login": q.Login,
 			"rule": q.Rule, "policy-sha256": q.Policy, "extends": or(q.Extends, "none"),
 		},
 	})
@@ -161,7 +161,7 @@ func (c *checker) holding() (q *policy.Request, unseen string) {
 			if unseen == "" {
 				unseen = why
 			}
-			err := t.vote(c.q, c.r.Case.row().digest(), v)
+			err := t.vote(c.q, c.hash, v)
 			if why != "" {
 				if err = t.signedUnseen(v); err == nil {
 					err = t.pinned(c.q, v)

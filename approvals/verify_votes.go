@@ -18,7 +18,7 @@ import (
 func (c *checker) vote(i int, v policy.Vote, in ledger.Entry) {
 	name, kind := v.By.Name, "vote."+v.Verdict
 	says := map[string]string{
-		"stage": stageName(c.q, v.Stage), "request-sha256": c.r.Case.row().digest(),
+		"stage": stageName(c.q, v.Stage), "request-sha256": c.hash,
 		"statement-sha256": digest(v.Statement), "assertion-sha256": digest(v.Assertion), "passkey": v.Key, "for": v.For.String(),
 		"not-before": moment(v.NotBefore), "conditions": conditions(v.Terms), "may-not": actions(withheld(v.Terms, c.q)),
 		"delegation": or(v.Delegation, "none"), "standing": or(v.Standing, "none"),
@@ -83,7 +83,7 @@ func (c *checker) signed(name string, v policy.Vote, unseen string) {
 		c.signature(name, t.signedUnseen(v))
 	}
 	c.counted(name, t, v)
-	switch err := t.scope(c.q, c.r.Case.row().digest(), v); {
+	switch err := t.scope(c.q, c.hash, v); {
 	case unseen != "":
 		c.tell(v, StepScope, "decision and scope", unseen)
 	case err != nil:

@@ -238,8 +238,11 @@ func (c Config) open(ctx context.Context) (o opened, err error) {
 	if o.ring, err = keys.Load(c.Keys.Dir); err != nil {
 		return o, err
 	}
-	if _, err := os.Stat(c.Store.Bbolt); err != nil {
-		return o, fmt.Errorf("open the ledger: %w", err) // none is made here
+	switch _, err := os.Stat(c.Store.Bbolt); {
+	case errors.Is(err, os.ErrNotExist): // none is made here
+		return o, fmt.Errorf("there is no %s yet: the first `lockbox serve` makes it; where there was one, restore a backup into a new folder", c.Store.Bbolt)
+	case err != nil:
+		return o, fmt.Errorf("open the ledger: %w", err)
 	}
 	if o.engine, err = boltengine.Open(c.Store.Bbolt); err != nil {
 		return o, err

@@ -21,6 +21,7 @@ import (
 	"lockbox/policy/lang"
 	"lockbox/recorder/backup"
 	"lockbox/recorder/ledger"
+	"lockbox/recorder/witness"
 )
 
 // Levels of what a doctor finds.
@@ -236,6 +237,7 @@ func (c Config) lookInside(ctx context.Context, l *ledger.Ledger, r backup.Reade
 		judge("ledger", fmt.Sprintf("%d events: every leaf, proof and row holds", l.Last()+1), l.Check(ctx)),
 		judge("clock", "not behind the ledger, nor ahead of itself", l.View(ctx, func(*ledger.Tx) error { return nil })),
 	)
+	all = append(all, c.lookAtWitnesses(ctx, l, r)...)
 	if mark, err := backup.ReadMark(c.Store.Bbolt); err != nil || mark != nil {
 		all = append(all, judge("restored", "the ledger was restored; the next start ends everything that was open", err))
 	}
@@ -261,4 +263,29 @@ func (c Config) lookInside(ctx context.Context, l *ledger.Ledger, r backup.Reade
 		return append(all, finding{"held", warn, "nobody's checkpoint is known here: nothing would tell that an older ledger was put back"})
 	}
 	return append(all, finding{"held", fine, fmt.Sprintf("the log leads to each of %d checkpoints that are held", len(held))})
+}
+
+// lookAtWitnesses asks each witness that can be asked for its signature on the log as it is.
+func (c Config) lookAtWitnesses(ctx context.Context, l *ledger.Ledger, r backup.Reader) (all []finding) {
+	peers, err := c.peers("")
+	if err != nil {
+		return []finding{judge("witnesses", "", err)}
+	}
+	if len(peers) == 0 {
+		return []finding{{"witnesses", warn, "there are none: nobody elsewhere would know that an older ledger was put back"}}
+	}
+	ctx, stop := context.WithTimeout(ctx, heard)
+	defer stop()
+	asker := &witness.Asker{
+		Origin: c.Log, Key: r.Verifier, Log: l.Main(), Peers: peers, Keep: l.Cosign, Tell: func(witness.Outage) {}, Report: func(error) {}, Now: time.Now,
+	}
+	for i, h := range asker.Latest(ctx) {
+		name := "witness " + h.Witness
+		if peers[i].URL == "" {
+			all = append(all, finding{name, fine, "it looks by itself, and is not asked"})
+			continue
+		}
+		all = append(all, judge(name, fmt.Sprintf("it cosigned the log with %d events", h.Size), h.Err))
+	}
+	return all
 }

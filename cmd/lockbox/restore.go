@@ -63,10 +63,10 @@ func restoreCommand() *cobra.Command {
 	f.StringVar(&r.logKey, "log-key", "", "the log key that you pinned (`lockbox found`): a backup made with another is refused")
 	f.StringArrayVar(&r.since, "since", nil, "file with a checkpoint that somebody holds; says what is lost after the backup")
 	f.BoolVar(&r.accept, "accept-loss", false, "let it start although others hold more: what they saw after it is lost for good")
-	f.StringVar(&r.why, "why", "", "why the loss is accepted; everybody can read it in the log")
+	f.StringVar(&r.why, "why", "", "why the loss is accepted; the log keeps it for ever")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if r.accept && strings.TrimSpace(r.why) == "" {
-			return usage("say why: --why \"…\"; it is written into the log")
+			return usage("say why: --why \"…\"; the log keeps it for ever")
 		}
 		if len(args) == 0 {
 			return acceptLoss(c, *config, r)
@@ -101,8 +101,12 @@ func acceptLoss(c *cobra.Command, config string, r restoring) error {
 		return err
 	}
 	mark, err := backup.MarkFor(o.Ledger)
-	if err := errors.Join(err, o.Close()); err != nil {
+	was, err2 := backup.ReadMark(conf.Store.Bbolt)
+	if err := errors.Join(err, err2, o.Close()); err != nil {
 		return err
+	}
+	if was != nil && was.Root == mark.Root { // when the backup was made stays known
+		mark.Made = was.Made
 	}
 	mark.At, mark.By, mark.Accept, mark.Why = time.Now().UTC().Truncate(time.Second), localUser(), true, r.why
 	if err := mark.Write(conf.Store.Bbolt); err != nil {
@@ -244,7 +248,7 @@ func (r restoring) place(u backup.Unpacked, to string) (todo []string, err error
 		todo = append(todo, "the keys are not in the backup: put your copy of the keys folder where keys.dir says")
 	}
 	todo = append(todo, "recordings are not in the backup: put your copy of them where recordings.dir says",
-		"people and keys that were removed after the backup are back: look at the page People before anybody signs the policy")
+		"people and keys that were removed or erased after the backup are back: look at the page People before anybody signs the policy")
 	held := conf.Held
 	if outside(held) || len(r.since) == 0 {
 		return todo, err

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -168,12 +169,17 @@ func initWitness(out io.Writer, dir, name, logKey, gateway string) error {
 		return usage("%w", err)
 	}
 	path := filepath.Join(dir, "witness.yaml")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	_, err = os.Stat(path)
+	fresh := errors.Is(err, fs.ErrNotExist)
+	if fresh {
 		if err := os.WriteFile(path, []byte(newWitnessConfig(logKey, gateway)), 0o600); err != nil {
 			return usage("write the configuration: %w", err)
 		}
 	}
 	c, err := readWitness(path)
+	if origin, _, _ := strings.Cut(logKey, "+"); !fresh && logKey != "" && !slices.ContainsFunc(c.Logs, func(l witnessLog) bool { return l.Key == logKey }) {
+		return usage("%s was there already and is not changed: add %s, with its key, to its logs yourself, then run `lockbox witness --init %s` again", path, origin, dir)
+	}
 	if err == nil {
 		var logs []witness.Log
 		if _, logs, err = c.read(); err == nil {

@@ -124,6 +124,13 @@ func TestInitOfAWitnessTouchesNothingThatIsThere(t *testing.T) {
 	if code != 0 || strings.Split(first, "\n")[2] != strings.Split(second, "\n")[2] {
 		t.Errorf("again: %d %s", code, second)
 	}
+	_, other, err := note.GenerateKey(rand.Reader, "other.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, said := runs(t, "witness", "--init", dir, "--log-key", other); code != exitUsage || !strings.Contains(said, "is not changed: add other.test") {
+		t.Errorf("for one more log: %d %s", code, said)
+	}
 	if code, said := runs(t, "witness", "--config", path, "--once"); code != exitUsage || !strings.Contains(said, "no log has a gateway") {
 		t.Errorf("nowhere to look: %d %s", code, said)
 	}

@@ -9,7 +9,8 @@ import (
 
 // EndAll signs everybody out and takes back every enrolment link that was not
 // used: for a ledger that was restored, of which nobody knows what was ended or
-// used up since. People and their keys stay, also those that were removed since.
+// used up since. Recoveries that were not used end likewise. People and their keys
+// stay, also those that were removed since.
 func (d *Directory) EndAll(tx *ledger.Tx, why string) error {
 	sessions, err := dropWeb(tx, func(web) bool { return true })
 	if err != nil {
@@ -32,9 +33,40 @@ func (d *Directory) EndAll(tx *ledger.Tx, why string) error {
 			return err
 		}
 	}
+	if err := endRecoveries(tx); err != nil {
+		return err
+	}
 	_, err = tx.Append(ledger.Event{
 		Kind: "session.signed-out", Actor: "lockbox",
 		Detail: map[string]string{"why": why, "sessions": fmt.Sprint(sessions), "links": fmt.Sprint(len(links))},
 	})
 	return err
+}
+
+// endRecoveries lets nobody enrol anew by a motion that passed: the link may have
+// been used since.
+func endRecoveries(tx *ledger.Tx) error {
+	var waiting []string
+	err := tx.Scan("person/", func(_ string, raw json.RawMessage) (bool, error) {
+		var p Person
+		err := json.Unmarshal(raw, &p)
+		if err == nil && p.Recovering != "" {
+			waiting = append(waiting, p.ID)
+		}
+		return true, err
+	})
+	if err != nil {
+		return fmt.Errorf("list recoveries: %w", err)
+	}
+	for _, id := range waiting {
+		p, err := person(tx, id)
+		if err != nil {
+			return err
+		}
+		p.Recovering, p.Link = "", ""
+		if err := tx.Put(personKey(id), p); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"lockbox/policy"
 )
 
 // TestD21NoRouteTakesAPostFromElsewhere: none that there is, and none that will be.
@@ -95,4 +97,19 @@ func TestADeputyLooksWhileTheyAreOne(t *testing.T) {
 	look(http.StatusOK)
 	ceo.post("/m/"+s.delegations(t), "do", "end").sentTo("/m/")
 	look(http.StatusNotFound)
+}
+
+// Leans on: a session is worth what its passkey is. One that was counter-signed
+// before its person had a seat has none.
+func TestALinkOfARecoveryIsNotForAPasskeyWithoutASeat(t *testing.T) {
+	s := newStage(t)
+	early := s.Second(t, s.Lone)
+	s.Admit(t)
+	id := s.Pass(t, policy.Motion{Kind: policy.ToRecover, About: s.Mate.ID, Text: "lost the phone"}, s.Lone, s.Ceo)
+	if got := s.visitor(early).post("/m/"+id, "do", "link"); got.status != http.StatusForbidden || strings.Contains(got.body, "/enroll/") {
+		t.Errorf("by a passkey without a seat: %d %s", got.status, got.body)
+	}
+	if got := s.visitor(s.Lone).post("/m/"+id, "do", "link"); got.status != http.StatusOK || !strings.Contains(got.body, "/enroll/") {
+		t.Errorf("by the one that sits: %d", got.status)
+	}
 }

@@ -17,6 +17,7 @@ import (
 	"lockbox/approvals/charter"
 	"lockbox/gateway/identity"
 	"lockbox/policy"
+	"lockbox/recorder/ledger"
 )
 
 // An exchange is one request to the portal, its answer, and who asks.
@@ -143,5 +144,5 @@ func (x *exchange) operates() bool {
 
 // unknown says whether err means: not there, or not yours to see.
 func unknown(err error) bool {
-	return errors.Is(err, approvals.ErrUnknown) || errors.Is(err, charter.ErrUnknown) || slices.ContainsFunc([]error{errNoPage, errNoRecording}, func(e error) bool { return errors.Is(err, e) })
+	return errors.Is(err, approvals.ErrUnknown) || errors.Is(err, charter.ErrUnknown) || slices.ContainsFunc([]error{errNoPage, errNoRecording, ledger.ErrNoLog}, func(e error) bool { return errors.Is(err, e) })
 }

@@ -29,6 +29,8 @@ var (
 	errKind        = &problem{http.StatusUnsupportedMediaType, "Not like this", "This address takes another kind of request."}
 	errBody        = &problem{http.StatusBadRequest, "Not understood", "What was sent cannot be read. Open the page again and repeat it."}
 	errTooLong     = &problem{http.StatusRequestEntityTooLarge, "Too long", "What was sent is too long. Shorten it and send it again."}
+	errSeat        = &problem{http.StatusForbidden, "Refused", "The passkey that you signed in with decides nothing. Sign in with one that does."}
+	errBusy        = &problem{http.StatusTooManyRequests, "One at a time", "You are loading this already. Wait until it is there, or stop it, and try again."}
 	errSlow        = &problem{http.StatusTooManyRequests, "Too fast", "Too many requests came from here. Wait a minute and try again."}
 )
 

@@ -21,6 +21,7 @@ type limits struct {
 	mu    sync.Mutex // guards the maps
 	all   map[string]*rate.Limiter
 	wrong map[string]*rate.Limiter
+	busy  map[string]chan struct{} // closed when it is over
 }
 
 // pass says whether the source may ask once more.
@@ -85,4 +86,56 @@ func (x *exchange) guesser() string {
 		return "person " + x.who.ID
 	}
 	return "source " + network(x.source())
+}
+
+// begin says that somebody begins what they do one at a time; else what is
+// closed when the one before is over.
+func (l *limits) begin(what string) (before <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if before := l.busy[what]; before != nil {
+		return before
+	}
+	if l.busy == nil {
+		l.busy = map[string]chan struct{}{}
+	}
+	l.busy[what] = make(chan struct{})
+	return nil
+}
+
+func (l *limits) end(what string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	close(l.busy[what])
+	delete(l.busy, what)
+}
+
+// alone answers one person one at a time: a whole log costs the gateway much, and
+// the browser nothing. The second is refused.
+func (p *Portal) alone(handle func(*exchange) error) func(*exchange) error {
+	return func(x *exchange) error {
+		what := "log of " + x.who.ID
+		if p.limits.begin(what) != nil {
+			return errBusy
+		}
+		defer p.limits.end(what)
+		return handle(x)
+	}
+}
+
+// inTurn answers one person one at a time: what is proven anew for each page. The
+// second waits.
+func (p *Portal) inTurn(handle func(*exchange) error) func(*exchange) error {
+	return func(x *exchange) error {
+		what := "proof for " + x.who.ID
+		for before := p.limits.begin(what); before != nil; before = p.limits.begin(what) {
+			select {
+			case <-before:
+			case <-x.r.Context().Done():
+				return errBusy
+			}
+		}
+		defer p.limits.end(what)
+		return handle(x)
+	}
 }

@@ -171,6 +171,9 @@ func (p *Portal) wholeLog(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	if _, err := g.Checkpoint(x.r.Context()); err != nil { // while it can be said
+		return err
+	}
 	x.file("application/x-tar", fileName(g.Origin(), "tar"))
 	return g.Export(x.r.Context(), patient(x.w))
 }

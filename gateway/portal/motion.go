@@ -174,6 +174,9 @@ type linkPage struct {
 
 // recoveryLink makes the link by which a person enrols anew, and shows it.
 func (p *Portal) recoveryLink(x *exchange, v charter.View) error {
+	if !x.who.Admitted { // a session is worth what its passkey is
+		return errSeat
+	}
 	token, err := p.People.RecoveryLink(x.r.Context(), x.who.ID, v.Motion.ID)
 	if err != nil {
 		return err

@@ -63,7 +63,7 @@ func (p *Portal) routesOfRequests() []route {
 		{"GET", "/r/{code}", members, true, p.request},
 		{"POST", "/r/{code}", members, true, p.change},
 		{"GET", "/r/{code}/live", members, true, p.live},
-		{"GET", "/r/{code}/evidence.json", members, true, p.evidence},
+		{"GET", "/r/{code}/evidence.json", members, true, p.inTurn(p.evidence)},
 
 		{"GET", "/s/{id}", members, true, p.session},
 		{"POST", "/s/{id}", members, true, p.look},
@@ -110,16 +110,16 @@ func (p *Portal) routesOfLogs() []route {
 	out := []route{
 		{"GET", "/verify", anybody, false, p.checking},
 		{"GET", "/c/receipts", members, false, p.receipts},
-		{"GET", "/c/receipts/{code}", members, true, p.receipt},
-		{"GET", "/c/months/{month}", members, false, p.month},
-		{"GET", "/c/months/{month}/statement.json", members, false, p.monthFile},
+		{"GET", "/c/receipts/{code}", members, true, p.inTurn(p.receipt)},
+		{"GET", "/c/months/{month}", members, false, p.inTurn(p.month)},
+		{"GET", "/c/months/{month}/statement.json", members, false, p.inTurn(p.monthFile)},
 	}
 	for _, at := range []string{"/log", "/c/log"} {
 		out = append(out,
 			route{"GET", at, members, false, p.readLog},
 			route{"POST", at, members, false, p.grown},
 			route{"GET", at + "/checkpoint", members, false, p.checkpointFile},
-			route{"GET", at + "/log.tar", members, false, p.wholeLog},
+			route{"GET", at + "/log.tar", members, false, p.alone(p.wholeLog)},
 		)
 	}
 	return out

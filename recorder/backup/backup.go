@@ -57,6 +57,13 @@ type Made struct {
 // Make makes a backup of a kind in Dir. It has its name only once it was read
 // back, opened, restored and found whole; then drop, which the event names, goes.
 func (m *Maker) Make(ctx context.Context, kind Kind, drop ...Name) (Made, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.keep(ctx, kind, drop...)
+}
+
+// keep is Make for who holds mu.
+func (m *Maker) keep(ctx context.Context, kind Kind, drop ...Name) (Made, error) {
 	if err := os.MkdirAll(m.Dir, 0o700); err != nil {
 		return Made{}, fmt.Errorf("make a backup: %w", err)
 	}
@@ -81,6 +88,8 @@ func (m *Maker) Make(ctx context.Context, kind Kind, drop ...Name) (Made, error)
 // MakeTo makes a backup under a path that nothing has yet. It is outside of the
 // schedule.
 func (m *Maker) MakeTo(ctx context.Context, path string) (Made, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	made, err := m.make(ctx, Asked, path)
 	if err != nil {
 		return Made{}, err
@@ -90,8 +99,6 @@ func (m *Maker) MakeTo(ctx context.Context, path string) (Made, error) {
 
 // make writes it down when it fails.
 func (m *Maker) make(ctx context.Context, kind Kind, path string) (made Made, err error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	quietly(func() { made, err = m.run(ctx, kind, path) })
 	if err == nil {
 		return made, nil
@@ -133,7 +140,7 @@ func (m *Maker) run(ctx context.Context, kind Kind, path string) (made Made, err
 		path = filepath.Join(m.Dir, Name{began.UTC().Truncate(time.Second), kind}.String())
 	}
 	if _, err := os.Lstat(path); err == nil {
-		return made, fmt.Errorf("%s is there already, and nothing is overwritten: give another name", path)
+		return made, fmt.Errorf("%s is there already, and nothing is overwritten: try again in a second, or give another name", path)
 	}
 	dir, beside := filepath.Dir(path), filepath.Dir(m.Store)
 	if err := errors.Join(sweep(dir, halves), sweep(beside, work), m.room(dir, beside)); err != nil {

@@ -243,3 +243,25 @@ func TestABackupDoesNotHoldTheLedgerUp(t *testing.T) {
 	close(leave)
 	wg.Wait()
 }
+
+func TestOfTwoThatAreMadeAtOnceOneIsKept(t *testing.T) {
+	s := newSite(t)
+	s.writes(t, 1)
+	whole := s.Copy
+	s.Copy = func(ctx context.Context, w io.Writer) (int64, error) {
+		s.ahead.Add(1) // the next one is a second later
+		return whole(ctx, w)
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if _, err := s.Now(t.Context(), Schedule{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if got := left(t, s.Dir); len(got) != 1 {
+		t.Errorf("of one night %v are left", got)
+	}
+}

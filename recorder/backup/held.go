@@ -38,6 +38,9 @@ func (r Reader) File(by, path string) (Held, error) {
 	if err != nil {
 		return Held{}, err
 	}
+	if !info.Mode().IsRegular() { // a pipe would keep the start waiting
+		return Held{}, fmt.Errorf("%s is no file: if it does not belong here, take it away", path)
+	}
 	if info.Size() > maxNote {
 		return Held{}, fmt.Errorf("%s is no checkpoint: it has %d bytes", path, info.Size())
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"filippo.io/age"
 )
@@ -123,7 +124,7 @@ func take(t *tar.Reader, root *os.Root, f File) error {
 	switch {
 	case err != nil:
 		return damaged(fmt.Errorf("%s is missing: %w", f.Name, err))
-	case h.Name != f.Name || h.Typeflag != tar.TypeReg || h.Size != f.Size:
+	case h.Name != f.Name || h.Typeflag != tar.TypeReg || h.Size != f.Size || holes(h):
 		return damaged(fmt.Errorf("%q stands where %s is listed", h.Name, f.Name))
 	}
 	if err := root.MkdirAll(path.Dir(f.Name), 0o700); err != nil {
@@ -149,6 +150,17 @@ func take(t *tar.Reader, root *os.Root, f File) error {
 		return damaged(fmt.Errorf("%s is not the file that is listed", f.Name))
 	}
 	return nil
+}
+
+// holes says whether an entry is larger than what it takes in the archive: no
+// backup of ours is, and such a one fills a disk at no cost.
+func holes(h *tar.Header) bool {
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
 }
 
 // fileErrors marks what the disk did wrong, so that the backup is not blamed.

@@ -33,35 +33,31 @@ func (m *Maker) Catch(ctx context.Context, s Schedule) error {
 		return err
 	}
 	for _, kind := range s.Plan(have, m.now()).Due {
-		if err := m.scheduled(ctx, s, kind); err != nil {
+		if _, err := m.scheduled(ctx, s, kind); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// scheduled makes one, and lets go what it makes superfluous: of its own kind.
-func (m *Maker) scheduled(ctx context.Context, s Schedule, kind Kind) error {
-	have, err := Have(m.Dir)
-	if err != nil {
-		return err
-	}
-	now := m.now()
-	next := Name{now.UTC().Truncate(time.Second), kind}
-	_, err = m.Make(ctx, kind, s.Plan(append(of(have, kind), next), now).Drop...)
-	return err
-}
-
-// Now makes one more of this night, outside of the schedule, in the place of an
-// earlier one.
-func (m *Maker) Now(ctx context.Context, s Schedule) (Made, error) {
+// scheduled makes one, and lets go what it makes superfluous: of its own kind,
+// and as it is when its turn has come.
+func (m *Maker) scheduled(ctx context.Context, s Schedule, kind Kind) (Made, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	have, err := Have(m.Dir)
 	if err != nil {
 		return Made{}, err
 	}
 	now := m.now()
-	next := Name{now.UTC().Truncate(time.Second), Nightly}
-	return m.Make(ctx, Nightly, s.Plan(append(of(have, Nightly), next), now).Drop...)
+	next := Name{now.UTC().Truncate(time.Second), kind}
+	return m.keep(ctx, kind, s.Plan(append(of(have, kind), next), now).Drop...)
+}
+
+// Now makes one more of this night, outside of the schedule, in the place of an
+// earlier one.
+func (m *Maker) Now(ctx context.Context, s Schedule) (Made, error) {
+	return m.scheduled(ctx, s, Nightly)
 }
 
 // Run makes backups by the schedule until ctx ends. One that was missed, because

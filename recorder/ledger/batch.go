@@ -163,6 +163,7 @@ type batch struct {
 	state   *sum  // of the rows after them; nil: not known
 	began   bool
 	edge    bool // the stored edge of the tree was found to lead to the head
+	wrote   bool
 	members []*member
 	grown   map[string]tip // of customers whose logs grew, as it was
 	tips    map[string]tip // and as it is
@@ -208,7 +209,7 @@ func (b *batch) run(w Writer) (head, error) {
 			return head{}, err
 		}
 	}
-	if !b.edge {
+	if !b.wrote {
 		return head{}, errIdle
 	}
 	return b.end()

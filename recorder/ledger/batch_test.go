@@ -314,8 +314,12 @@ func TestABatchIsBounded(t *testing.T) {
 func TestWhatOnlyReadsIsNotWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, l, g := gated(t)
-		errs := together(t, l, g, func(*ledger.Tx) error { return nil }, func(*ledger.Tx) error { return errOwn })
-		if errs[0] != nil || errs[1] != errOwn || g.commits != 0 {
+		large := func(tx *ledger.Tx) error {
+			_, err := tx.Append(ledger.Event{Kind: "x", Actor: "a", Detail: map[string]string{"x": strings.Repeat("x", 1<<16)}})
+			return err
+		}
+		errs := together(t, l, g, func(*ledger.Tx) error { return nil }, func(*ledger.Tx) error { return errOwn }, large)
+		if errs[0] != nil || errs[1] != errOwn || !says(errs[2], "use less detail") || g.commits != 0 {
 			t.Errorf("got %v in %d commits, want none", errs, g.commits)
 		}
 	})

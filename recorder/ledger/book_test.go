@@ -16,6 +16,7 @@ import (
 
 	"lockbox/recorder/ledger"
 	"lockbox/recorder/ledger/boltengine"
+	"lockbox/recorder/proof"
 )
 
 const origin = "lockbox.example"
@@ -217,4 +218,22 @@ func reopenEngine(b *book) ledger.Engine {
 	}
 	b.engine = e
 	return e
+}
+
+// entry proves one event.
+func (b *book) entry(seq int64) (ledger.Entry, error) {
+	p, err := b.Main().Prove(b.t.Context(), seq)
+	if err != nil {
+		return ledger.Entry{}, err
+	}
+	return p.Entries[0], nil
+}
+
+// checks is what an outsider does who has the log's key alone.
+func checks(e ledger.Entry, v note.Verifier) error {
+	c, err := proof.Open(e.Proof.Checkpoint, origin, v)
+	if err != nil {
+		return err
+	}
+	return e.Proof.Holds(e.Leaf, c)
 }

@@ -32,7 +32,7 @@ func (tx *Tx) spreadTo(g Log, f Leaf) error {
 	if err != nil {
 		return err
 	}
-	own, err := f.of(g.customer, p.size, b.index)
+	own, err := f.of(g.customer, p.size, func(main int64) (int64, error) { return tx.ownIndex(g, b, main) })
 	if err != nil {
 		return err
 	}
@@ -42,6 +42,33 @@ func (tx *Tx) spreadTo(g Log, f Leaf) error {
 	}
 	p.size++
 	return tx.w.Put(tipAt(g.customer), p.bytes())
+}
+
+// ownIndex is tree.index, proven: it becomes part of what is signed.
+func (tx *Tx) ownIndex(g Log, b *tree, main int64) (int64, error) {
+	was, err := tx.log.leaf(main)
+	if err != nil || !slices.Contains(was.Customers, g.customer) {
+		return -1, err
+	}
+	i, err := b.index(main)
+	if err == nil && i < 0 {
+		err = g.tampered("event %d is missing in it", main)
+	}
+	if err != nil {
+		return 0, err
+	}
+	whole := newTree(b.Reader, head{Tree: tlog.Tree{N: b.N}}) // of which grow has proven the edge
+	if whole.Hash, err = tlog.TreeHash(b.N, whole); err != nil {
+		return 0, err
+	}
+	f, err := whole.leaf(i)
+	if err == nil && (f.Main == nil || *f.Main != main) {
+		err = tampered("entry %d is not event %d", i, main)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("customer %s: %w", g.customer, err)
+	}
+	return i, nil
 }
 
 // grow is the customer's log to add to. What stands beyond its head is believed

@@ -3,12 +3,13 @@ package ledger_test
 import (
 	"bytes"
 	"errors"
-	gocmp "github.com/google/go-cmp/cmp"
 	"lockbox/recorder/ledger"
 	"lockbox/recorder/ledger/boltengine"
 	"maps"
 	"os"
 	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 func TestFilesThatAreNoLedgerAreRefused(t *testing.T) {

@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -17,6 +18,9 @@ type Log struct {
 	l        *Ledger
 	customer string // "" is the main log
 }
+
+// ErrNoLog says that a name is no customer's, and never will be.
+var ErrNoLog = errors.New("there is no log of customer")
 
 // Main is the log that holds everything.
 func (l *Ledger) Main() Log { return Log{l: l} }
@@ -49,7 +53,7 @@ type Proven struct {
 // read is Ledger.read of one log: main is that of the same snapshot.
 func (g Log) read(ctx context.Context, fn func(t, main *tree) error) error {
 	if g.customer != "" && !isCustomer(g.customer) {
-		return fmt.Errorf("there is no log of customer %.80q", g.customer)
+		return fmt.Errorf("%w %.80q", ErrNoLog, g.customer)
 	}
 	return g.l.read(ctx, func(main *tree) error {
 		if g.customer == "" {

@@ -1,13 +1,8 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"iter"
-
-	"golang.org/x/mod/sumdb/note"
-	"golang.org/x/mod/sumdb/tlog"
 )
 
 const (
@@ -93,60 +88,4 @@ func (l *Ledger) wait(ctx context.Context, woken <-chan struct{}) error {
 	case <-woken:
 		return nil
 	}
-}
-
-// An Inclusion proves, to whoever trusts the log's key, that a leaf is in the
-// log.
-type Inclusion struct {
-	Index      int64    `json:"index"`
-	Size       int64    `json:"size"`
-	Leaf       []byte   `json:"leaf"`
-	Hashes     [][]byte `json:"hashes"` // RFC 6962 audit path, from the leaf up
-	Checkpoint []byte   `json:"checkpoint"`
-}
-
-// Proof proves event seq under the latest checkpoint.
-func (l *Ledger) Proof(ctx context.Context, seq int64) (Inclusion, error) {
-	var in Inclusion
-	err := l.read(ctx, func(t *tree) error {
-		leaf, path, err := t.prove(seq)
-		if err != nil {
-			return err
-		}
-		in = Inclusion{Index: seq, Size: t.N, Leaf: bytes.Clone(leaf), Checkpoint: bytes.Clone(t.note)}
-		for _, n := range path {
-			in.Hashes = append(in.Hashes, n[:])
-		}
-		return nil
-	})
-	return in, err
-}
-
-// Verify checks the proof with the log's key and name alone.
-func (in Inclusion) Verify(v note.Verifier, origin string) error {
-	t, err := openCheckpoint(in.Checkpoint, v, origin)
-	if err != nil {
-		return err
-	}
-	if t.N != in.Size {
-		return fmt.Errorf("the checkpoint is of %d events, the proof of %d", t.N, in.Size)
-	}
-	path := make(tlog.RecordProof, len(in.Hashes))
-	for i, b := range in.Hashes {
-		if len(b) != tlog.HashSize {
-			return fmt.Errorf("hash %d of the proof has %d bytes, not %d", i, len(b), tlog.HashSize)
-		}
-		path[i] = tlog.Hash(b)
-	}
-	if err := tlog.CheckRecord(path, t.N, t.Hash, in.Index, tlog.RecordHash(in.Leaf)); err != nil {
-		return fmt.Errorf("event %d is not in the log of the checkpoint: %w", in.Index, err)
-	}
-	f, err := ParseLeaf(in.Leaf)
-	switch {
-	case err != nil:
-		return err
-	case f.Seq != in.Index:
-		return fmt.Errorf("the leaf at %d calls itself event %d", in.Index, f.Seq)
-	}
-	return nil
 }

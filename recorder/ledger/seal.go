@@ -133,6 +133,7 @@ func (b *batch) write(tx *Tx, p *plan) error {
 	if len(p.entries) == 0 {
 		return nil
 	}
+	b.wrote = true
 	for _, c := range p.rows {
 		if err := b.writeRow(c); err != nil {
 			return fmt.Errorf("write row %s: %w", c.key, err)

@@ -46,3 +46,19 @@ func TestNoHeartbeatIsSignedOverCustomersLogsThatWereChangedWhileItRuns(t *testi
 		})
 	}
 }
+
+func TestWhatWasErasedIsNotSaidOfAnotherEntry(t *testing.T) {
+	for name, edit := range map[string]func(w thief) error{
+		"another entry says it is that event": func(w thief) error { return w.swap(ledger.OwnAt("nord", 2), `"main":5`, `"main":4`) },
+		"no entry says it is that event":      func(w thief) error { return w.swap(ledger.OwnAt("nord", 1), `"main":4`, `"main":3`) },
+	} {
+		b := secretly(t)
+		after := tale(b)
+		b.edit(func(w ledger.Writer) error { return edit(thief{w, after, nil, b.o}) })
+		err := b.Update(t.Context(), func(tx *ledger.Tx) error {
+			_, err := tx.Append(did("person.erased"))
+			return errors.Join(err, tx.Erase(4))
+		})
+		caught(t, name, err, "customer nord")
+	}
+}

@@ -96,6 +96,9 @@ func FuzzWhole(f *testing.F) {
 		f.Add(name, file.Data)
 	}
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
+		if !fs.ValidPath(name) {
+			return // no fs.FS has it, and a MapFS walks around in it for ever
+		}
 		files := fstest.MapFS{}
 		for n, file := range good {
 			files[n] = file

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -191,6 +192,16 @@ func TestALinkOutOfTheFolderIsNotFollowed(t *testing.T) {
 	fails(t, proof.Whole{Files: root.FS()}.Verify(f.checkpoint(t, 10, log), nothing), "tile/0/000.p/10")
 }
 
+// cpu is the time that the process has computed.
+func cpu(t testing.TB) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 func BenchmarkWhole(b *testing.B) {
 	const n = 1 << 18
 	log, f := newKey(b, origin), &forest{}
@@ -207,12 +218,13 @@ func BenchmarkWhole(b *testing.B) {
 	defer func() { _ = file.Close() }() // read only
 	b.ReportAllocs()
 	for b.Loop() {
-		began := time.Now()
+		began, busy := time.Now(), cpu(b)
 		files := must(proof.Tar(file, int64(len(packed))))(b)
 		if err := (proof.Whole{Files: files}).Verify(c, nothing); err != nil {
 			b.Fatal(err)
 		}
 		b.ReportMetric(n/time.Since(began).Seconds(), "entries/s")
+		b.ReportMetric(n/(cpu(b)-busy).Seconds(), "entries/cpu-s") // whoever else keeps the machine busy
 	}
 	b.ReportMetric(float64(len(packed))/n, "B/entry")
 }

@@ -90,7 +90,7 @@ func (a *Asker) timely(c proof.Checkpoint) error {
 }
 
 // ErrUnknown says that a note carries nothing by any of the witnesses.
-var ErrUnknown = errors.New("this is no checkpoint of this log that one of its witnesses cosigned just now")
+var ErrUnknown = errors.New("this is no checkpoint of this log that one of its witnesses cosigned just now: its operator names them in lockbox.yaml")
 
 // Add takes a checkpoint that one of the witnesses has cosigned, whoever brings it.
 func (a *Asker) Add(ctx context.Context, cosigned []byte) error {

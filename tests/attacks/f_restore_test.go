@@ -173,3 +173,21 @@ func revivesNothing(t *testing.T, n *world.World, tokens *api.Tokens, p past) {
 		t.Error("a new request took the old one's code")
 	}
 }
+
+// Leans on: identity.EndAll. A recovery that passed before the backup may have
+// been used since, by whoever had its link.
+func TestF19ARestoredBackupGivesNoLinkOfARecoveryAgain(t *testing.T) {
+	w := newWorld(t)
+	id := w.Pass(t, policy.Motion{Kind: policy.ToRecover, About: w.Mate.ID, Text: "lost the phone"}, w.Ceo, w.Cto)
+	sealed, key := sealedCopy(t, w)
+	token, err := w.People.RecoveryLink(t.Context(), w.Ceo.ID, id)
+	must(t, err)
+	_, err = w.Anew(t, token)
+	must(t, err)
+
+	n, _, err := restoredWorld(t, w, sealed, key, false)
+	must(t, err)
+	_, err = n.People.RecoveryLink(t.Context(), n.Ceo.ID, id)
+	wantNo(t, err, "recovery is over")
+	must(t, n.Ledger.Check(t.Context()))
+}
