@@ -30,7 +30,7 @@ func (d *Desk) OrderErasure(tx *ledger.Tx, m *policy.Motion) error {
 	if m == nil || m.Kind != policy.ToErase || !m.Ended.IsZero() {
 		return nil
 	}
-	if err := d.idle(tx, m.About); err != nil {
+	if err := d.Idle(tx, m.About); err != nil {
 		return err
 	}
 	if err := tx.Put(orderKey(m.ID), order{m.About, m.ID}); err != nil {
@@ -40,8 +40,8 @@ func (d *Desk) OrderErasure(tx *ledger.Tx, m *policy.Motion) error {
 	return err
 }
 
-// idle refuses what would take the ground from under access that is in force.
-func (d *Desk) idle(tx *ledger.Tx, person string) error {
+// Idle refuses what would take the ground from under access that is in force.
+func (d *Desk) Idle(tx *ledger.Tx, person string) error {
 	if person == "" {
 		return refuse("nobody is named")
 	}

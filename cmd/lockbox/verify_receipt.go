@@ -52,13 +52,12 @@ func (v *verifier) aRecording(o *object) error {
 		v.fail(approvals.StepNote, "recording", "%v", err)
 		return nil
 	}
-	v.say(approvals.StepNote, "recording", "the recording of session %s is whole: %d segments, root %s", m.Session, len(m.Segments), m.Root)
+	v.say(approvals.StepNote, "recording", "the recording of session %s is whole: %d segments, root %s%s", m.Session, len(m.Segments), m.Root, v.uncompared())
 	if m.Erased {
 		v.steps = append(v.steps, approvals.Step{Step: approvals.StepScope, Name: "recording key", Erased: true,
 			Text: "the key of the recording is gone: nobody can read it any more; that it is whole still holds"})
 	}
 	if v.receipt == "" {
-		v.say(approvals.StepScope, "recording in the log", "nothing was compared: --receipt FILE takes the receipt of its request, whose entry in the log names the root")
 		return nil
 	}
 	other, err := open(v.receipt)
@@ -81,6 +80,14 @@ func (v *verifier) aRecording(o *object) error {
 	}
 	v.fail(approvals.StepScope, "recording in the log", "the receipt has no end of a session %s", m.Session)
 	return nil
+}
+
+// uncompared says what a recording alone does not show.
+func (v *verifier) uncompared() string {
+	if v.receipt != "" {
+		return ""
+	}
+	return "; whether the log names that root, --receipt FILE shows"
 }
 
 func (v *verifier) recorded(m recorder.Manifest, s approvals.Stay) {

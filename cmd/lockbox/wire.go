@@ -12,6 +12,7 @@ import (
 	"lockbox/policy/lang"
 	"lockbox/policy/statement"
 	"lockbox/recorder"
+	"lockbox/recorder/ledger"
 	"time"
 
 	"filippo.io/age"
@@ -30,7 +31,7 @@ func (s *Server) wire() {
 	s.People = &identity.Directory{Ledger: s.Ledger, Log: c.Log, Party: party, Policy: s.Book.InForce, Now: time.Now}
 	s.Charter = &charter.Charter{
 		Ledger: s.Ledger, People: s.People, Policy: s.Book.InForce, Log: c.Log, Party: party,
-		Effect: s.effect,
+		Effect: s.effect, Idle: func(tx *ledger.Tx, person string) error { return s.Desk.Idle(tx, person) },
 	}
 	s.Book.Motions, s.Book.Found, s.Book.MayFound, s.People.Charter = motions{s.Charter}, s.People.Found, s.People.MayFound, s.Charter
 	s.Desk = &approvals.Desk{Ledger: s.Ledger, People: s.People, Charter: s.Charter, Policy: s.Book.InForce, Log: c.Log, Party: party}
