@@ -27,7 +27,7 @@ run: ## everything on this machine: gateway, throw-away target, people, and what
 test: ## all tests, with the race detector; installs what they need
 	@.ci/deps test
 	@$(MAKE) --no-print-directory web
-	go test -race -timeout 14m $(PKG)
+	go test -race -timeout 25m $(PKG)
 
 check: format vet staticcheck layers vuln ## what a machine can judge without running the program
 

@@ -19,6 +19,7 @@ import (
 // is proven by the restored gateway, which does not start before the loss is
 // accepted, nor lets anybody in before executives have signed again.
 func TestABackupIsMadeWhileASessionRunsAndRestoredElsewhere(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := newSite(t)
 	id := s.sealsTo()
 	p, code := s.enter()

@@ -12,6 +12,7 @@ import (
 
 // TestWhoDecides: who may say yes changes by what people sign, and by nothing else.
 func TestWhoDecides(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := newSite(t)
 	t.Run("a standing instruction stands for two requests", s.standsTwice)
 	newcomer := s.enrol("New", "new@x.eu", "--kind", "executive")

@@ -67,6 +67,7 @@ func (p *pane) sees(text string) string {
 // TestShots makes the pictures of README, into LOCKBOX_SHOTS when it is set.
 // What they show is checked: the terminal at 80 by 24 and at 40 columns.
 func TestShots(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := newSite(t)
 	save := func(name string, picture []byte) {
 		t.Helper()

@@ -43,6 +43,7 @@ func (s *site) once(dir string) (int, string) {
 // TestWitnesses: one is asked and one looks by itself. With both a session opens; with one stopped it
 // does not, and says so; and a gateway whose ledger is put back does not start.
 func TestWitnesses(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := newSite(t)
 	asked, askedKey := s.witness("nord.witness.test")
 	at := freeAddr(t)
