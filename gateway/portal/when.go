@@ -62,6 +62,8 @@ func (l *language) remaining(d time.Duration) string {
 // long writes a duration in words, to the minute: "1 hour 30 minutes".
 func (l *language) long(d time.Duration) string {
 	switch {
+	case d > 0 && d < time.Second:
+		return l.text("less than a second")
 	case d/time.Second == 1:
 		return l.text("1 second")
 	case d < time.Minute:

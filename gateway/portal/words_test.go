@@ -43,7 +43,7 @@ func TestDurationsAreSaidInWords(t *testing.T) {
 		d      time.Duration
 		en, da string
 	}{
-		{0, "0 seconds", "0 sekunder"}, {1500 * time.Millisecond, "1 second", "1 sekund"}, {40 * time.Second, "40 seconds", "40 sekunder"}, {time.Minute, "1 minute", "1 minut"},
+		{0, "0 seconds", "0 sekunder"}, {time.Millisecond, "less than a second", "mindre end et sekund"}, {1500 * time.Millisecond, "1 second", "1 sekund"}, {40 * time.Second, "40 seconds", "40 sekunder"}, {time.Minute, "1 minute", "1 minut"},
 		{45 * time.Minute, "45 minutes", "45 minutter"}, {time.Hour, "1 hour", "1 time"}, {90 * time.Minute, "1 hour 30 minutes", "1 time 30 minutter"},
 		{24 * time.Hour, "24 hours", "24 timer"}, {96 * time.Hour, "4 days", "4 dage"}, {25 * time.Hour, "1 day 1 hour", "1 dag 1 time"},
 	} {
