@@ -66,10 +66,14 @@ func (e *Engine) Update(ctx context.Context, fn func(ledger.Writer) error) error
 	if err != nil {
 		return err
 	}
-	go func() {
+	commit := func() error {
 		defer func() { <-e.writer }()
-		done <- e.commit(tx)
-	}()
+		return e.commit(tx)
+	}
+	if ctx.Done() == nil { // nobody leaves before it is done
+		return commit()
+	}
+	go func() { done <- commit() }()
 	select {
 	case err := <-done:
 		return err
