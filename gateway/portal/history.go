@@ -16,21 +16,28 @@ type historyPage struct {
 	First bool   // it is the first page
 }
 
-// history shows /history.
-func (p *Portal) history(x *exchange) error {
+// past reads one page of what the reader may see of before, newest first, and
+// where the next one is: under path.
+func (x *exchange) past(path string) (views []approvals.View, older string, first bool, err error) {
 	before := x.r.URL.Query().Get("before")
 	if before != "" && !approvals.ValidCode(before) {
-		return errNoPage
+		return nil, "", false, errNoPage
 	}
-	views, err := p.Desk.History(x.r.Context(), x.who.Principal, before, historyRows+1)
+	views, err = x.p.Desk.History(x.r.Context(), x.who.Principal, before, historyRows+1)
+	if len(views) > historyRows {
+		views = views[:historyRows]
+		older = path + "?before=" + views[historyRows-1].Request.ID
+	}
+	return views, older, before == "", err
+}
+
+// history shows /history.
+func (p *Portal) history(x *exchange) error {
+	views, older, first, err := x.past("/history")
 	if err != nil {
 		return err
 	}
-	h := historyPage{First: before == ""}
-	if len(views) > historyRows {
-		views = views[:historyRows]
-		h.Older = "/history?before=" + views[historyRows-1].Request.ID
-	}
+	h := historyPage{First: first, Older: older}
 	for _, v := range views {
 		row := inboxRow{facts: x.facts(v), To: "/r/" + v.Request.ID}
 		if !slices.Contains([]string{string(policy.Pending), "approved", "active"}, row.State()) {

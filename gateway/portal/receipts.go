@@ -50,19 +50,11 @@ type voteLine struct {
 
 // receipts shows /c/receipts.
 func (p *Portal) receipts(x *exchange) error {
-	before := x.r.URL.Query().Get("before")
-	if before != "" && !approvals.ValidCode(before) {
-		return errNoPage
-	}
-	views, err := p.Desk.History(x.r.Context(), x.who.Principal, before, historyRows+1)
+	views, older, first, err := x.past("/c/receipts")
 	if err != nil {
 		return err
 	}
-	h := receiptsPage{First: before == ""}
-	if len(views) > historyRows {
-		views = views[:historyRows]
-		h.Older = "/c/receipts?before=" + views[historyRows-1].Request.ID
-	}
+	h := receiptsPage{First: first, Older: older}
 	for _, v := range views {
 		if v.Grant != nil && !v.Grant.Activated.IsZero() {
 			h.Rows = append(h.Rows, inboxRow{facts: x.facts(v), To: "/c/receipts/" + v.Request.ID})
