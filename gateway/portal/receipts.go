@@ -14,13 +14,7 @@ type receiptsPage struct {
 	Rows   []inboxRow
 	Older  string // address of the next page; "" at the end
 	First  bool
-	Months []monthRow // a customer's
-}
-
-// A monthRow is one month of a customer.
-type monthRow struct {
-	Name string // "2026-10"
-	At   time.Time
+	Months []string // a customer's: "2026-10"
 }
 
 // A receiptPage is what one access was, for people, each figure out of the log.
@@ -28,7 +22,6 @@ type receiptPage struct {
 	approvals.Summary
 	Code    string
 	Role    string
-	Reason  policy.Reason // names collide with the facts that templates expect
 	Can     []string
 	Votes   []voteLine
 	Now     time.Time
@@ -67,11 +60,10 @@ func (p *Portal) receipts(x *exchange) error {
 }
 
 // months are the last twelve that are over, newest first. They are UTC's.
-func months(now time.Time) (out []monthRow) {
+func months(now time.Time) (out []string) {
 	first := time.Date(now.UTC().Year(), now.UTC().Month(), 1, 0, 0, 0, 0, time.UTC)
 	for n := 1; n <= 12; n++ {
-		at := first.AddDate(0, -n, 0)
-		out = append(out, monthRow{at.Format("2006-01"), at})
+		out = append(out, first.AddDate(0, -n, 0).Format("2006-01"))
 	}
 	return out
 }
@@ -101,7 +93,7 @@ func (p *Portal) receipt(x *exchange) error {
 	}
 	f := x.facts(v)
 	out := receiptPage{
-		Summary: sum, Code: code, Role: f.Role, Reason: sum.Reason, Can: f.Can, Now: v.Now, State: f.State(), Whose: f.For, Steps: steps,
+		Summary: sum, Code: code, Role: f.Role, Can: f.Can, Now: v.Now, State: f.State(), Whose: f.For, Steps: steps,
 		Pending: v.Grant.Over(v.Now) == "", Words: rootWords(sum.Checkpoint),
 	}
 	for _, s := range steps {
