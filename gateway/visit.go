@@ -111,7 +111,7 @@ func (g *Gateway) Visit(ctx context.Context, k Knock) (*Visit, Answer, error) {
 		ID: recorder.NewID(time.Now()), Request: a.Grant.ID, Target: k.On, Login: a.Login, Remote: k.From.String(),
 		Who: k.Who, Customers: a.Customers, Began: time.Now().UTC(),
 	}
-	if v.Recording, err = g.Shelf.Open(v.Session); err != nil {
+	if v.Recording, err = g.Shelf.Open(v.Session, recorder.How{}); err != nil {
 		v.End(nil)
 		g.Report(fmt.Errorf("open recording %s: %w", v.Session.ID, err))
 		return nil, a, &Ending{NoRecorder, "the recorder cannot write, so no session is opened; operators see why on the status page"}

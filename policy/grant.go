@@ -20,6 +20,7 @@ type Grant struct {
 	Made           time.Time     `json:"made"`
 	ActivateBefore time.Time     `json:"activate_before"`
 	NotBefore      time.Time     `json:"not_before,omitzero"`
+	Watched        bool          `json:"watched,omitempty"`   // nothing passes while none of those who decided watches
 	Promises       []string      `json:"promises,omitempty"`  // what the engineer has to accept first
 	Accepted       time.Time     `json:"accepted,omitzero"`   // when they did
 	Stages         []Stage       `json:"stages,omitempty"`    // that were passed

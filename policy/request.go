@@ -51,6 +51,7 @@ type Terms struct {
 	Actions   []Action      `json:"actions,omitempty"`   // enforced: these alone, of those asked for
 	ReadOnly  bool          `json:"read_only,omitempty"` // enforced: only what can change nothing
 	NoFiles   bool          `json:"no_files,omitempty"`  // enforced: no file transfer
+	Watched   bool          `json:"watched,omitempty"`   // enforced: nothing passes while none of those who decide watches
 	Promise   string        `json:"promise,omitempty"`   // not enforced: the engineer promises it
 }
 

@@ -77,7 +77,9 @@ const (
 	Revoke   Action = "revoke"
 	Touch    Action = "touch" // start one's own session with a passkey
 	Watch    Action = "watch"
-	Replay   Action = "replay"
+	Replay   Action = "replay"   // also: comment on a recording, and mark it as reviewed
+	Freeze   Action = "freeze"   // hold an open session back, and let it go on
+	Preserve Action = "preserve" // keep a recording beyond its time, and let that go
 	Vouch    Action = "vouch"    // confirm the first key of another person
 	ReadLog  Action = "read-log" // read a log: Customer's, or the main one
 
@@ -98,6 +100,9 @@ type Customer struct {
 	ID        string
 	Name      string
 	FoundedBy []string // fingerprints of the first reviewers' passkeys
+
+	SealTo []string      // age public keys ("age1pq1…") that open the recordings of sessions that reach this customer only
+	Keep   time.Duration // recordings that may hold its data are destroyed after so long; 0: as the rule says
 }
 
 // A Login is an account on a target and the customers whose data it reaches.
@@ -204,7 +209,36 @@ type Recording struct {
 	Keep  time.Duration // 0: for ever
 	SFTP  string        // "digest" (the default): paths, sizes and hashes; "full": contents too
 	HTTP  string        // "metadata" (the default); "full": bodies too
+
+	Strict bool    // nothing is forwarded before it is on disk; else at most 1 s or 64 KiB before
+	Bulk   int64   // bytes kept of each stream that is no terminal's, then its size and SHA-256 only; 0: DefaultBulk
+	Redact Redact  // what is taken out before it is sealed
+	Seal   Readers // to whom the session's key is sealed; 0: to the vault
 }
+
+// DefaultBulk is how much is kept of a stream where no rule says.
+const DefaultBulk = 16 << 20
+
+// Redact says what is taken out of what a target writes: a sum of bits.
+type Redact uint8
+
+// What can be taken out.
+const (
+	RedactTokens Redact = 1 << iota // access tokens and passwords in the forms that are known
+	RedactKeys                      // private keys
+	RedactCPR                       // Danish person numbers
+	RedactCards                     // payment card numbers
+)
+
+// Readers are those to whom recordings are sealed: a sum of bits.
+type Readers uint8
+
+// Who can be a reader.
+const (
+	ToVault    Readers = 1 << iota // this gateway's vault key, or the one kept elsewhere
+	ToAuditor                      // Policy.Auditors
+	ToCustomer                     // the customer's SealTo, where the session reaches one customer only
+)
 
 // Bounds are what a rule allows of an action besides its name. A door that
 // does not know how to keep one that is set refuses the action.
@@ -283,6 +317,7 @@ type Policy struct {
 	Rules      []Rule
 
 	Activation  int          // executives who must sign a change in production; less than 2 is 2
+	Auditors    []string     // age public keys of those who audit recordings
 	Declaration *Declaration // nil: none is asked for
 	DeviceBound []Kind       // of people whose passkeys must stay on one device
 

@@ -20,6 +20,9 @@ const (
 	CodeExit   = "x"     // the exit status
 	CodeMark   = "m"     // "kind: text"
 	CodeSignal = "s"     // ours: "TERM", or "SEGV core"
+	CodeKey    = "k"     // ours: {"cols":…,"rows":…,"screen":"…"}, what a terminal showed: the first event of a later segment
+	CodeObject = "j"     // ours: a JSON object, one operation of sftp, http or sql
+	CodeCut    = "cut"   // ours: {"stream":"o","kept":…,"bytes":…,"sha256":…} of a stream that was not kept whole
 	CodeStdin  = "stdin" // ours: {"bytes":…,"sha256":…} of what came in and is not kept
 )
 

@@ -122,7 +122,7 @@ func TestBrokenAtAnyStepItKeepsWhatWasDurable(t *testing.T) {
 // script is a recording that goes through every kind of step. It says how many
 // bytes of the first track were durable when it ended; -1 if it never opened.
 func script(r rig, w Session) (durable int, err error) {
-	rec, err := r.Open(w)
+	rec, err := r.Open(w, How{})
 	if err != nil {
 		return -1, err
 	}

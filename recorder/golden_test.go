@@ -33,7 +33,7 @@ func writeGolden(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := words()
 		w.ID = goldenID
-		rec, err := r.Open(w)
+		rec, err := r.Open(w, How{})
 		must(t, err)
 		h := pty
 		h.Input = true

@@ -38,7 +38,7 @@ func writeUntilKilled(dir string) error {
 	}
 	s := shelfOf(&testing.B{}, dir, to, os.Getenv("LOCKBOX_TEST_SIGNER"), os.Getenv("LOCKBOX_TEST_VERIFIER"))
 	s.AtRest = [32]byte(atRest)
-	rec, err := s.Open(Session{ID: os.Getenv("LOCKBOX_TEST_SESSION")})
+	rec, err := s.Open(Session{ID: os.Getenv("LOCKBOX_TEST_SESSION")}, How{})
 	if err != nil {
 		return err
 	}

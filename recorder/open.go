@@ -15,7 +15,7 @@ import (
 
 // Open begins a recording. Its folder, sealed key and journal are on disk when
 // Open returns; without them there is no session.
-func (s *Shelf) Open(words Session) (*Recording, error) {
+func (s *Shelf) Open(words Session, how How) (*Recording, error) {
 	if err := words.check(); err != nil {
 		return nil, fmt.Errorf("open recording: %w", err)
 	}

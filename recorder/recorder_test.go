@@ -74,7 +74,7 @@ func words() Session {
 func (r rig) begin(t testing.TB, h Header) (Session, *Recording, *Track) {
 	t.Helper()
 	w := words()
-	rec, err := r.Open(w)
+	rec, err := r.Open(w, How{})
 	if err != nil {
 		t.Fatal(err)
 	}

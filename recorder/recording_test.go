@@ -119,7 +119,7 @@ func TestTimesSizesAndEndsAreKept(t *testing.T) {
 func TestManyTracksAtOnce(t *testing.T) {
 	r := newRig(t)
 	w := words()
-	rec, err := r.Open(w)
+	rec, err := r.Open(w, How{})
 	must(t, err)
 	const tracks, lines = 20, 400
 	var wg sync.WaitGroup
@@ -273,11 +273,11 @@ func TestTheWriterCannotOpenWhatItClosed(t *testing.T) {
 func TestARecordingCannotBeOpenedTwiceOrWithoutItsParts(t *testing.T) {
 	r := newRig(t)
 	w, rec, _ := r.begin(t, pty)
-	if _, err := r.Open(w); err == nil {
+	if _, err := r.Open(w, How{}); err == nil {
 		t.Error("a session was opened twice")
 	}
 	closed(t, rec)
-	if _, err := r.Open(w); err == nil {
+	if _, err := r.Open(w, How{}); err == nil {
 		t.Error("a session was opened again")
 	}
 	r.verified(t, w.ID)
@@ -295,7 +295,7 @@ func TestARecordingCannotBeOpenedTwiceOrWithoutItsParts(t *testing.T) {
 	} {
 		r, w := newRig(t), words()
 		spoil(r.Shelf, &w)
-		if _, err := r.Open(w); err == nil {
+		if _, err := r.Open(w, How{}); err == nil {
 			t.Errorf("opened without its %s", name)
 		}
 		if err := r.Ready(); err == nil && name != "id" {

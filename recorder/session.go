@@ -40,6 +40,17 @@ type Header struct {
 	Rows    int               `json:"rows,omitempty"`
 	Env     map[string]string `json:"env,omitempty"`
 	Input   bool              `json:"input,omitempty"` // keep what is typed while the terminal echoes
+
+	Bulk   int64         `json:"bulk,omitempty"`   // bytes kept of each stream that is no terminal's; 0: policy.DefaultBulk
+	Strict bool          `json:"strict,omitempty"` // Output returns when it is on disk
+	Redact policy.Redact `json:"redact,omitempty"` // taken out before it is sealed
+}
+
+// How a recording is made, as the rule says.
+type How struct {
+	Readers   []string // age public keys that it is sealed to besides the shelf's own; all hybrid ("age1pq1…")
+	NotVault  bool     // it is not sealed to the shelf's own
+	Emergency bool     // it may use the room that is kept for breaking the glass
 }
 
 // A Seal is what a closed recording comes to.

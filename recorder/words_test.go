@@ -52,7 +52,7 @@ func TestCommandsAreKeptExactAndBounded(t *testing.T) {
 	}
 	big := words()
 	big.Customers = make([]string, 10000)
-	if _, err := r.Open(big); err == nil {
+	if _, err := r.Open(big, How{}); err == nil {
 		t.Error("words that are too long were taken")
 	}
 }

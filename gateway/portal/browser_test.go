@@ -104,7 +104,7 @@ func (s *site) session(who, code string, fn func(*recorder.Recording)) string {
 		ID: recorder.NewID(time.Now()), Request: code, Target: "db1.prod", Login: "support_nord", Remote: "192.0.2.7",
 		Who: s.principal(who), Customers: []string{"nord"}, Began: time.Now().UTC(),
 	}
-	r, err := s.Shelf.Open(words)
+	r, err := s.Shelf.Open(words, recorder.How{})
 	must(s.t, err)
 	fn(r)
 	seal, err := r.Close("closed by the person")

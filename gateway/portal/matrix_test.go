@@ -84,7 +84,7 @@ func (s *stage) recorded(code, login string, customers []string, output string) 
 		ID: recorder.NewID(time.Now()), Request: code, Target: "db1.prod", Login: login, Remote: "192.0.2.7",
 		Who: s.Eng.Principal, Customers: customers, Began: time.Now().UTC(),
 	}
-	r, err := s.World.Shelf.Open(words)
+	r, err := s.World.Shelf.Open(words, recorder.How{})
 	must(s.t, err)
 	tr, err := r.Track(recorder.Header{Kind: "pty", Term: "xterm", Cols: 80, Rows: 24})
 	must(s.t, err)
