@@ -1,7 +1,7 @@
 # Lockbox. `make run` to try it, `make test` to test it, `make help` for the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check format vet staticcheck layers vuln web bench bench-policy bench-ledger crash fuzz shots clean
+.PHONY: help build run test check format vet staticcheck layers vuln web bench bench-policy bench-ledger bench-recorder crash fuzz shots clean
 
 ARGS     ?=      # for lockbox dev: make run ARGS="--http 127.0.0.1:9000"
 PKG      ?= ./... # for test and bench: make test PKG=./policy/...
@@ -65,6 +65,10 @@ bench-ledger: ## appends beside bbolt, the start with a million events, a proof 
 	go run ./tests/bench/ledger -json $(CURDIR)/bin/bench-ledger.json
 	go test -run '^$$' -bench Whole -benchtime 3x -count 3 ./recorder/proof
 
+bench-recorder: ## recording on and off, bytes on disk, seeking in eight hours, live with 50 watchers
+	@mkdir -p bin
+	go run ./tests/bench/recorder -json $(CURDIR)/bin/bench-recorder.json
+
 crash: ## nothing acknowledged is lost: 500 kill -9, 100 power cuts, each call that can fail; as root, with strace
 	@.ci/deps crash
 	LOCKBOX_KILLS=500 LOCKBOX_CUTS=100 LOCKBOX_FAULTS=1 go test -count=1 -timeout 60m -v ./tests/crash
@@ -76,4 +80,4 @@ shots: web ## the pictures of README, into SHOTS
 	LOCKBOX_SHOTS=$(CURDIR)/$(SHOTS) go test -count=1 -run '^TestShots$$' ./tests/e2e
 
 clean: ## remove what make built or fetched; what lockbox dev keeps stays
-	rm -rf bin gateway/portal/static/player gateway/portal/web/node_modules
+	rm -rf bin gateway/portal/static/player gateway/portal/web/node_modules tests/archive/web/node_modules

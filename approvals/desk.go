@@ -40,6 +40,8 @@ type Desk struct {
 	// Forget takes a person, whom event by erases, out of what others keep of a
 	// request, or ("") of the person. Nil: nobody keeps anything.
 	Forget func(tx *ledger.Tx, request, person string, by int64) error
+	// Over is as of charter.Charter: it is asked again before a recording is erased.
+	Over func(tx *ledger.Tx, session string) (customers []string, err error)
 }
 
 // A Refusal is a no that the person may read; it is not a failure.

@@ -25,10 +25,13 @@ const eraseMost = 1000
 // OrderErasure is the effect of a motion to erase the person it is about, in the
 // transaction in which it passed, and which the caller has proven; of others it
 // has none. It refuses while what the person asked for or decided is in force.
-// Erasures carries it out.
+// Erasures carries it out. Of one to erase a recording see orderShred.
 func (d *Desk) OrderErasure(tx *ledger.Tx, m *policy.Motion) error {
 	if m == nil || m.Kind != policy.ToErase || !m.Ended.IsZero() {
 		return nil
+	}
+	if m.Recording() != "" {
+		return d.orderShred(tx, m)
 	}
 	if err := d.Idle(tx, m.About); err != nil {
 		return err

@@ -145,7 +145,7 @@ func goOn(g, old *policy.Grant, now time.Time) {
 	if old.Activated.IsZero() || !now.Before(old.NotAfter.Add(policy.Grace)) || g.NotBefore.After(start) {
 		return
 	}
-	g.Extends, g.Spent = old.ID, old.Spent+old.For
+	g.Extends, g.Spent, g.Watched = old.ID, old.Spent+old.For, g.Watched || old.Watched
 	g.Activated, g.NotAfter = start, start.Add(g.For)
 	if subset(g.Promises, old.Promises) {
 		g.Accepted = old.Accepted
@@ -177,7 +177,7 @@ func follows(tx *ledger.Tx, g *policy.Grant) error {
 	want := *g
 	want.Extends, want.Spent, want.Activated, want.NotAfter, want.Accepted = "", 0, time.Time{}, time.Time{}, time.Time{}
 	goOn(&want, old, g.Made)
-	if want.Extends != g.Extends || want.Spent != g.Spent || !want.Activated.Equal(g.Activated) || !want.NotAfter.Equal(g.NotAfter) || !subset(old.Promises, g.Promises) {
+	if want.Extends != g.Extends || want.Spent != g.Spent || !want.Activated.Equal(g.Activated) || !want.NotAfter.Equal(g.NotAfter) || !subset(old.Promises, g.Promises) || want.Watched != g.Watched {
 		return fmt.Errorf("grant %s does not go on from %s as it says", g.ID, old.ID)
 	}
 	return nil

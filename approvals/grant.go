@@ -116,7 +116,7 @@ func grantOf(q *policy.Request, s policy.Status, now time.Time) *policy.Grant {
 	}
 	return &policy.Grant{
 		ID: q.ID, Who: q.Who, Target: q.Target, Login: q.Login, Actions: s.Actions, Customers: q.Customers, Reason: q.Need.Reason, Machine: q.Machine,
-		For: s.For, Made: now, ActivateBefore: start.Add(q.ActivateWithin), NotBefore: s.NotBefore, Promises: s.Promises, Stages: q.Stages,
+		For: s.For, Made: now, ActivateBefore: start.Add(q.ActivateWithin), NotBefore: s.NotBefore, Watched: s.Watched, Promises: s.Promises, Stages: q.Stages,
 		Witnesses: q.Witnesses,
 	}
 }
@@ -126,6 +126,9 @@ func told(g *policy.Grant) map[string]string {
 	all := map[string]string{
 		"for": g.For.String(), "may": actions(g.Actions), "not-before": moment(g.NotBefore), "promises-sha256": promised(g.Promises),
 		"extends": or(g.Extends, "none"), "spent": g.Spent.String(),
+	}
+	if g.Watched {
+		all["watched"] = "yes"
 	}
 	if g.Extends != "" { // its clock runs from where the other's ends
 		all["activated"], all["not-after"] = moment(g.Activated), moment(g.NotAfter)

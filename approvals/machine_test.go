@@ -68,6 +68,8 @@ func (m *machine) terms(t *rapid.T) policy.Terms {
 		terms.Actions = rapid.SliceOfN(rapid.SampledFrom(policy.OnTarget()), 0, 3).Draw(t, "actions")
 	case 3:
 		terms.ReadOnly, terms.NoFiles = rapid.Bool().Draw(t, "read-only"), rapid.Bool().Draw(t, "no-files")
+	case 6:
+		terms.Watched = true
 	case 4, 5:
 		terms.Promise = rapid.SampledFrom([]string{"call first", "tell when done", " "}).Draw(t, "promise")
 	}

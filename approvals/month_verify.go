@@ -220,7 +220,7 @@ func (c *monthly) access(leaves []ledger.Leaf) {
 			c.facts.Requests = append(c.facts.Requests, f.Subjects[0])
 		case f.Kind == "grant.made" && in:
 			granted[f.Subjects[0]] = true
-		case f.Kind == "session.looked-at" && in:
+		case (f.Kind == "session.looked-at" || f.Kind == "session.watched") && in:
 			c.facts.Looks++
 		case len(f.Subjects) < 2:
 		case f.Kind == "session.open":

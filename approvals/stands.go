@@ -117,6 +117,8 @@ func supports(q *policy.Request, g *policy.Grant) error {
 		return fmt.Errorf("request %s did not ask every customer that it concerns", q.ID)
 	case !subset(g.Actions, s.Actions) || !subset(g.Customers, q.Customers):
 		return fmt.Errorf("grant %s is wider than what was approved", g.ID)
+	case s.Watched && !g.Watched:
+		return fmt.Errorf("grant %s leaves out that somebody must watch", g.ID)
 	case !subset(s.Promises, g.Promises):
 		return fmt.Errorf("grant %s leaves out what was to be promised", g.ID)
 	case !sameStages(g.Stages, q.Stages):

@@ -23,6 +23,7 @@ type Summary struct {
 	Actions    []policy.Action // that were granted
 	Asked      time.Duration
 	Given      time.Duration // 0 where no access was given
+	Watched    bool          // nothing was to pass while none of those who decided watched
 	Used       time.Duration // in which at least one session was open
 	Made       time.Time     // when it was asked for
 	Granted    time.Time     // zero where no access was given
@@ -94,6 +95,7 @@ func (c *checker) summarise() {
 	s.Reason, s.Need, s.Ticket, s.Asked, s.Made, s.Others = q.Need.Reason, q.Need.Text, q.Need.Ticket, q.For, c.made.At, c.shared()
 	if g := c.r.Grant; g != nil {
 		s.Actions, s.Given, s.Granted, s.Revoked = g.Actions, g.For, g.Made, !g.Revoked.IsZero()
+		s.Watched = g.Watched
 		s.Ended = c.end.At
 	}
 	s.Used = covered(s.Sessions, c.limit)

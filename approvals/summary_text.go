@@ -33,6 +33,9 @@ func (s Summary) Text() string {
 	} else {
 		line("access", "asked %s, given %s, used %s: %s", s.Asked, s.Given, s.Used.Round(time.Second), actions(s.Actions))
 	}
+	if s.Watched {
+		line("condition", "nothing passes while none of those who decide watches")
+	}
 	for _, t := range s.Sessions {
 		line("session", "%s, %s to %s, recording %s", t.ID, stamp(t.Began), stamp(t.Ended), or(t.Root, "not closed"))
 		for _, d := range t.Deeds {

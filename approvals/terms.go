@@ -43,10 +43,19 @@ func checked(t policy.Terms, q *policy.Request, left []policy.Action, now time.T
 	if t.Actions = in(q.Actions, t.Actions); len(t.Actions) == len(q.Actions) {
 		t.Actions = nil
 	}
+	if t.Watched && !watchable(q) {
+		return t, refuse("none of those who decide may watch this session; approve without that, or reject it and say why")
+	}
 	if err := lintPromise(t.Promise); err != nil {
 		return t, err
 	}
 	return t, leaves(t, q, left)
+}
+
+// watchable says whether one of those who decide may watch: reviewers do not where
+// another customer's data can be seen.
+func watchable(q *policy.Request) bool {
+	return slices.ContainsFunc(q.Stages, func(s policy.Stage) bool { return s.Kind != policy.ByCustomer || len(q.Customers) == 1 })
 }
 
 // in gives those of all that are in part, in the order of all; nil for none.
@@ -111,6 +120,9 @@ func conditions(t policy.Terms) string {
 	}
 	if t.NoFiles {
 		all = append(all, "no file transfer")
+	}
+	if t.Watched {
+		all = append(all, "nothing passes while none of those who decide watches")
 	}
 	return or(strings.Join(all, ", "), "none")
 }

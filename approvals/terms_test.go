@@ -50,6 +50,7 @@ func TestTermsAreRefusedWithWhatCanBeHad(t *testing.T) {
 		{"read only, of a shell", policy.Terms{ReadOnly: true, Actions: []policy.Action{policy.Shell}}, "sftp-get can be kept"},
 		{"read only without files", policy.Terms{ReadOnly: true, NoFiles: true}, "shell, exec, sftp-get, sftp-put can be kept as it is"},
 		{"no files, of files", policy.Terms{NoFiles: true, Actions: []policy.Action{policy.SFTPGet}}, "shell, exec can be kept"},
+		{"watched", policy.Terms{Watched: true}, ""},
 		{"a promise", policy.Terms{Promise: "call Nord before you begin"}, ""},
 		{"a promise of two lines", policy.Terms{Promise: "call\nNord"}, "one line"},
 		{"a promise with a secret", policy.Terms{Promise: "use password=hunter22"}, "password"},
@@ -80,14 +81,14 @@ func TestAStatementSaysEveryTerm(t *testing.T) {
 	code := w.submit(t)
 	later := time.Now().Add(3 * time.Hour)
 	b, err := w.Prepare(t.Context(), w.ceo.Principal, code, policy.Terms{
-		For: 20 * time.Minute, NotBefore: later, Actions: []policy.Action{policy.SFTPGet, policy.Exec}, ReadOnly: true, Promise: "call Nord first",
+		For: 20 * time.Minute, NotBefore: later, Actions: []policy.Action{policy.SFTPGet, policy.Exec}, ReadOnly: true, Watched: true, Promise: "call Nord first",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, line := range []string{
 		"\nmay: sftp-get\n", "\nmay-not: shell, exec, sftp-put\n", "\nwindow: 20m0s\n", "\nnot-before: " + later.UTC().Truncate(time.Second).Format(time.RFC3339) + "\n",
-		"\nconditions: read only\n", "\npromise: call Nord first\n", "\nbehalf: none\n",
+		"\nconditions: read only, nothing passes while none of those who decide watches\n", "\npromise: call Nord first\n", "\nbehalf: none\n",
 	} {
 		if !strings.Contains(string(b.Statement), line) {
 			t.Errorf("%q is not in\n%s", line, b.Statement)
@@ -187,6 +188,10 @@ func TestATermThatWasSignedCannotBeTakenAway(t *testing.T) {
 		{"the vote with more actions", func(r *row, g *policy.Grant) { r.Votes[0].Actions = nil }},
 		{"the vote not read-only", func(r *row, g *policy.Grant) { r.Votes[0].ReadOnly = false }},
 		{"the vote with files", func(r *row, g *policy.Grant) { r.Votes[0].NoFiles = false }},
+		{"the vote not watched", func(r *row, g *policy.Grant) { r.Votes[0].Watched = false }},
+		{"the vote not watched, nor the grant", func(r *row, g *policy.Grant) { r.Votes[0].Watched, g.Watched = false, false }},
+		{"the other vote watched", func(r *row, g *policy.Grant) { r.Votes[1].Watched = true }},
+		{"the grant not watched", func(r *row, g *policy.Grant) { g.Watched = false }},
 		{"the vote with another promise", func(r *row, g *policy.Grant) { r.Votes[0].Promise = "call nobody" }},
 		{"the vote without a promise", func(r *row, g *policy.Grant) { r.Votes[0].Promise = "" }},
 		{"the vote said to be a deputy's", func(r *row, g *policy.Grant) { r.Votes[0].Behalf, r.Votes[0].Delegation = "cto@x.eu", "ABCD" }},
@@ -224,7 +229,7 @@ func TestATermThatWasSignedCannotBeTakenAway(t *testing.T) {
 			w := newWorld(t).files()
 			w.policy.Targets["db1.prod"].Logins[0].ReadOnly = true
 			code := w.grantedFor(t, policy.Terms{
-				For: 20 * time.Minute, NotBefore: time.Now().Add(time.Hour), Actions: []policy.Action{policy.Exec, policy.SFTPGet}, ReadOnly: true, NoFiles: true, Promise: "call Nord",
+				For: 20 * time.Minute, NotBefore: time.Now().Add(time.Hour), Actions: []policy.Action{policy.Exec, policy.SFTPGet}, ReadOnly: true, NoFiles: true, Watched: true, Promise: "call Nord",
 			})
 			if _, err := w.standing(t, code); err != nil {
 				t.Fatal(err)

@@ -58,7 +58,7 @@ func (c *checker) trail() {
 		c.after[mainSeq(f)] = true
 		switch {
 		case f.Kind == "grant.made" && g != nil:
-			made = f.At.Equal(g.Made) && expect{says: c.told(g)}.met(f) == nil
+			made = f.At.Equal(g.Made) && expect{says: c.told(g)}.met(f) == nil && (f.Detail["watched"] == "yes") == g.Watched
 			accepted = accepted || f.Detail["accepted"] == moment(g.Accepted)
 		case f.Kind == "grant.made":
 			made = true

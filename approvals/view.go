@@ -103,7 +103,8 @@ func (v View) For(who policy.Principal) View {
 		v.Status.Stages = append(v.Status.Stages, st)
 	}
 	known := q.Tally(v.Now)
-	v.Status.For, v.Status.NotBefore, v.Status.Actions, v.Status.Promises = known.For, known.NotBefore, known.Actions, known.Promises
+	v.Status.For, v.Status.NotBefore, v.Status.Actions = known.For, known.NotBefore, known.Actions
+	v.Status.Watched, v.Status.Promises = known.Watched, known.Promises
 	v.Request = &q
 	if v.Grant != nil {
 		g := *v.Grant

@@ -23,12 +23,17 @@ type Gateway struct {
 	Report func(error)   // hears of failures that no person is told
 	Grace  time.Duration // how long a session stays frozen at most; 0, or more than policy.Grace: policy.Grace
 
+	Hold time.Duration // how long a person may hold a session back; 0, or more than FreezeMost: FreezeMost
+
+	Archive Archive // destroys recordings whose time is up; nil: nothing does
+
 	Witnesses Witnesses     // nil: there are none
 	Patience  time.Duration // with witnesses; 0, or more than 10 s: 10 s
 
-	mu     sync.Mutex // guards visits and closed
+	mu     sync.Mutex // guards the rest
 	visits map[*Visit]struct{}
 	closed bool
+	shreds shreds
 }
 
 // A Knock is somebody at a door, known by a proven key.

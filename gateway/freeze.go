@@ -29,7 +29,10 @@ func (v *Visit) Frozen() (Frozen, <-chan struct{}) {
 
 // Open says whether anything may pass now. The instant at which the time is up
 // shuts it, before anybody has decided what comes next.
-func (v *Visit) Open() bool { return time.Since(v.base) < time.Duration(v.open.Load()) }
+func (v *Visit) Open() bool { return !v.halted.Load() && !v.up() }
+
+// up says whether the time is.
+func (v *Visit) up() bool { return time.Since(v.base) >= time.Duration(v.open.Load()) }
 
 // Gate waits while nothing may pass. Its error is why nothing will any more.
 // A door calls it before every byte, request and channel that it passes on, in
@@ -61,13 +64,17 @@ func (v *Visit) Extension(ctx context.Context) (pending *policy.Request, next *p
 	return pending, next, err
 }
 
-// due is how long until the time is up, or the grace of a frozen visit.
+// due is how long until the time is up, or the grace of a frozen visit, or the
+// end of what holds it back.
 func (v *Visit) due() time.Duration {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	at := time.Duration(v.open.Load())
 	if !v.frozen.Until.IsZero() {
 		at = v.frozen.Until.Sub(v.base)
+	}
+	if until := v.halts.until(); !until.IsZero() {
+		at = min(at, until.Sub(v.base))
 	}
 	return max(at-time.Since(v.base), time.Millisecond)
 }
@@ -84,7 +91,9 @@ func (v *Visit) runs(a Answer) {
 		return // its end is counted by the monotonic clock since it was known
 	}
 	v.grant, v.decision, v.until, v.frozen = *a.Grant, a.Decision, a.Until, Frozen{}
-	v.open.Store(int64(time.Until(a.Until) + time.Since(v.base)))
+	v.weigh()         // before anything may pass
+	now := time.Now() // once: between two looks a busy machine lets time pass
+	v.open.Store(int64(a.Until.Sub(now) + now.Sub(v.base)))
 	v.change()
 }
 
@@ -138,11 +147,16 @@ func (v *Visit) goOn(next *policy.Grant) (a Answer, err error) {
 	k := v.knock
 	k.grant = next.ID
 	err = v.g.Ledger.Update(v.ctx, func(tx *ledger.Tx) error {
+		keep := time.Duration(0)
 		for _, do := range v.begun() {
 			k.Do = do
 			if a, err = v.g.enter(tx, k); err != nil || a.Verdict != policy.Allow {
 				return err
 			}
+			if a.Decision = v.recordable(a.Decision); a.Verdict != policy.Allow {
+				return nil
+			}
+			keep = shorter(keep, a.Recording.Keep)
 		}
 		if a.Grant.Extends != v.Grant().ID {
 			return fmt.Errorf("grant %s does not extend the visit's own", a.Grant.ID)
@@ -154,7 +168,7 @@ func (v *Visit) goOn(next *policy.Grant) (a Answer, err error) {
 		if a.Decision = v.g.Desk.Policy().Decide(a.question); a.Verdict != policy.Allow {
 			return fmt.Errorf("grant %s gives nothing once it is used: %s", a.Grant.ID, a.Why)
 		}
-		return extend(tx, v.Session.ID, a.Grant)
+		return extend(tx, v.Session.ID, a.Grant, keep)
 	})
 	return a, err
 }

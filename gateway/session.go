@@ -29,6 +29,31 @@ type stay struct {
 
 	Deeds *approvals.Deeds `json:"deeds,omitempty"` // once it has ended
 	Gone  int64            `json:"gone,omitempty"`  // the event that erased who it was, and the deeds
+
+	Frozen []order `json:"frozen,omitempty"` // by people, one of each side
+	Stop   *order  `json:"stop,omitempty"`   // somebody ended it
+
+	Keep    time.Duration `json:"keep,omitempty"`    // of the recording, after its end; 0: for ever
+	Until   time.Time     `json:"until,omitzero"`    // Ended + Keep
+	Hold    *order        `json:"hold,omitempty"`    // keeps it beyond that
+	Erased  time.Time     `json:"erased,omitzero"`   // when its key was destroyed
+	Why     string        `json:"why,omitempty"`     // of Erased
+	Remarks int           `json:"remarks,omitempty"` // that were made on it
+}
+
+// An order is what a person decided about a session or its recording.
+type order struct {
+	By  policy.Principal `json:"by"`
+	At  time.Time        `json:"at"`
+	Why string           `json:"why,omitempty"`
+}
+
+// side is whose matter a person decides: a customer's, or ("") the house's.
+func (o order) side() string {
+	if o.By.Kind == policy.Reviewer {
+		return o.By.Customer
+	}
+	return ""
 }
 
 // A turn is where a session went on under a grant that extends the one before.
@@ -47,19 +72,19 @@ func (s stay) grants() []string {
 }
 
 // extend stores that a session goes on under another grant, with its event.
-func extend(tx *ledger.Tx, session string, g *policy.Grant) error {
+func extend(tx *ledger.Tx, session string, g *policy.Grant, keep time.Duration) error {
 	var s stay
 	if ok, err := tx.Get(sessionKey(session), &s); err != nil || !ok {
 		return errors.Join(err, fmt.Errorf("load session %s", session))
 	}
 	seq, err := tx.Append(ledger.Event{
 		Kind: "session.extended", Actor: s.Who.ID, Subjects: slices.Concat([]string{s.ID, g.Extends, g.ID, s.Target}, s.Customers), Customers: s.Customers,
-		Detail: map[string]string{"from": g.Extends, "to": g.ID, "login": s.Login, "not-after": g.NotAfter.Format(time.RFC3339Nano)},
+		Detail: map[string]string{"from": g.Extends, "to": g.ID, "login": s.Login, "not-after": g.NotAfter.Format(time.RFC3339Nano), "keep": kept(shorter(s.Keep, keep))},
 	})
 	if err != nil {
 		return err
 	}
-	s.Turns = append(s.Turns, turn{g.ID, seq})
+	s.Turns, s.Keep = append(s.Turns, turn{g.ID, seq}), shorter(s.Keep, keep)
 	if err := tx.Put(ofKey(g.ID, s.ID), s.ID); err != nil {
 		return err
 	}
@@ -67,23 +92,26 @@ func extend(tx *ledger.Tx, session string, g *policy.Grant) error {
 }
 
 // unnamed is why a session ended, for the logs of all customers whom it
-// concerned: who of one of them ended it is not for the others.
-func unnamed(s recorder.Session) string {
-	if revoked := "the grant was revoked"; len(s.Customers) > 1 && strings.HasPrefix(s.Cause, revoked) {
-		return revoked
+// concerned: who of one of them ended it is not for the others;
+// with always, of any session.
+func unnamed(s recorder.Session, always bool) string {
+	for _, why := range []string{"the grant was revoked", wasEnded, wasFrozen} {
+		if (always || len(s.Customers) > 1) && strings.HasPrefix(s.Cause, why) {
+			return why
+		}
 	}
 	return s.Cause
 }
 
 // open stores a session that begins with event seq.
-func open(tx *ledger.Tx, s recorder.Session, seq int64) error {
+func open(tx *ledger.Tx, s recorder.Session, seq int64, keep time.Duration) error {
 	if err := tx.Put(openKey(s.ID), s.ID); err != nil {
 		return err
 	}
 	if err := tx.Put(ofKey(s.Request, s.ID), s.ID); err != nil {
 		return err
 	}
-	return tx.Put(sessionKey(s.ID), stay{Session: s, Opened: seq})
+	return tx.Put(sessionKey(s.ID), stay{Session: s, Opened: seq, Keep: keep})
 }
 
 // shut stores a session that has ended, with its event.
@@ -103,18 +131,28 @@ func shut(tx *ledger.Tx, s recorder.Session, detail map[string]string, deeds *ap
 		}
 	}
 	seq, err := tx.Append(ledger.Event{
-		Kind: "session.close", Actor: s.Who.ID, Detail: detail, Private: map[string]string{"cause": unnamed(s)},
+		Kind: "session.close", Actor: s.Who.ID, Detail: detail, Private: map[string]string{"cause": unnamed(s, false)},
 		Subjects: slices.Concat([]string{s.ID}, was.grants(), []string{s.Target}, s.Customers), Customers: s.Customers,
 	})
 	if err != nil {
 		return err
 	}
-	return tx.Put(sessionKey(s.ID), stay{Session: s, Opened: was.Opened, Turns: was.Turns, Closed: seq, Deeds: deeds})
+	was.Session, was.Closed, was.Deeds, was.Frozen = s, seq, deeds, nil
+	if was.Keep > 0 {
+		was.Until = s.Ended.Add(was.Keep)
+	}
+	if err := was.due(tx); err != nil {
+		return err
+	}
+	return tx.Put(sessionKey(s.ID), was)
 }
 
 // Recover closes what a crash left open: it repairs the recordings and writes
 // down the end of every session that has none. It runs before any door opens.
 func (g *Gateway) Recover(ctx context.Context) error {
+	if err := g.settle(ctx); err != nil {
+		return fmt.Errorf("read the end of the log: %w", err)
+	}
 	found, err := g.Shelf.Recover()
 	if err != nil {
 		return fmt.Errorf("recover recordings: %w", err)
@@ -173,7 +211,7 @@ func (g *Gateway) SessionsOf(ctx context.Context, who policy.Principal, code str
 				return err
 			}
 			if who.Kind == policy.Reviewer {
-				s.Customers = []string{who.Customer}
+				s.Cause, s.Customers = unnamed(s, false), []string{who.Customer}
 				if v.Grant != nil && !v.Grant.Revoked.IsZero() && !s.Ended.IsZero() && !s.Ended.Before(v.Grant.Revoked) {
 					s.Cause = v.Grant.Over(v.Now) // it names nobody of another customer
 				}
@@ -186,36 +224,41 @@ func (g *Gateway) SessionsOf(ctx context.Context, who policy.Principal, code str
 	return all, err
 }
 
+// may loads a session, and asks whether who may do that to it. Who may not even
+// see it gets approvals.ErrUnknown, as for a session that is not there.
+func (g *Gateway) may(tx *ledger.Tx, who policy.Principal, session string, do policy.Action) (s stay, d policy.Decision, err error) {
+	if !ValidSession(session) {
+		return s, d, approvals.ErrUnknown
+	}
+	if ok, err := tx.Get(sessionKey(session), &s); err != nil {
+		return s, d, err
+	} else if !ok {
+		return s, d, approvals.ErrUnknown
+	}
+	v, err := g.Desk.Whole(tx, who, s.Request)
+	if err != nil {
+		return s, d, err
+	}
+	q, err := g.Desk.Question(tx, who, do, v.Request)
+	if err != nil {
+		return s, d, fmt.Errorf("find whose deputy %s is: %w", who.ID, err)
+	}
+	return s, g.Desk.Policy().Decide(q), nil
+}
+
 // Look decides whether who may see the recording of a session, and writes the
 // look down before it gives the session out. Who may not gets
 // approvals.ErrUnknown, as for a session that is not there.
 func (g *Gateway) Look(ctx context.Context, who policy.Principal, session, purpose string) (s recorder.Session, err error) {
-	if !ValidSession(session) {
-		return s, approvals.ErrUnknown
-	}
 	err = g.Ledger.Update(ctx, func(tx *ledger.Tx) error {
-		if ok, err := tx.Get(sessionKey(session), &s); err != nil {
+		held, d, err := g.may(tx, who, session, policy.Replay)
+		switch {
+		case err != nil:
 			return err
-		} else if !ok {
+		case d.Verdict != policy.Allow:
 			return approvals.ErrUnknown
 		}
-		v, err := g.Desk.Whole(tx, who, s.Request)
-		if err != nil {
-			return err
-		}
-		do := policy.Replay
-		if s.Ended.IsZero() {
-			do = policy.Watch
-		}
-		q := policy.Question{Now: tx.Now(), Who: who, Do: do, Request: v.Request}
-		if g.Desk.Charter != nil {
-			if q.Delegations, err = g.Desk.Charter.Delegations(tx, who.ID); err != nil {
-				return fmt.Errorf("find whose deputy %s is: %w", who.ID, err)
-			}
-		}
-		if g.Desk.Policy().Decide(q).Verdict != policy.Allow {
-			return approvals.ErrUnknown
-		}
+		s = held.Session
 		_, err = tx.Append(ledger.Event{
 			Kind: "session.looked-at", Actor: who.ID, Subjects: slices.Concat([]string{s.ID, s.Request}, s.Customers), Customers: s.Customers,
 			Private: map[string]string{"purpose": purpose},
@@ -265,8 +308,9 @@ func heldUnder(tx *ledger.Tx, grant string) (all []approvals.Held, err error) {
 }
 
 // NoteLook writes down that a recording is opened on the gateway's own machine
-// by who may read its keys: the engineer and the customers concerned can see it.
-func (g *Gateway) NoteLook(ctx context.Context, actor, session, purpose string) error {
+// by who may read its keys, and what for: did is "played", or what was exported.
+// The engineer and the customers concerned can see it.
+func (g *Gateway) NoteLook(ctx context.Context, actor, session, purpose, did string) error {
 	if !ValidSession(session) {
 		return approvals.ErrUnknown
 	}
@@ -279,7 +323,7 @@ func (g *Gateway) NoteLook(ctx context.Context, actor, session, purpose string) 
 		}
 		_, err := tx.Append(ledger.Event{
 			Kind: "session.looked-at", Actor: actor, Subjects: slices.Concat([]string{s.ID, s.Request}, s.Customers), Customers: s.Customers,
-			Detail: map[string]string{"where": "the gateway's own machine"}, Private: map[string]string{"purpose": purpose},
+			Detail: map[string]string{"where": "the gateway's own machine", "did": did}, Private: map[string]string{"purpose": purpose},
 		})
 		return err
 	})

@@ -50,7 +50,10 @@ type Visit struct {
 	poke  chan struct{} // wakes watch
 	base  time.Time     // from which open is counted, by the monotonic clock
 
-	open atomic.Int64 // until when things may pass, a time.Duration since base
+	open   atomic.Int64 // until when things may pass, a time.Duration since base
+	halted atomic.Bool  // nothing may, before that
+
+	obeying sync.Mutex // held by who takes up what people decided; taken before mu
 
 	mu       sync.Mutex // guards the rest
 	grant    policy.Grant
@@ -63,7 +66,11 @@ type Visit struct {
 	next     oath             // what comes next
 	deeds    []approvals.Deed // channels that were opened
 	unkept   int              // deeds beyond those
-	moved    chan struct{}    // closed and replaced when anything of this changes
+	how      recorder.How     // it is recorded
+	keep     time.Duration    // of its recording; 0: for ever
+	halts    halts            // why nothing passes although the time is not up
+	watchers map[*place]struct{}
+	moved    chan struct{} // closed and replaced when anything of this changes
 }
 
 // Context ends when the visit does; context.Cause gives the *Ending.
@@ -111,10 +118,9 @@ func (g *Gateway) Visit(ctx context.Context, k Knock) (*Visit, Answer, error) {
 		ID: recorder.NewID(time.Now()), Request: a.Grant.ID, Target: k.On, Login: a.Login, Remote: k.From.String(),
 		Who: k.Who, Customers: a.Customers, Began: time.Now().UTC(),
 	}
-	if v.Recording, err = g.Shelf.Open(v.Session, recorder.How{}); err != nil {
+	if err := g.record(v, a); err != nil {
 		v.End(nil)
-		g.Report(fmt.Errorf("open recording %s: %w", v.Session.ID, err))
-		return nil, a, &Ending{NoRecorder, "the recorder cannot write, so no session is opened; operators see why on the status page"}
+		return nil, a, err
 	}
 	a, seq, err := g.admit(ctx, v, k)
 	if err != nil || a.Verdict != policy.Allow {
@@ -139,6 +145,9 @@ func (g *Gateway) admit(ctx context.Context, v *Visit, k Knock) (a Answer, seq i
 			a.Decision = policy.Decision{Code: policy.HasExpired, Why: policy.Says("the grant was replaced meanwhile; connect again")}
 			return nil
 		}
+		if a.Decision = v.recordable(a.Decision); a.Verdict != policy.Allow {
+			return nil
+		}
 		if err := g.Desk.Activate(tx, a.Grant); err != nil {
 			return err
 		}
@@ -149,17 +158,18 @@ func (g *Gateway) admit(ctx context.Context, v *Visit, k Knock) (a Answer, seq i
 		if a.Decision = g.Desk.Policy().Decide(a.question); a.Verdict != policy.Allow {
 			return errors.New("the first use of a grant took its access away") // nothing of this transaction is kept
 		}
+		v.keep = a.Recording.Keep
 		seq, err = tx.Append(ledger.Event{
 			Kind: "session.open", Actor: k.Who.ID, Subjects: slices.Concat([]string{v.Session.ID, a.Grant.ID, k.On}, a.Customers), Customers: a.Customers,
 			Detail: map[string]string{
-				"login": a.Login, "ssh-key": k.Key, "not-after": a.Grant.NotAfter.Format(time.RFC3339Nano), "binding": a.Terminal.Binding(),
+				"login": a.Login, "ssh-key": k.Key, "not-after": a.Grant.NotAfter.Format(time.RFC3339Nano), "binding": a.Terminal.Binding(), "keep": kept(v.keep),
 			},
 			Private: map[string]string{"from": k.From.String()},
 		})
 		if err != nil {
 			return err
 		}
-		return open(tx, v.Session, seq)
+		return open(tx, v.Session, seq, v.keep)
 	})
 	if err != nil || a.Verdict != policy.Allow {
 		g.forget(v)
@@ -194,11 +204,18 @@ func (v *Visit) May(ctx context.Context, do policy.Action) (policy.Decision, err
 	if f, _ := v.Frozen(); !f.Until.IsZero() {
 		return policy.Decision{Code: policy.NotYet, Why: policy.Says("the time is up; this session is frozen while extension %s waits", f.Extension)}, nil
 	}
-	a, err := v.ask(ctx, do, v.g.enter)
-	if err == nil && a.Verdict == policy.Allow {
-		v.begins(do)
+	if h, _ := v.Halted(); h != (Halt{}) {
+		return policy.Decision{Code: policy.NotYet, Why: h.sentence()}, nil
 	}
-	return a.Decision, err
+	a, err := v.ask(ctx, do, v.g.enter)
+	if a.Decision = v.recordable(a.Decision); err != nil || a.Verdict != policy.Allow {
+		return a.Decision, err
+	}
+	if err := v.keepFor(ctx, a.Recording.Keep); err != nil {
+		return policy.Decision{}, err
+	}
+	v.begins(do)
+	return a.Decision, nil
 }
 
 func (v *Visit) begins(do policy.Action) {
@@ -227,7 +244,7 @@ func (v *Visit) ask(ctx context.Context, do policy.Action, ask func(*ledger.Tx, 
 	}
 	k := v.knock
 	k.Do, k.grant = do, v.Grant().ID
-	if !v.Open() {
+	if v.up() {
 		k.now = v.Until() // by the clock that cannot be set back
 	}
 	err = v.g.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
@@ -276,3 +293,6 @@ func (v *Visit) close(cause string, seal recorder.Seal) error {
 		return shut(tx, v.Session, detail, v.done())
 	})
 }
+
+// Why is why it ended, as an *Ending where that is known.
+func (v *Visit) Why() error { return context.Cause(v.ctx) }

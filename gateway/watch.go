@@ -22,12 +22,15 @@ func (v *Visit) watch(seq int64) {
 	defer progress.Stop()
 	place := time.NewTicker(look)
 	defer place.Stop()
+	trouble := v.trouble()
 	for {
 		select {
 		case <-v.ctx.Done():
 			return
 		case <-up.C:
 			v.recheck(false)
+		case <-trouble:
+			trouble = v.trouble()
 		case <-v.Recording.Failed():
 			v.unrecorded(v.Recording.Err())
 			return
@@ -45,6 +48,7 @@ func (v *Visit) watch(seq int64) {
 		case <-tick.C:
 			v.recheck(false)
 		}
+		v.overdue()
 		up.Reset(v.due())
 	}
 }
@@ -71,6 +75,7 @@ func (v *Visit) listen(seq int64, wake chan bool) {
 		if !all && !v.concerns(e) {
 			continue
 		}
+		v.obey(e)
 		select {
 		case wake <- all:
 		case waits := <-wake: // there is room now, for nobody else writes
@@ -96,6 +101,7 @@ func (v *Visit) recheck(all bool) {
 	if all {
 		ask = v.g.enter
 	}
+	v.sift()
 	var a Answer
 	var err error
 	for _, do := range v.begun() {

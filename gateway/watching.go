@@ -3,13 +3,20 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
+	"lockbox/approvals"
 	"lockbox/policy"
 	"lockbox/recorder"
+	"lockbox/recorder/ledger"
 )
 
-var errNotBuilt = errors.New("not built yet")
+// watchMost is how many may watch one session at once.
+const watchMost = 64
 
 // A Watcher follows an open session live. Who works in it is told who watches.
 type Watcher struct {
@@ -17,84 +24,218 @@ type Watcher struct {
 	Session recorder.Session
 }
 
+// A place is taken by who watches a visit.
+type place struct {
+	who     policy.Principal
+	since   time.Time
+	decides bool // they are among those of whom one may have to watch
+	end     context.CancelCauseFunc
+}
+
 // Watch lets who follow an open session live, if they may, after the purpose
 // was written down. The Watcher's place is taken until ctx ends; ctx is ended by
 // the gateway, with an *Ending as cause, when the session does or they may no longer.
 func (g *Gateway) Watch(ctx context.Context, who policy.Principal, session, purpose string) (*Watcher, context.Context, error) {
-	return nil, nil, errNotBuilt
+	if err := reason(purpose, true); err != nil {
+		return nil, nil, err
+	}
+	var s stay
+	err := g.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
+		s, _, err = g.mayWatch(tx, who, session)
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	live, err := g.Shelf.Live(session)
+	if err != nil {
+		return nil, nil, fmt.Errorf("watch session %s: %w", session, err)
+	}
+	v := g.visit(session)
+	if v == nil {
+		return nil, nil, recorder.ErrNotLive
+	}
+	ctx, err = v.sit(ctx, who, purpose)
+	if err != nil {
+		return nil, nil, err
+	}
+	words := s.Session
+	if who.Kind == policy.Reviewer {
+		words.Customers = []string{who.Customer}
+	}
+	return &Watcher{live, words}, ctx, nil
+}
+
+// mayWatch is may, for watching, and says whether who is one of those who decide.
+func (g *Gateway) mayWatch(tx *ledger.Tx, who policy.Principal, session string) (s stay, decides bool, err error) {
+	s, d, err := g.may(tx, who, session, policy.Watch)
+	switch {
+	case err != nil:
+		return s, false, err
+	case d.Verdict != policy.Allow:
+		return s, false, approvals.ErrUnknown
+	case !s.Ended.IsZero():
+		return s, false, recorder.ErrNotLive
+	}
+	_, d, err = g.may(tx, who, session, policy.Freeze)
+	own := who.ID == s.Who.ID || who.ID == s.Who.Vouched || who.Vouched == s.Who.ID // who confirmed the other's key is no other pair of eyes
+	return s, d.Verdict == policy.Allow && !own, err
+}
+
+// sit gives a place, with the event that says so, until ctx or the visit ends.
+func (v *Visit) sit(ctx context.Context, who policy.Principal, purpose string) (context.Context, error) {
+	p := &place{who: who}
+	ctx, p.end = context.WithCancelCause(ctx)
+	err := v.take(p)
+	if err != nil {
+		p.end(err)
+		return nil, err
+	}
+	var since time.Time
+	var decides bool
+	err = v.g.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		var s stay
+		if s, decides, err = v.g.mayWatch(tx, who, v.Session.ID); err != nil { // now
+			return err
+		}
+		since = tx.Now()
+		e := s.event("session.watched", who.ID, map[string]string{"decides": strconv.FormatBool(decides)})
+		e.Private = map[string]string{"purpose": strings.TrimSpace(purpose)}
+		_, err = tx.Append(e)
+		return err
+	})
+	if err == nil && !v.attend(ctx, p, since, decides) {
+		err = recorder.ErrNotLive
+	}
+	if err != nil {
+		p.end(err)
+		v.free(p)
+		return nil, err
+	}
+	return ctx, nil
+}
+
+// take keeps a place that nobody is told of yet.
+func (v *Visit) take(p *place) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch {
+	case v.ctx.Err() != nil:
+		return recorder.ErrNotLive
+	case len(v.watchers) >= watchMost:
+		return refuse("as many watch this session as can; try again when one of them has left")
+	case v.watchers == nil:
+		v.watchers = map[*place]struct{}{}
+	}
+	v.watchers[p] = struct{}{}
+	return nil
+}
+
+// attend lets the watcher count, and waits for their end beside the visit.
+func (v *Visit) attend(ctx context.Context, p *place, since time.Time, decides bool) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.ctx.Err() != nil {
+		return false
+	}
+	p.since, p.decides = since, decides
+	v.wg.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-v.ctx.Done():
+			p.end(context.Cause(v.ctx))
+		}
+		v.free(p)
+		v.noteLeft(p)
+	})
+	v.weigh()
+	return true
+}
+
+func (v *Visit) free(p *place) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.watchers, p)
+	v.weigh()
+}
+
+func (v *Visit) noteLeft(p *place) {
+	err := v.g.Ledger.Update(context.WithoutCancel(v.ctx), func(tx *ledger.Tx) error {
+		s := stay{Session: v.Session}
+		_, err := tx.Append(s.event("session.unwatched", p.who.ID, map[string]string{"since": p.since.Format(time.RFC3339Nano)}))
+		return err
+	})
+	if err != nil {
+		v.g.Report(fmt.Errorf("write down that %s watches session %s no more: %w", p.who.ID, v.Session.ID, err))
+	}
+}
+
+// company are those whose watching is written down. mu is held.
+func (v *Visit) company() (all []*place) {
+	for p := range v.watchers {
+		if !p.since.IsZero() {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// sift ends the watching of those who may not any more.
+func (v *Visit) sift() {
+	v.mu.Lock()
+	all := v.company()
+	v.mu.Unlock()
+	for _, p := range all {
+		decides, err := v.stillMay(p.who)
+		if err != nil && v.ctx.Err() == nil {
+			p.end(&Ending{policy.ByPolicy, "you may not watch this session any more"})
+			if !errors.Is(err, approvals.ErrUnknown) {
+				v.g.Report(fmt.Errorf("ask again whether %s may watch session %s: %w", p.who.ID, v.Session.ID, err))
+			}
+		}
+		v.mu.Lock()
+		if decides = decides && err == nil; decides != p.decides {
+			p.decides = decides
+			v.weigh()
+		}
+		v.mu.Unlock()
+	}
+}
+
+// stillMay asks about a watcher as they are now.
+func (v *Visit) stillMay(who policy.Principal) (decides bool, err error) {
+	err = v.g.Ledger.View(context.WithoutCancel(v.ctx), func(tx *ledger.Tx) error {
+		now := who
+		if v.g.Desk.Charter != nil {
+			if now, err = v.g.Desk.Charter.People.Current(tx, who.ID); err != nil {
+				return err
+			}
+			now.Groups = who.Groups // the sign-in's
+		}
+		_, decides, err = v.g.mayWatch(tx, now, v.Session.ID)
+		return err
+	})
+	return decides, err
 }
 
 // Watchers names those who follow a session now, each once.
-func (g *Gateway) Watchers(session string) []policy.Principal { return nil }
-
-// Freeze holds an open session back in both directions until somebody who may
-// lets it go on, for at most FreezeMost; then it ends.
-func (g *Gateway) Freeze(ctx context.Context, who policy.Principal, session, why string) error {
-	return errNotBuilt
+func (g *Gateway) Watchers(session string) []policy.Principal {
+	if v := g.visit(session); v != nil {
+		return v.Watchers()
+	}
+	return nil
 }
 
-// FreezeMost is how long a person may hold a session back.
-const FreezeMost = 5 * time.Minute
-
-// Thaw lets a session go on that a person froze.
-func (g *Gateway) Thaw(ctx context.Context, who policy.Principal, session string) error {
-	return errNotBuilt
+// Watchers names those who follow it now, each once, who came first first.
+func (v *Visit) Watchers() (who []policy.Principal) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	all := v.company()
+	slices.SortFunc(all, func(a, b *place) int { return a.since.Compare(b.since) })
+	for _, p := range all {
+		if !slices.ContainsFunc(who, func(w policy.Principal) bool { return w.ID == p.who.ID }) {
+			who = append(who, p.who)
+		}
+	}
+	return who
 }
-
-// EndSession ends one open session; the grant stays.
-func (g *Gateway) EndSession(ctx context.Context, who policy.Principal, session, why string) error {
-	return errNotBuilt
-}
-
-// A Remark is what somebody wrote about a moment of a recording, or that they have reviewed it.
-type Remark struct {
-	By       policy.Principal `json:"by"`
-	When     time.Time        `json:"when"`
-	Track    string           `json:"track,omitempty"` // "" is about all of it
-	At       time.Duration    `json:"at,omitempty"`
-	Text     string           `json:"text,omitempty"`
-	Reviewed bool             `json:"reviewed,omitempty"`
-}
-
-// Say writes a remark down, for those who may replay the recording.
-func (g *Gateway) Say(ctx context.Context, who policy.Principal, session string, r Remark) error {
-	return errNotBuilt
-}
-
-// Remarks gives the remarks on a recording, oldest first, to those who may replay it.
-func (g *Gateway) Remarks(ctx context.Context, who policy.Principal, session string) ([]Remark, error) {
-	return nil, errNotBuilt
-}
-
-// A Custody is how long a recording is kept.
-type Custody struct {
-	Until  time.Time `json:"until,omitzero"` // when its key is destroyed; zero: never
-	Held   string    `json:"held,omitempty"` // why it is kept beyond that; "": it is not
-	By     string    `json:"by,omitempty"`   // who said so
-	Erased time.Time `json:"erased,omitzero"`
-	Why    string    `json:"why,omitempty"` // of Erased
-}
-
-// Custody says how long the recording of a session is kept, to those who may see the session.
-func (g *Gateway) Custody(ctx context.Context, who policy.Principal, session string) (Custody, error) {
-	return Custody{}, errNotBuilt
-}
-
-// Keep holds a recording beyond its time, and Release lets that go: by another executive.
-func (g *Gateway) Keep(ctx context.Context, who policy.Principal, session, why string) error {
-	return errNotBuilt
-}
-
-// Release ends a hold; the recording is then kept as long as it would have been.
-func (g *Gateway) Release(ctx context.Context, who policy.Principal, session, why string) error {
-	return errNotBuilt
-}
-
-// Archive destroys the keys of recordings, in every copy.
-type Archive interface {
-	Destroy(ctx context.Context, session string) (copies []string, err error)
-}
-
-// Retain destroys the keys of recordings whose time is up or whose erasure was
-// signed, and writes it down. What cannot be destroyed now is tried again.
-func (g *Gateway) Retain(ctx context.Context) error { return nil }

@@ -34,8 +34,13 @@ func (p *Policy) access(q *Question, d *Decision) {
 		d.Code, d.Why = ByPolicy, Says("rule %q forbids %s on %s", r.Name, string(q.Do), t.Name)
 		return
 	}
+	rec, ok := p.recorded(r, l.customers)
+	if !ok {
+		d.Code, d.Why = ByPolicy, Says("nobody could open the recording: rule %q seals it past the vault, and for %s there is no other key", r.Name, l.name)
+		return
+	}
 	d.Code, d.Login, d.ReadOnly, d.Customers = NoGrant, l.name, l.readOnly, l.customers
-	d.Fresh, d.Limits, d.Recording, d.Bounds, d.Witnesses = r.Fresh, r.Limits, r.Record, r.Bounds, r.Witnesses
+	d.Fresh, d.Limits, d.Recording, d.Bounds, d.Witnesses = r.Fresh, r.Limits, rec, r.Bounds, r.Witnesses
 	d.target = t
 	if in != nil {
 		d.machine = in.machine

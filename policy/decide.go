@@ -81,7 +81,7 @@ type Decision struct {
 	Accept     bool      // the grant waits for its promises to be accepted
 	Until      time.Time // when an Allow on a target ends
 	Grace      time.Time // until when an open session may stay frozen; zero: it ends
-	Recording  Recording
+	Recording  Recording // by the rule, for the customers it reaches: Keep the shortest, Seal those whom there are
 	Bounds     Bounds
 	Witnesses  int // that must have cosigned what a session rests on
 

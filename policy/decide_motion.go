@@ -72,9 +72,12 @@ func (p *Policy) Takes(m *Motion) Stage {
 			return Stage{Kind: ByCustomer, Customer: m.Customer, Count: 1}
 		}
 		return Stage{Kind: ByExecutive, Count: 2}
-	case ToErase:
+	case ToErase: // a person is the executives' to erase; a recording of nobody else's data also that customer's
 		if m.Customer == "" {
 			return Stage{Kind: ByExecutive, Count: 2}
+		}
+		if m.Recording() != "" {
+			return Stage{Kind: ByCustomer, Customer: m.Customer, Count: 1}
 		}
 	case ToActivate:
 		return Stage{Kind: ByExecutive, Count: p.Activators()}

@@ -153,8 +153,12 @@ func (p *Policy) about(q *Question) Decision {
 		}
 	case Revoke:
 		ok = voter || own
+	case Freeze: // less than ending it, and shows nothing; nobody lets themselves go on
+		ok = voter && !own
 	case Watch, Replay:
 		ok = own || q.Who.Kind == Auditor || looker
+	case Preserve: // no deputy: it outlasts every delegation
+		ok = p.Decides(q.Who, Stage{Kind: ByExecutive})
 	}
 	if !ok {
 		return deny(ByPolicy, "this is not yours to %s", strings.ReplaceAll(string(q.Do), "-", " "))

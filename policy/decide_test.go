@@ -172,6 +172,23 @@ func TestDecide(t *testing.T) {
 		{"its customer watches", Question{Now: t1, Who: nord, Do: Watch, Request: request()}, Allow, "", ""},
 		{"one of two customers does not", Question{Now: t1, Who: nord, Do: Replay, Request: all}, Deny, ByPolicy, ""},
 		{"another customer does not watch", Question{Now: t1, Who: syd, Do: Watch, Request: request()}, Deny, ByPolicy, ""},
+		{"the board freezes", Question{Now: t1, Who: cto, Do: Freeze, Request: request()}, Allow, "", ""},
+		{"its customer freezes", Question{Now: t1, Who: nord, Do: Freeze, Request: request()}, Allow, "", ""},
+		{"one of two customers freezes what it may not watch", Question{Now: t1, Who: syd, Do: Freeze, Request: with(request(), func(r *Request) {
+			r.Customers = []string{"nord", "syd"}
+			r.Stages = append(r.Stages, Stage{Kind: ByCustomer, Customer: "syd", Count: 1, Of: 1, Expires: 96 * time.Hour, Step: 1})
+		})}, Allow, "", ""},
+		{"another customer does not freeze", Question{Now: t1, Who: syd, Do: Freeze, Request: request()}, Deny, ByPolicy, "not yours to freeze"},
+		{"a reviewer who is not pinned does not", Question{Now: t1, Who: Principal{ID: nord.ID, Kind: Reviewer, Customer: "nord"}, Do: Freeze, Request: request()}, Deny, ByPolicy, "not yours to freeze"},
+		{"who works in it does not", Question{Now: t1, Who: eng, Do: Freeze, Request: request()}, Deny, ByPolicy, "not yours to freeze"},
+		{"not by a seat of theirs either", Question{Now: t1, Who: ceo, Do: Freeze, Request: with(request(), func(r *Request) { r.Who = ceo })}, Deny, ByPolicy, "not yours to freeze"},
+		{"an auditor does not freeze", Question{Now: t1, Who: audit, Do: Freeze, Request: request()}, Deny, ByPolicy, "not yours to freeze"},
+		{"an executive keeps a recording", Question{Now: t1, Who: ceo, Do: Preserve, Request: request()}, Allow, "", ""},
+		{"one whom nobody asked, too", Question{Now: t1, Who: third, Do: Preserve, Request: request()}, Allow, "", ""},
+		{"one who is not pinned does not", Question{Now: t1, Who: stranger, Do: Preserve, Request: request()}, Deny, ByPolicy, "not yours to preserve"},
+		{"its customer does not", Question{Now: t1, Who: nord, Do: Preserve, Request: request()}, Deny, ByPolicy, "not yours to preserve"},
+		{"who works in it does not keep it", Question{Now: t1, Who: eng, Do: Preserve, Request: request()}, Deny, ByPolicy, "not yours to preserve"},
+		{"an auditor does not keep it", Question{Now: t1, Who: audit, Do: Preserve, Request: request()}, Deny, ByPolicy, "not yours to preserve"},
 		{"an unknown action", Question{Now: t1, Who: ceo, Do: "fly", Request: request()}, Deny, ByPolicy, "not yours to fly"},
 
 		{"an executive vouches, signed", Question{Now: t1, Who: ceo, Do: Vouch, Person: eng}, Prove, NeedTouch, ""},
@@ -198,6 +215,9 @@ func TestDecide(t *testing.T) {
 		{"a deputy decides", by(peer, Approve, request(), lent(ceo, peer)), Allow, "", ""},
 		{"a deputy sees it", by(peer, See, request(), lent(ceo, peer)), Allow, "", ""},
 		{"a deputy watches as who lends the seat", by(peer, Watch, request(), lent(ceo, peer)), Allow, "", ""},
+		{"a deputy freezes", by(peer, Freeze, request(), lent(ceo, peer)), Allow, "", ""},
+		{"not one's own session", by(eng, Freeze, request(), lent(ceo, eng)), Deny, ByPolicy, "not yours to freeze"},
+		{"a deputy keeps no recording", by(peer, Preserve, request(), lent(ceo, peer)), Deny, ByPolicy, "not yours to preserve"},
 		{"and no more than they", by(peer, Watch, with(request(), func(r *Request) { r.Customers = []string{"nord", "syd"} }), lent(nord, peer)), Deny, ByPolicy, ""},
 		{"a deputy of somebody else's does not", by(peer, Approve, request(), lent(ceo, cto)), Deny, ByPolicy, "not among those"},
 		{"a deputy of who is not pinned does not", by(peer, Approve, request(), lent(stranger, peer)), Deny, ByPolicy, "not among those"},
@@ -264,6 +284,18 @@ func TestDecide(t *testing.T) {
 		{"not another's", on(syd, Propose, with(onPerson(ToRecover, nord2, "nord"), func(m *Motion) { m.By = syd })), Deny, ByPolicy, "not yours to propose"},
 		{"an executive proposes to erase a person", on(ceo, Propose, onPerson(ToErase, eng, "")), Allow, "", ""},
 		{"a customer's reviewers erase nobody", on(nord, Propose, with(onPerson(ToErase, nord2, "nord"), func(m *Motion) { m.By = nord })), Deny, ByPolicy, "other signatures"},
+		{"an executive proposes to erase a recording", on(ceo, Propose, shred("", ceo)), Allow, "", ""},
+		{"one executive is not enough for it, either", on(ceo, Propose, with(shred("", ceo), func(m *Motion) { m.Stage.Count = 1 })), Deny, ByPolicy, "other signatures"},
+		{"an engineer does not", on(eng, Propose, shred("", eng)), Deny, ByPolicy, "not yours to propose"},
+		{"a reviewer proposes to erase one of their customer's", on(nord, Propose, shred("nord", nord)), Allow, "", ""},
+		{"not of another's", on(syd, Propose, shred("nord", syd)), Deny, ByPolicy, "not yours to propose"},
+		{"an executive does not in a customer's name", on(ceo, Propose, shred("nord", ceo)), Deny, ByPolicy, "not yours to propose"},
+		{"a reviewer does not in the executives'", on(nord, Propose, with(shred("nord", nord), func(m *Motion) { m.Customer = "" })), Deny, ByPolicy, "other signatures"},
+		{"another executive signs it", on(cto, Sign, shred("", ceo)), Allow, "", ""},
+		{"a reviewer does not sign it", on(nord, Sign, shred("", ceo)), Deny, ByPolicy, "not among those"},
+		{"a customer signs its own", on(nord2, Sign, shred("nord", nord)), Allow, "", ""},
+		{"executives do not sign it", on(ceo, Sign, shred("nord", nord)), Deny, ByPolicy, "not among those"},
+		{"it does not end", on(ceo, End, signed(shred("", ceo), ceo, cto)), Deny, ByPolicy, "only by another motion"},
 		{"nobody signs their own recovery", on(cto, Sign, onPerson(ToRecover, cto, "")), Deny, ByPolicy, "on themselves"},
 		{"nobody opposes their own erasure", on(cto, Oppose, onPerson(ToErase, cto, "")), Deny, ByPolicy, "on themselves"},
 		{"a recovery does not end", on(ceo, End, signed(onPerson(ToRecover, eng, ""), ceo, cto)), Deny, ByPolicy, "only by another motion"},
@@ -309,6 +341,27 @@ func TestDecide(t *testing.T) {
 	}
 	check(t, (*Policy)(nil).Decide(q(func(*Question) {})), Deny, ByPolicy, "not known")
 	check(t, new(Policy).Decide(q(func(*Question) {})), Deny, NoTarget, "no target")
+}
+
+// shred is a motion to erase the recording of a session.
+func shred(customer string, by Principal) *Motion {
+	return with(onPerson(ToErase, Principal{ID: OfRecording("01ARZ3NDEKTSV4RRFFQ69G5FAV")}, customer), func(m *Motion) { m.By = by })
+}
+
+// TestARecordingIsNoPerson: only what is written so is one, and who it is about is nobody.
+func TestARecordingIsNoPerson(t *testing.T) {
+	for about, want := range map[string]string{
+		"recording 01ARZ3NDEKTSV4RRFFQ69G5FAV": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "01ARZ3NDEKTSV4RRFFQ69G5FAV": "", "recording 01ARZ3NDEKTSV4RRFFQ69G5FA": "",
+		"recording 01ARZ3NDEKTSV4RRFFQ69G5FAVX": "", "recording 01arz3ndektsv4rrffq69g5fav": "", "recording ../ARZ3NDEKTSV4RRFFQ69G5FAV": "", "Recording 01ARZ3NDEKTSV4RRFFQ69G5FAV": "", "": "",
+	} {
+		m := Motion{Kind: ToErase, About: about}
+		if got := m.Recording(); got != want || m.OnPerson() != (want == "") {
+			t.Errorf("%q: got %q, on a person %v", about, got, m.OnPerson())
+		}
+		if m.Kind = ToRecover; m.Recording() != "" || !m.OnPerson() {
+			t.Errorf("%q: a recovery is about recording %q", about, m.Recording())
+		}
+	}
 }
 
 // onPerson is a motion of the chief executive's on what becomes of somebody.

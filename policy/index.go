@@ -13,6 +13,7 @@ type index struct {
 	all     set               // rules for everybody
 
 	declaration string // Declaration.Digest
+	keeps       bool   // a customer says for how long recordings are kept
 }
 
 // A place is what of a target is worked out before anybody asks.
@@ -52,6 +53,9 @@ func (p *Policy) Ready() {
 	}
 	if p.Declaration != nil {
 		x.declaration = p.Declaration.Digest()
+	}
+	for _, c := range p.Customers {
+		x.keeps = x.keeps || c.Keep > 0
 	}
 	p.index = x
 }

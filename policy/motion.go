@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -18,7 +19,7 @@ const (
 	ToDelegate MotionKind = "delegate" // a deputy votes for who made it
 	ToDeclare  MotionKind = "declare"  // who made it promises confidentiality
 	ToRecover  MotionKind = "recover"  // a person lost all passkeys: none of theirs counts, and they may enrol one new
-	ToErase    MotionKind = "erase"    // what is known of a person is destroyed, for ever
+	ToErase    MotionKind = "erase"    // what is known of a person, or a recording, is destroyed, for ever
 )
 
 // A Scope is what a delegation or instruction is for. The zero Scope is
@@ -54,7 +55,7 @@ type Motion struct {
 	By       Principal     `json:"by"`
 	Customer string        `json:"customer,omitempty"` // whose matter it is; "" the executives', or one's own
 	Stage    Stage         `json:"stage"`              // whose signatures it takes
-	About    string        `json:"about,omitempty"`    // the person admitted, dismissed, made deputy, recovered or erased; the digest of a policy; the version of a declaration
+	About    string        `json:"about,omitempty"`    // the person admitted, dismissed, made deputy, recovered or erased; "recording SESSION"; the digest of a policy; the version of a declaration
 	Name     string        `json:"name,omitempty"`     // of that person
 	Key      string        `json:"key,omitempty"`      // fingerprint of that person's passkey
 	Config   string        `json:"config,omitempty"`   // digest of the configuration, of ToActivate
@@ -74,7 +75,20 @@ type Motion struct {
 
 // OnPerson says whether others decide here on what becomes of the person whom the motion is about.
 func (m *Motion) OnPerson() bool {
-	return m.Kind == ToAdmit || m.Kind == ToDismiss || m.Kind == ToRecover || m.Kind == ToErase
+	return m.Kind == ToAdmit || m.Kind == ToDismiss || m.Kind == ToRecover || m.Kind == ToErase && m.Recording() == ""
+}
+
+// OfRecording is what a motion to erase the recording of a session is about. No
+// person has such an id.
+func OfRecording(session string) string { return "recording " + session }
+
+// Recording is the session whose recording the motion is to erase; "" of every other motion.
+func (m *Motion) Recording() string {
+	id, ok := strings.CutPrefix(m.About, OfRecording(""))
+	if m.Kind != ToErase || !ok || len(id) != 26 || strings.Trim(id, "0123456789ABCDEFGHJKMNPQRSTVWXYZ") != "" {
+		return ""
+	}
+	return id
 }
 
 // Tally counts the signatures as they stand at now. It believes them. People

@@ -27,6 +27,7 @@ func anyRule(t *rapid.T, name string) Rule {
 		Kinds: few(t, "kinds", "ssh", "http"), Reasons: few(t, "reasons", Reason("outage"), Reason("planned")), Fresh: time.Hour,
 		Stages: few(t, "stages", Stage{Kind: ByExecutive, Count: 1}, Stage{Kind: ByCustomer, Count: 1}, Stage{Kind: ByPeer, Group: "a", Count: 2}),
 	}
+	r.Record = Recording{Keep: one(t, "kept", 0, 2*time.Hour, time.Minute), Seal: one(t, "seal", 0, 0, ToVault, ToCustomer, ToAuditor, ToVault|ToCustomer)}
 	for _, k := range few(t, "labels", "env", "role", "none") {
 		if r.Labels == nil {
 			r.Labels = map[string]string{}
@@ -56,6 +57,8 @@ func anyPolicy(t *rapid.T) *Policy {
 	for i := range rapid.IntRange(0, 6).Draw(t, "rules") {
 		p.Rules = append(p.Rules, anyRule(t, fmt.Sprint("r", i)))
 	}
+	p.Auditors = few(t, "auditors", "age1pq1aud")
+	p.Customers = map[string]Customer{"nord": {ID: "nord", SealTo: few(t, "seal to", "age1pq1nord"), Keep: one(t, "keep", 0, time.Hour)}}
 	if rapid.Bool().Draw(t, "declaration") {
 		p.Declaration = &Declaration{Version: "1"}
 	}

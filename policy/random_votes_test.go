@@ -23,7 +23,7 @@ func anyVotes(t *rapid.T) *Request {
 		v := Vote{
 			By: Principal{ID: one(t, "by", "a", "b", "c", "eng", "boss", "")}, At: at(rapid.IntRange(-10, 300).Draw(t, "at")), Stage: rapid.IntRange(-1, 3).Draw(t, "stage"),
 			Verdict: one(t, "verdict", Yes, Yes, No, ""), Behalf: one(t, "behalf", "", "", "a", "b", "eng", "boss"), Standing: one(t, "standing", "", "", "", "M"),
-			Terms: Terms{For: time.Duration(rapid.IntRange(-1, 90).Draw(t, "for")) * time.Minute, Actions: few(t, "narrow", Shell, SFTPGet)},
+			Terms: Terms{For: time.Duration(rapid.IntRange(-1, 90).Draw(t, "for")) * time.Minute, Actions: few(t, "narrow", Shell, SFTPGet), Watched: rapid.Bool().Draw(t, "watched")},
 		}
 		r.Votes = append(r.Votes, v)
 	}
@@ -76,8 +76,8 @@ func TestNothingIsApprovedWithoutEveryQuorum(t *testing.T) {
 		}
 		for _, st := range s.Stages {
 			for _, v := range st.Yes {
-				if s.For > max(v.For, 0) || len(v.Actions) > 0 && slices.ContainsFunc(s.Actions, func(a Action) bool { return !slices.Contains(v.Actions, a) }) {
-					t.Fatalf("a yes for %s and %v gives %s and %v", v.For, v.Actions, s.For, s.Actions)
+				if v.Watched && !s.Watched || s.For > max(v.For, 0) || len(v.Actions) > 0 && slices.ContainsFunc(s.Actions, func(a Action) bool { return !slices.Contains(v.Actions, a) }) {
+					t.Fatalf("a yes for %s and %v (watched: %v) gives %s and %v (%v)", v.For, v.Actions, v.Watched, s.For, s.Actions, s.Watched)
 				}
 			}
 		}
@@ -140,7 +140,7 @@ func TestAnOperatorAloneMakesNoApprover(t *testing.T) {
 			q := Question{Now: now, Who: who, Do: one(t, "do", Propose, Sign, Sign, Oppose, End), Binding: "b", Proofs: []Proof{{Passkey, who.ID, now, "b"}}}
 			if q.Do == Propose {
 				q.Motion = &Motion{ID: "M", Kind: one(t, "kind", kinds...), At: now, By: one(t, "by", who, ceo), Customer: one(t, "customer", "", "nord"), Until: at(600), Key: "k", Uses: 9, For: time.Hour, Notice: true}
-				q.Motion.About = one(t, "about", op.ID, newcomer.ID, "1")
+				q.Motion.About = one(t, "about", op.ID, newcomer.ID, "1", OfRecording("01ARZ3NDEKTSV4RRFFQ69G5FAV"))
 				q.Motion.Stage = p.Takes(q.Motion)
 				if rapid.Bool().Draw(t, "own stage") {
 					q.Motion.Stage = Stage{Kind: one(t, "stage", ByExecutive, ByCustomer, ByPeer, ByOwner, BySelf), Group: one(t, "group", "", "platform", op.ID), Customer: q.Motion.Customer, Count: 1}

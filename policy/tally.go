@@ -24,6 +24,7 @@ type Status struct {
 	For       time.Duration
 	NotBefore time.Time
 	Actions   []Action // what every yes so far leaves
+	Watched   bool     // a yes asks that nothing passes while none of those who decide watches
 	Promises  []string // what the engineer has to accept
 	Stages    []StageStatus
 }
@@ -183,7 +184,7 @@ func (s *Status) narrow(t Terms, r *Request) {
 		s.For = 0
 	}
 	s.NotBefore = later(s.NotBefore, t.NotBefore)
-	s.Actions = t.Leave(s.Actions, r.ReadOnly)
+	s.Actions, s.Watched = t.Leave(s.Actions, r.ReadOnly), s.Watched || t.Watched
 	if t.Promise != "" && !slices.Contains(s.Promises, t.Promise) {
 		s.Promises = append(s.Promises, t.Promise)
 	}

@@ -148,8 +148,26 @@ func TestEveryYesNarrows(t *testing.T) {
 		limited(nord, 1, 2, Terms{NotBefore: at(20), NoFiles: true, Promise: "call me"}),
 	}
 	s := r.Tally(at(3))
-	if !s.NotBefore.Equal(at(30)) || !slices.Equal(s.Actions, []Action{Shell}) || !slices.Equal(s.Promises, []string{"call me"}) {
-		t.Errorf("got not before %v, %v, promises %q", s.NotBefore, s.Actions, s.Promises)
+	if !s.NotBefore.Equal(at(30)) || !slices.Equal(s.Actions, []Action{Shell}) || !slices.Equal(s.Promises, []string{"call me"}) || s.Watched {
+		t.Errorf("got not before %v, %v, promises %q, watched %v", s.NotBefore, s.Actions, s.Promises, s.Watched)
+	}
+}
+
+func TestOneYesThatWantsToWatchIsEnough(t *testing.T) {
+	for i, votes := range [][]Vote{
+		{limited(ceo, 0, 1, Terms{Watched: true}), yes(nord, 1, 2)},
+		{yes(ceo, 0, 1), limited(nord, 1, 2, Terms{Watched: true})},
+		{limited(ceo, 0, 1, Terms{Watched: true}), standing(1, 2)},
+	} {
+		if s := with(request(), func(r *Request) { r.Votes = votes }).Tally(at(3)); s.Phase != Approved || !s.Watched {
+			t.Errorf("%d: got %s, watched %v", i, s.Phase, s.Watched)
+		}
+	}
+	against := no(ceo, 0, 1)
+	against.Watched = true
+	r := with(request(), func(r *Request) { r.Votes = []Vote{against} })
+	if r.Tally(at(3)).Watched {
+		t.Error("a no has terms")
 	}
 }
 

@@ -22,7 +22,7 @@ const (
 	CodeSignal = "s"     // ours: "TERM", or "SEGV core"
 	CodeKey    = "k"     // ours: {"cols":…,"rows":…,"screen":"…"}, what a terminal showed: the first event of a later segment
 	CodeObject = "j"     // ours: a JSON object, one operation of sftp, http or sql
-	CodeCut    = "cut"   // ours: {"stream":"o","kept":…,"bytes":…,"sha256":…} of a stream that was not kept whole
+	CodeCut    = "cut"   // ours: {"stream":"o","kept":…,"bytes":…,"sha256":…} of a stream; without bytes: from here on it is not kept
 	CodeStdin  = "stdin" // ours: {"bytes":…,"sha256":…} of what came in and is not kept
 )
 
@@ -71,7 +71,7 @@ func (o castOurs) header() Header {
 
 // header makes the first line of a track.
 func header(words Session, t *Track) castHeader {
-	h := t.head
+	h := t.head.redacted()
 	c := castHeader{
 		Version: 3, Timestamp: t.began.Unix(), Title: title(words), Command: h.Command, Env: h.Env,
 		Term:    castTerm{Cols: h.Cols, Rows: h.Rows, Type: h.Term},

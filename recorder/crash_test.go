@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"testing/synctest"
 )
 
 func rootOf(t testing.TB, folder string) *os.Root {
@@ -91,7 +92,7 @@ func TestBrokenAtAnyStepItKeepsWhatWasDurable(t *testing.T) {
 		r, p := newRig(t), newPower(stop)
 		r.before = p.before
 		w := words()
-		durable, err := script(r, w)
+		durable, err := scriptInTime(t, r, w)
 		r.before = nil
 		if err == nil {
 			if all, rerr := r.Recover(); rerr != nil || len(all) != 0 {
@@ -117,6 +118,17 @@ func TestBrokenAtAnyStepItKeepsWhatWasDurable(t *testing.T) {
 			t.Errorf("step %d: recovered twice: %+v, %v", stop, again, err)
 		}
 	}
+}
+
+// scriptInTime is script by a clock that does not wait for what is tried again.
+func scriptInTime(t *testing.T, r rig, w Session) (durable int, err error) {
+	t.Helper()
+	enc, err := newEncoder()
+	must(t, err)
+	enc.EncodeAll([]byte("x"), nil)                          // what it makes at first use must not belong to that clock
+	r.Shelf.enc, r.Shelf.live = enc, map[string]*Recording{} // as take does
+	synctest.Test(t, func(t *testing.T) { durable, err = script(r, w) })
+	return durable, err
 }
 
 // script is a recording that goes through every kind of step. It says how many
@@ -160,7 +172,7 @@ func TestRecoverBrokenAtAnyStepGoesOn(t *testing.T) {
 			return nil
 		}
 		w := words()
-		durable, _ := script(r, w)
+		durable, _ := scriptInTime(t, r, w)
 		n := 0
 		r.before = func(string, string, int) error {
 			if n++; n == stop {
@@ -235,8 +247,9 @@ func crashed(t *testing.T, r rig) string {
 	}
 	_, err := rec.Track(pty) // all is durable
 	must(t, err)
-	rec.fail(errPower)
-	_, _ = rec.Close("") // ends the writer
+	rec.fail(panicked{errPower}) // so that it does not write the end
+	_, _ = rec.Close("")         // ends the writer
+	r.bad = nil
 	must(t, os.Remove(filepath.Join(r.folder(t, w.ID), manifestName)))
 	return w.ID
 }

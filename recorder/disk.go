@@ -42,15 +42,19 @@ func (d *disk) mkdir(name string) (bool, error) {
 // put writes a whole file: after an error, or a crash, name is as it was before.
 func (d *disk) put(name string, data []byte) error {
 	tmp := name + ".tmp"
-	if err := d.write(tmp, data); err != nil {
-		return err
+	err := d.write(tmp, data)
+	if err == nil {
+		err = d.rename(tmp, name)
 	}
-	return d.rename(tmp, name)
+	if err != nil {
+		_ = d.root.Remove(tmp) // it takes room
+	}
+	return err
 }
 
 // write makes a file and syncs it; its folder is the caller's to sync.
 func (d *disk) write(name string, data []byte) error {
-	f, err := d.create(name)
+	f, err := d.anew(name)
 	if err != nil {
 		return err
 	}
@@ -82,14 +86,16 @@ func (d *disk) remove(name string) error {
 	return nil
 }
 
-// fill makes a file that takes room.
-func (d *disk) fill(name string, size int) error {
-	f, err := d.create(name)
+// fill makes a file that takes room, or has one take more.
+func (d *disk) fill(name string, from, size int64) error {
+	if err := d.step("fill", name, int(size-from)); err != nil {
+		return err
+	}
+	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(make([]byte, size))
-	return errors.Join(err, f.Close())
+	return errors.Join(allocate(f, from, size), f.Close())
 }
 
 func (d *disk) syncDir(name string) error {
@@ -114,6 +120,18 @@ func (d *disk) create(name string) (*file, error) {
 		return nil, err
 	}
 	return &file{disk: d, name: name, File: f}, nil
+}
+
+// anew makes a file that is not there, or that was left by a try that failed.
+func (d *disk) anew(name string) (*file, error) {
+	f, err := d.create(name)
+	if !errors.Is(err, fs.ErrExist) {
+		return f, err
+	}
+	if err := d.remove(name); err != nil {
+		return nil, err
+	}
+	return d.create(name)
 }
 
 // A file is open for writing.

@@ -61,9 +61,12 @@ func eventsIn(lines []byte, at time.Duration, more func(Event) bool) (bool, erro
 		if line[0] == '{' { // the header
 			continue
 		}
-		ev, err := parseEvent(line)
-		if err != nil {
-			return false, err
+		ev, ok := quickEvent(line)
+		if !ok {
+			var err error
+			if ev, err = parseEvent(line); err != nil {
+				return false, err
+			}
 		}
 		at += ev.At
 		ev.At = at
@@ -77,34 +80,53 @@ func eventsIn(lines []byte, at time.Duration, more func(Event) bool) (bool, erro
 // each opens a track's segments in turn, and gives their lines and the time
 // before the first of them.
 func (p *Playback) each(root *os.Root, t *playTrack, do func(at int64, lines []byte) (more bool, err error)) error {
-	chain, prev := t.chain, [32]byte{}
-	for n := 0; ; n++ {
-		name := segmentName(t.Name, n)
+	return p.eachFrom(root, t, 0, do)
+}
+
+// eachFrom is each from segment n on.
+func (p *Playback) eachFrom(root *os.Root, t *playTrack, n int, do func(at int64, lines []byte) (more bool, err error)) error {
+	prev, err := p.before(root, t, n)
+	if err != nil {
+		return err
+	}
+	chain := t.chain.forward(n)
+	for ; ; n++ {
 		if t.tail != nil && n == t.segments {
 			_, err := do(t.tailAt, t.tail)
 			return err
 		}
-		seg, err := read(root, name, segmentMost)
+		seg, err := read(root, segmentName(t.Name, n), segmentMost)
 		if errors.Is(err, fs.ErrNotExist) && n >= t.segments && n > 0 {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("read segment %s: %w", name, err)
+			return fmt.Errorf("read segment %s: %w", segmentName(t.Name, n), err)
 		}
-		h, err := parseHead(seg)
-		if err == nil && (h.session != p.id || h.track != t.Name || int(h.number) != n || h.prev != prev) {
-			err = errors.New("it is not the one that follows")
-		}
-		var lines []byte
-		if err == nil {
-			lines, err = h.open(chain, p.dec, seg)
-		}
+		sum := sha256.Sum256(seg)
+		at, lines, err := p.opened(t, n, chain, prev, seg, sum)
 		if err != nil {
-			return fmt.Errorf("open segment %s: %w", name, err)
+			return fmt.Errorf("open segment %s: %w", segmentName(t.Name, n), err)
 		}
-		if more, err := do(h.at, lines); err != nil || !more {
+		if more, err := do(at, lines); err != nil || !more {
 			return err
 		}
-		chain, prev = chain.derive(labelNextSegment, ""), sha256.Sum256(seg)
+		chain, prev = chain.derive(labelNextSegment, ""), sum
 	}
+}
+
+// opened gives the lines of segment n, if it is the one that follows prev and
+// that the manifest names.
+func (p *Playback) opened(t *playTrack, n int, chain secret, prev [32]byte, seg []byte, sum [32]byte) (int64, []byte, error) {
+	h, err := parseHead(seg)
+	switch {
+	case err != nil:
+		return 0, nil, err
+	case h.session != p.id || h.track != t.Name || int(h.number) != n || h.prev != prev:
+		return 0, nil, errors.New("it is not the one that follows")
+	}
+	lines, err := h.open(chain, p.dec, seg)
+	if err == nil && n < len(t.hashes) && t.hashes[n] != sum {
+		err = errors.New("it is not the one that was signed for")
+	}
+	return h.at, lines, err
 }

@@ -6,69 +6,52 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 	"time"
-)
 
-// A Form says how a cast is written. The zero Form is asciicast v3 without the
-// escapes that act on the viewer.
-type Form struct {
-	Version int  // 2 or 3; 0: 3
-	Raw     bool // keep the escapes that act on the viewer
-}
+	"lockbox/recorder/screen"
+)
 
 // Cast writes a track as asciicast v3 for a player; see CastAs.
 func (p *Playback) Cast(w io.Writer, track string) error { return p.CastAs(w, track, Form{}) }
 
 // CastAs writes a track for a player: standard error among the output, bytes
-// that are not UTF-8 as U+FFFD, signals as marks, and of the session only the
-// title. Who needs all of it, and exact, takes Events.
+// that are not UTF-8 as U+FFFD, signals as marks, sizes of at most 500×300, and
+// of the session only the title. Who needs all of it takes JSONLines.
 func (p *Playback) CastAs(w io.Writer, track string, f Form) error {
-	t, err := p.track(track)
-	if err != nil {
-		return fmt.Errorf("export: %w", err)
-	}
-	if f.Version != 2 && f.Version != 3 && f.Version != 0 {
-		return fmt.Errorf("export %s: asciicast version %d is not known", track, f.Version)
-	}
-	c := &caster{form: f, lf: t.Header.Kind != "pty", out: bufio.NewWriter(w)}
-	if err := c.header(p, t); err != nil {
-		return fmt.Errorf("export %s: %w", track, err)
-	}
-	for ev, err := range p.Events(track) {
-		if err != nil {
-			return fmt.Errorf("export: %w", err)
-		}
-		if err := c.event(ev); err != nil {
-			return fmt.Errorf("export %s: %w", track, err)
-		}
-	}
-	return c.out.Flush()
+	return p.export(w, track, f, &caster{})
 }
 
 // A caster writes one cast.
 type caster struct {
 	form   Form
-	lf     bool // lines end in LF alone: no terminal was there to add the CR
-	out    *bufio.Writer
-	last   time.Duration
-	stdout shown
-	stderr shown
+	lf     bool          // lines end in LF alone: no terminal was there to add the CR
+	last   time.Duration // of the event before, in v3
+	stdout viewed
+	stderr viewed
 }
 
-// shown is a stream on its way to a player.
-type shown struct {
+// viewed is a stream on its way to a player.
+type viewed struct {
 	safe Safe
 	half cut
 	cr   bool // it ended in CR
 }
 
-func (c *caster) header(p *Playback, t *playTrack) error {
-	h := header(Session{}, &Track{head: t.Header, began: t.Began})
+func (c *caster) head(out *bufio.Writer, p *Playback, t *playTrack, f Form) error {
+	c.form, c.lf, c.last = f, t.Header.Kind != "pty", f.From
+	h := header(Session{}, &Track{head: f.header(t.Header), began: t.Began.Add(f.From)})
 	h.Lockbox = nil
 	h.Title = title(p.Session)
+	if f.From > 0 && !c.lf {
+		cols, rows, err := p.sizeAt(t.Name, f.From)
+		if err != nil {
+			return err
+		}
+		h.Term.Cols, h.Term.Rows = cols, rows
+	}
+	h.Term.Cols, h.Term.Rows = screen.New(h.Term.Cols, h.Term.Rows).Size()
 	var v any = h
-	if c.form.Version == 2 {
+	if f.Version == 2 {
 		v = struct {
 			Version   int               `json:"version"`
 			Width     int               `json:"width"`
@@ -79,24 +62,50 @@ func (c *caster) header(p *Playback, t *playTrack) error {
 			Env       map[string]string `json:"env,omitempty"`
 		}{2, h.Term.Cols, h.Term.Rows, h.Timestamp, h.Title, h.Command, h.Env}
 	}
-	return json.NewEncoder(c.out).Encode(v)
+	return json.NewEncoder(out).Encode(v)
+}
+
+// sizeAt is the size of a terminal at a moment.
+func (p *Playback) sizeAt(track string, at time.Duration) (cols, rows int, err error) {
+	for ev, err := range p.From(track, at) {
+		if err != nil {
+			return 0, 0, err
+		}
+		var k screenKey
+		err = json.Unmarshal(ev.Data, &k)
+		return k.Cols, k.Rows, err
+	}
+	return 80, 24, nil
 }
 
 // event writes an event in the player's terms, if it has some.
-func (c *caster) event(ev Event) error {
+func (c *caster) event(out *bufio.Writer, ev Event) error {
 	code, data := ev.Code, ev.Data
 	switch code {
 	case CodeOutput:
 		data = c.show(&c.stdout, data)
 	case CodeStderr:
 		code, data = CodeOutput, c.show(&c.stderr, data)
+	case CodeKey:
+		var k screenKey
+		if err := json.Unmarshal(data, &k); err != nil {
+			return fmt.Errorf("read what was shown: %w", err)
+		}
+		code, data = CodeOutput, c.show(&c.stdout, []byte(k.Screen))
 	case CodeSignal:
 		code, data = CodeMark, append([]byte("signal "), data...)
 	case CodeExit:
 		if c.form.Version == 2 {
 			code, data = CodeMark, append([]byte("exit status "), data...)
 		}
-	case CodeInput, CodeResize, CodeMark:
+	case CodeResize:
+		cols, rows, ok := sizeIn(data)
+		if !ok {
+			return nil
+		}
+		cols, rows = screen.New(cols, rows).Size()
+		data = fmt.Appendf(nil, "%dx%d", cols, rows)
+	case CodeInput, CodeMark:
 	default:
 		return nil
 	}
@@ -104,17 +113,16 @@ func (c *caster) event(ev Event) error {
 		return nil
 	}
 	data = bytes.ToValidUTF8(data, []byte("\uFFFD"))
-	ms := ev.At.Milliseconds()
+	at := ev.At - c.last
 	if c.form.Version != 2 {
-		ms -= c.last.Milliseconds()
 		c.last = ev.At
 	}
-	_, err := c.out.Write(appendEvent(nil, ms, code, data))
+	_, err := out.Write(appendEvent(nil, at.Milliseconds(), code, data))
 	return err
 }
 
 // show is what of p a player may have.
-func (c *caster) show(s *shown, p []byte) []byte {
+func (c *caster) show(s *viewed, p []byte) []byte {
 	if c.form.Raw {
 		p = s.half.join(p)
 	} else {
@@ -123,98 +131,49 @@ func (c *caster) show(s *shown, p []byte) []byte {
 	if !c.lf {
 		return p
 	}
-	var out []byte
-	for _, b := range p {
-		if b == '\n' && !s.cr {
-			out = append(out, '\r')
-		}
-		out = append(out, b)
-		s.cr = b == '\r'
-	}
-	return out
+	return withCR(p, &s.cr)
 }
 
-// Text writes what a track showed, line by line, without escapes: to read and
-// to search. What a full-screen program drew is not laid out.
-func (p *Playback) Text(w io.Writer, track string) error {
+// Text writes what a track showed; see TextAs.
+func (p *Playback) Text(w io.Writer, track string) error { return p.TextAs(w, track, Form{}) }
+
+// TextAs writes what a track showed, line by line, without escapes: to read and
+// to search. What a full-screen program drew comes as it stood when it rested.
+// Of a track of operations it writes their paths, URLs and SQL. With times, what
+// was typed and what Lockbox noted comes too.
+func (p *Playback) TextAs(w io.Writer, track string, f Form) error {
+	if err := f.check(); err != nil {
+		return fmt.Errorf("export %s: %w", track, err)
+	}
 	out := bufio.NewWriter(w)
-	var stdout, stderr paper
-	for ev, err := range p.Events(track) {
-		if err != nil {
-			return fmt.Errorf("export: %w", err)
-		}
-		switch ev.Code {
-		case CodeOutput:
-			stdout.print(out, ev.Data)
-		case CodeStderr:
-			stderr.print(out, ev.Data)
-		}
+	err := p.lines(track, f, &liner{blanks: true, give: func(l Line) bool {
+		writeLine(out, l, f.Times)
+		return out.Available() > 0 || out.Flush() == nil
+	}})
+	if err == nil {
+		err = out.Flush()
 	}
-	for _, l := range []*paper{&stdout, &stderr} {
-		if len(l.line) > 0 {
-			l.feed(out)
-		}
+	if err != nil {
+		return fmt.Errorf("export %s: %w", track, err)
 	}
-	return out.Flush()
+	return nil
 }
 
-// A paper prints a stream as lines of text.
-type paper struct {
-	safe   Safe
-	line   []rune
-	at     int  // where the next character goes
-	escape byte // of the sequence under way: ESC, '[' or '(' ; 0 for none
-}
-
-const paperWidth = 4096 // characters; a longer line is broken
-
-func (l *paper) print(out *bufio.Writer, p []byte) {
-	for _, r := range string(l.safe.Filter(p)) {
-		switch {
-		case l.escape != 0:
-			l.skip(r)
-		case r == 0x1b:
-			l.escape = 0x1b
-		case r == '\n', r == '\v', r == '\f':
-			l.feed(out)
-		case r == '\r':
-			l.at = 0
-		case r == '\b':
-			l.at = max(l.at-1, 0)
-		case r >= ' ' || r == '\t':
-			l.put(out, r)
-		}
+// writeLine writes a line; Flush tells the error.
+func writeLine(out *bufio.Writer, l Line, times bool) {
+	switch plain := l.Kind == "text"; {
+	case l.Kind == "written":
+	case times && plain:
+		_, _ = fmt.Fprintf(out, "%s  %s\n", clock(l.At), l.Text)
+	case times:
+		_, _ = fmt.Fprintf(out, "%s  # %s: %s\n", clock(l.At), l.Kind, l.Text)
+	case plain, l.Kind == "file", l.Kind == "url", l.Kind == "sql":
+		_, _ = out.WriteString(l.Text + "\n")
 	}
 }
 
-// skip passes over the sequences that a Safe lets through.
-func (l *paper) skip(r rune) {
-	switch {
-	case l.escape == 0x1b && strings.ContainsRune("[()*+", r):
-		l.escape = byte(r)
-		return
-	case l.escape == '[' && r < 0x40:
-		return
-	case l.escape == '[' && r == 'K':
-		l.line = l.line[:min(l.at, len(l.line))]
-	}
-	l.escape = 0
-}
-
-func (l *paper) put(out *bufio.Writer, r rune) {
-	if l.at == paperWidth {
-		l.feed(out)
-	}
-	if l.at < len(l.line) {
-		l.line[l.at] = r
-	} else {
-		l.line = append(l.line, r)
-	}
-	l.at++
-}
-
-// feed ends a line that has begun, or an empty one.
-func (l *paper) feed(out *bufio.Writer) {
-	_, _ = out.WriteString(strings.TrimRight(string(l.line), " ") + "\n") // Flush tells the error
-	l.line, l.at = l.line[:0], 0
+// clock is a moment as 00:01:23.456.
+func clock(d time.Duration) string {
+	ms := d.Milliseconds()
+	return fmt.Sprintf("%02d:%02d:%02d.%03d", ms/3600000, ms/60000%60, ms/1000%60, ms%1000)
 }

@@ -22,7 +22,8 @@ func scene(t *testing.T, r rig, h Header) *Playback {
 			must(t, tr.Stderr([]byte("oops\n")))
 			must(t, tr.Resize(100, 40))
 			time.Sleep(250 * time.Millisecond)
-			must(t, tr.Input([]byte("quit\r"), true))
+			must(t, tr.Input([]byte("quit\r")))
+			must(t, tr.Output([]byte("quit\r\n")))
 			must(t, tr.Note("warning", "2 minutes left"))
 			must(t, tr.Signal("HUP", false))
 			must(t, tr.Exit(1))
@@ -40,27 +41,30 @@ func TestCastsForPlayers(t *testing.T) {
 [1.500, "o", "50%\r100%\nh�lø\n"]
 [0.000, "o", "oops\n"]
 [0.000, "r", "100x40"]
-[0.250, "i", "quit\r"]
+[0.250, "o", "quit\r\n"]
 [0.000, "m", "warning: 2 minutes left"]
 [0.000, "m", "signal HUP"]
 [0.000, "x", "1"]
+[0.000, "i", "quit\r"]
 `
 	const v2 = `{"version":2,"width":80,"height":24,"timestamp":946684800,"title":"ops@db1.prod"}
 [0.000, "o", "\u001b]0;title\u0007$ \u001b[1mls\u001b[0m\r\n"]
 [1.500, "o", "50%\r100%\nh�lø\n"]
 [1.500, "o", "oops\n"]
 [1.500, "r", "100x40"]
-[1.750, "i", "quit\r"]
+[1.750, "o", "quit\r\n"]
 [1.750, "m", "warning: 2 minutes left"]
 [1.750, "m", "signal HUP"]
 [1.750, "m", "exit status 1"]
+[1.750, "i", "quit\r"]
 `
 	const exec = `{"version":3,"term":{"cols":80,"rows":24},"timestamp":946684800,"title":"ops@db1.prod","command":"ls"}
 [0.000, "o", "$ \u001b[1mls\u001b[0m\r\n"]
 [1.500, "o", "50%\r100%\r\nh�lø\r\n"]
 [0.000, "o", "oops\r\n"]
 [0.000, "r", "100x40"]
-[0.250, "m", "warning: 2 minutes left"]
+[0.250, "o", "quit\r\n"]
+[0.000, "m", "warning: 2 minutes left"]
 [0.000, "m", "signal HUP"]
 [0.000, "x", "1"]
 `
@@ -95,13 +99,13 @@ func TestTextIsWhatWasShown(t *testing.T) {
 	p := scene(t, newRig(t), Header{Kind: "pty"})
 	var b bytes.Buffer
 	must(t, p.Text(&b, "pty0"))
-	if got, want := b.String(), "$ ls\n100%\nh�lø\noops\n"; got != want {
+	if got, want := b.String(), "$ ls\n100%\n    h�lø\n        oops\n            quit\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for in, want := range map[string]string{
 		"abc\b\bX\n":                    "aXc\n",
 		"long line\r\x1b[Kshort\n":      "short\n",
-		"\x1b(0q\x1b(B \x1b[3;1Hx\x1b7": "q x\n",
+		"\x1b(0q\x1b(B \x1b[3;1Hx\x1b7": "─\nx\n",
 		"no end":                        "no end\n",
 		"":                              "",
 	} {

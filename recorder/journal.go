@@ -63,7 +63,7 @@ type journal struct {
 
 // newJournal begins a journal in a new file. It is on disk after flush.
 func newJournal(d *disk, name, session string, atRest secret) (*journal, error) {
-	f, err := d.create(name)
+	f, err := d.anew(name)
 	if err != nil {
 		return nil, err
 	}

@@ -32,6 +32,14 @@ func (s secret) derive(label, info string) secret {
 	return secret(b)
 }
 
+// forward is the secret of the segment n further on.
+func (s secret) forward(n int) secret {
+	for range n {
+		s = s.derive(labelNextSegment, "")
+	}
+	return s
+}
+
 // box is AES-256-GCM under s.
 func (s secret) box() cipher.AEAD {
 	c, err := aes.NewCipher(s[:])

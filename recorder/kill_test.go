@@ -3,6 +3,7 @@ package recorder
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -64,7 +65,9 @@ func writeUntilKilled(dir string) error {
 }
 
 func TestKilledAtAnyMomentItLosesAtMostASecond(t *testing.T) {
-	for n := range 20 {
+	kills, err := strconv.Atoi(cmp.Or(os.Getenv("LOCKBOX_KILLS"), "20"))
+	must(t, err)
+	for n := range kills {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
 			rnd := rand.New(rand.NewPCG(7, uint64(n)))

@@ -14,7 +14,9 @@ import (
 )
 
 // Open begins a recording. Its folder, sealed key and journal are on disk when
-// Open returns; without them there is no session.
+// Open returns; without them there is no session. Nor is there while the
+// shelf's Health is Red, or Amber and the recording is to be strict. An
+// emergency asks only for what it needs itself, and may use the room kept for it.
 func (s *Shelf) Open(words Session, how How) (*Recording, error) {
 	if err := words.check(); err != nil {
 		return nil, fmt.Errorf("open recording: %w", err)
@@ -23,20 +25,23 @@ func (s *Shelf) Open(words Session, how How) (*Recording, error) {
 		words.Began = s.now()
 	}
 	words.Began = words.Began.UTC().Round(time.Millisecond)
-	w, err := s.scribe(words)
+	w, err := s.scribe(words, how)
 	if err != nil {
 		return nil, fmt.Errorf("open recording %s: %w", words.ID, err)
 	}
 	r := &Recording{
-		now: s.now, patience: s.Patience, failed: make(chan struct{}),
+		shelf: s, strict: how.Strict, now: s.now, patience: patienceDefault, failed: make(chan struct{}),
 		done: make(chan struct{}), wake: make(chan struct{}, 1), soon: stopped(nil),
+		changed: make(chan struct{}), trouble: trouble{changed: make(chan struct{})},
 	}
-	if r.patience == 0 {
-		r.patience = 5 * time.Second
+	if s.Patience > 0 {
+		r.patience = min(s.Patience, patienceMost)
 	}
-	r.dog = stopped(func() { r.fail(errStalled) })
+	r.dog = stopped(r.overdue)
 	r.moved = sync.NewCond(&r.mu)
-	w.disk.alive = r.alive
+	w.rec, w.disk.alive = r, r.alive
+	s.goesOn(words.ID, r)
+	w.told(keyName)
 	go r.run(w) // Close waits for it
 	return r, nil
 }
@@ -53,13 +58,22 @@ func stopped(do func()) *time.Timer {
 }
 
 // scribe makes the folder of a recording and what is in it from the beginning.
-func (s *Shelf) scribe(words Session) (*scribe, error) {
+func (s *Shelf) scribe(words Session, how How) (*scribe, error) {
+	to, err := s.readers(how)
+	if err != nil {
+		return nil, err
+	}
 	d, err := s.disk()
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = d.root.Close() }() // the scribe has its own
-	if err := s.room(); err != nil {
+	if how.Emergency {
+		err = s.squeeze(d)
+	} else {
+		err = s.admits(how)
+	}
+	if err != nil {
 		return nil, err
 	}
 	enc, err := s.take(words.ID)
@@ -67,12 +81,18 @@ func (s *Shelf) scribe(words Session) (*scribe, error) {
 		return nil, err
 	}
 	w := &scribe{shelf: s, words: words, enc: enc, rest: stopped(nil)}
+	_, _ = rand.Read(w.next[:]) // never fails; the session key is the first of the chain
+	key, err := sealKey(w.next, to)
+	if err != nil {
+		w.leave()
+		return nil, err
+	}
 	folder, err := makeFolder(d, words)
 	if err != nil {
 		w.leave()
 		return nil, err
 	}
-	if err := w.found(d, folder); err != nil {
+	if err := w.found(d, folder, key); err != nil {
 		w.leave()
 		_ = d.root.RemoveAll(folder) // nothing was recorded; Recover moves away what is left
 		return nil, err
@@ -81,23 +101,18 @@ func (s *Shelf) scribe(words Session) (*scribe, error) {
 }
 
 // found puts key, reserve and journal into the new folder.
-func (w *scribe) found(d *disk, folder string) error {
+func (w *scribe) found(d *disk, folder string, key []byte) error {
 	root, err := d.root.OpenRoot(folder)
 	if err != nil {
 		return err
 	}
 	w.disk = &disk{root: root, before: d.before}
-	_, _ = rand.Read(w.next[:]) // never fails; the session key is the first of the chain
-	key, err := sealKey(w.next, w.shelf.Recipients)
-	if err != nil {
-		return err
-	}
 	hash := sha256.Sum256(key)
 	w.keyHash = hash[:]
 	if err := w.disk.write(keyName, key); err != nil {
 		return err
 	}
-	if err := w.disk.fill(reserveName, reserveSize); err != nil {
+	if err := w.room(0); err != nil {
 		return err
 	}
 	if w.journal, err = w.newJournal(journalName); err != nil {
@@ -120,6 +135,33 @@ func sealKey(key secret, to []age.Recipient) ([]byte, error) {
 		return nil, fmt.Errorf("seal key: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// readers are those whom a recording is sealed to: of one kind, for a classic
+// key would undo what the others are for.
+func (s *Shelf) readers(how How) (to []age.Recipient, err error) {
+	if !how.NotVault {
+		to = append(to, s.Recipients...)
+	}
+	classic := 0
+	for _, text := range how.Readers {
+		var r age.Recipient
+		if r, err = age.ParseHybridRecipient(text); err != nil {
+			r, err = age.ParseX25519Recipient(text)
+			classic++
+		}
+		if err != nil {
+			return nil, fmt.Errorf("a reader's key %.20q is no age public key: %w", text, err)
+		}
+		to = append(to, r)
+	}
+	switch {
+	case len(to) == 0:
+		return nil, errors.New("there is nobody to seal it to")
+	case classic > 0 && classic < len(how.Readers):
+		return nil, errors.New("some readers' keys are classic (age1…), others post-quantum (age1pq1…): one recording is sealed to one kind")
+	}
+	return to, nil
 }
 
 // makeFolder makes yyyy/mm/session.
@@ -149,4 +191,5 @@ func (w *scribe) leave() {
 		_ = w.disk.root.Close() // only a way in
 	}
 	w.shelf.give(w.words.ID)
+	_ = w.shelf.stock() // else when the next one ends
 }

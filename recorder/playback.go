@@ -38,10 +38,11 @@ type TrackInfo struct {
 
 type playTrack struct {
 	TrackInfo
-	chain    secret // of the first segment
-	segments int    // there must be at least so many
-	tail     []byte // lines after them, from a journal
-	tailAt   int64  // ms of the event before
+	chain    secret     // of the first segment
+	segments int        // there must be at least so many
+	hashes   [][32]byte // of the segments that the manifest names
+	tail     []byte     // lines after them, from a journal
+	tailAt   int64      // ms of the event before
 }
 
 // Open makes a recording ready to play for who holds an identity that it was
@@ -62,7 +63,7 @@ func Open(folder string, ids ...age.Identity) (*Playback, error) {
 func open(root *os.Root, folder string, tails []*tape, ids []age.Identity) (*Playback, error) {
 	sealed, err := read(root, keyName, keyMost)
 	if err != nil {
-		return nil, err
+		return nil, erased(root, err)
 	}
 	key, err := openKey(sealed, ids)
 	if err != nil {
@@ -89,6 +90,17 @@ func open(root *os.Root, folder string, tails []*tape, ids []age.Identity) (*Pla
 	p.Session.Ended, p.Session.Cause = p.Manifest.Ended, p.Manifest.Cause
 	p.Session.Root, p.Session.Tracks = p.Manifest.Root, len(p.tracks)
 	return p, nil
+}
+
+// ErrErased: the recording's key was destroyed. It verifies, and nobody can read it.
+var ErrErased = errors.New("the recording was erased")
+
+// erased says why there is no key.
+func erased(root *os.Root, err error) error {
+	if _, stat := root.Lstat(manifestName); errors.Is(err, fs.ErrNotExist) && stat == nil {
+		return fmt.Errorf("%w: %w", ErrErased, err)
+	}
+	return err
 }
 
 func openKey(sealed []byte, ids []age.Identity) (secret, error) {
@@ -146,6 +158,7 @@ func (p *Playback) addTrack(root *os.Root, t *playTrack, tails []*tape) {
 	for _, s := range p.Manifest.Segments {
 		if s.Track == t.Name {
 			t.segments++
+			t.hashes = append(t.hashes, s.Hash)
 		}
 	}
 	for _, tail := range tails {

@@ -3,6 +3,7 @@ package recorder
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,19 +15,19 @@ const (
 	undurable  = 64 << 10               // bytes: Output waits beyond
 	eager      = undurable - pieceMost  // bytes: written at once
 	flushAfter = 200 * time.Millisecond // else written so late
+	strictGap  = 20 * time.Millisecond  // between two writes for a strict track
 	lead       = time.Second            // no byte is taken while one waits longer than this
 	pieceMost  = 16 << 10               // bytes of one event
 )
 
-// Errors that callers tell apart.
-var (
-	ErrClosed  = errors.New("the recording is closed")
-	errStalled = errors.New("the disk does not answer")
-)
+// ErrClosed: nothing is taken after the end.
+var ErrClosed = errors.New("the recording is closed")
 
 // A Recording writes one session down. Its methods may be called from any
 // goroutine. All disk work is done by one writer, which Close ends.
 type Recording struct {
+	shelf    *Shelf
+	strict   bool // how it was opened
 	now      func() time.Time
 	patience time.Duration
 	failed   chan struct{}
@@ -41,7 +42,15 @@ type Recording struct {
 	spare   batch     // the queue's other half, while not being written
 	pending int       // bytes that are not durable: the queue's and the batch's under way
 	oldest  time.Time // when the oldest of them came
+	taken   int64     // pieces
+	durable int64     // of them
+	due     time.Time // when soon comes
+	settled time.Time // when the last batch became durable
 	leaves  []tlog.Hash
+	begun   int           // tracks
+	tracks  []*Track      // that go on
+	changed chan struct{} // closed, and made anew, when one begins or ends
+	trouble trouble
 	err     error
 	closing bool
 	cause   string
@@ -72,11 +81,37 @@ func (r *Recording) Track(h Header) (*Track, error) {
 	if err := h.check(); err != nil {
 		return nil, err
 	}
+	if h.Strict && !r.strict {
+		if err := r.shelf.admits(How{Strict: true}); err != nil {
+			return nil, fmt.Errorf("begin track %s: %w", h.Kind, err)
+		}
+	}
+	if !r.another() {
+		return nil, fmt.Errorf("begin track %s: there were %d", h.Kind, maxTracks)
+	}
 	t := newTrackOf(r, h)
 	if err := r.ask(nil, func(w *scribe) error { return w.begin(t) }); err != nil {
 		return nil, fmt.Errorf("begin track %s: %w", h.Kind, err)
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tracks = append(r.tracks, t)
+	r.turnover()
 	return t, nil
+}
+
+// another says whether there may be one more track; it is counted.
+func (r *Recording) another() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.begun++
+	return r.begun <= maxTracks
+}
+
+// turnover tells of a track that begins or ends. Needs mu.
+func (r *Recording) turnover() {
+	close(r.changed)
+	r.changed = make(chan struct{})
 }
 
 // Close ends the tracks, signs the manifest and removes the journal. The error
@@ -104,10 +139,11 @@ func (r *Recording) poke() {
 	}
 }
 
-// admit waits until n more bytes may be un-durable. Needs mu.
+// admit waits until n more bytes may be un-durable; while the recording is in
+// trouble none may. Needs mu.
 func (r *Recording) admit(n int) error {
-	for r.err == nil && !r.closing && r.pending > 0 &&
-		(r.pending+n > undurable || r.now().Sub(r.oldest) > lead) {
+	for r.err == nil && !r.closing && (r.trouble.why != nil || r.pending > 0 &&
+		(r.pending+n > undurable || r.now().Sub(r.oldest) > lead)) {
 		r.poke()
 		r.moved.Wait()
 	}
@@ -120,7 +156,8 @@ func (r *Recording) admit(n int) error {
 	return nil
 }
 
-// add queues a piece of at most pieceMost bytes.
+// add queues a piece of at most pieceMost bytes. For a strict track it waits
+// until that is durable.
 func (r *Recording) add(t *Track, code string, p []byte) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -130,25 +167,41 @@ func (r *Recording) add(t *Track, code string, p []byte) error {
 	if t.ended {
 		return ErrClosed
 	}
-	r.arm()
+	wait := flushAfter
+	if t.head.Strict {
+		wait = max(0, strictGap-r.now().Sub(r.settled))
+	}
+	r.arm(wait)
 	r.queue.add(t, code, t.elapsed(), p)
 	r.pending += len(p)
 	if len(r.queue.data) >= eager {
 		r.poke()
 	}
+	r.taken++
+	for mine := r.taken; t.head.Strict && r.durable < mine && r.err == nil; {
+		r.moved.Wait()
+	}
+	if t.head.Strict {
+		return r.err
+	}
 	return nil
 }
 
-// arm notes when the queue began to wait. Needs mu.
-func (r *Recording) arm() {
-	if !r.queue.empty() {
-		return
+// arm has the writer come so late, or sooner; it notes when the queue began to
+// wait. Needs mu.
+func (r *Recording) arm(wait time.Duration) {
+	now := r.now()
+	first := r.queue.empty()
+	if first {
+		r.queue.since = now
+		if r.pending == 0 {
+			r.oldest = now
+		}
 	}
-	r.queue.since = r.now()
-	if r.pending == 0 {
-		r.oldest = r.queue.since
+	if due := now.Add(wait); first || due.Before(r.due) {
+		r.due = due
+		r.soon.Reset(wait)
 	}
-	r.soon.Reset(flushAfter)
 }
 
 // ask has the writer do something, and waits until it is durable. A track
@@ -166,21 +219,16 @@ func (r *Recording) ask(ends *Track, do func(*scribe) error) error {
 			return nil
 		}
 		ends.ended = true
+		r.tracks = slices.DeleteFunc(r.tracks, func(t *Track) bool { return t == ends })
+		r.turnover()
 	}
-	r.arm()
+	r.arm(0)
 	r.queue.pieces = append(r.queue.pieces, piece{ask: a})
-	r.poke()
 	r.mu.Unlock()
-	return <-a.done
-}
-
-// fail makes the recording refuse everything from now on.
-func (r *Recording) fail(err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.err == nil {
-		r.err = err
-		close(r.failed)
-		r.moved.Broadcast()
+	select {
+	case err := <-a.done:
+		return err
+	case <-r.failed: // the disk may never answer
+		return r.Err()
 	}
 }

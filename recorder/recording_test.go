@@ -188,7 +188,7 @@ func TestNothingIsInClear(t *testing.T) {
 	for range 3000 { // closes segments
 		must(t, tr.Output([]byte(marker+" and what goes with it, æøå\r\n")))
 		must(t, tr.Stderr([]byte(marker)))
-		must(t, tr.Input([]byte(marker), true))
+		must(t, tr.Input([]byte(marker)))
 	}
 	must(t, tr.Note("note", marker))
 	p, err := r.Play(w.ID, r.id) // what is queued is durable after the next step

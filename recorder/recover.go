@@ -33,6 +33,7 @@ func (s *Shelf) Recover() ([]Recovered, error) {
 		return nil, fmt.Errorf("recover recordings: %w", err)
 	}
 	defer func() { _ = d.root.Close() }() // only a way in
+	defer func() { _ = s.stock() }()      // else when the first recording ends
 	months, err := monthsOf(d.root)
 	if err != nil {
 		return nil, fmt.Errorf("recover recordings: %w", err)

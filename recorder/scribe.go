@@ -20,6 +20,7 @@ const (
 // A scribe is the writer's side of a recording; only the writer touches it.
 type scribe struct {
 	shelf    *Shelf
+	rec      *Recording // nil after a crash
 	disk     *disk
 	words    Session
 	enc      *zstd.Encoder
@@ -29,49 +30,57 @@ type scribe struct {
 	segments []Segment
 	journal  *journal
 	flags    byte
-	stale    bool        // the journal holds what would open a closed segment
+	reserve  int64       // bytes of the reserve
+	broken   error       // the disk could not be written: no segment is closed
+	stale    bool        // the journal holds what would open a closed segment, or could not be written
 	waits    bool        // some stream ends in half a character
 	busy     bool        // some lines are open, and rest is set
 	rest     *time.Timer // when to close them
 }
 
-// write records a batch and makes it durable.
-func (w *scribe) write(b *batch, rest bool) error {
+// write records a batch and makes it durable. Whatever happens all of it is
+// taken in; after a failure it is that and no more.
+func (w *scribe) write(b *batch, rest bool, failed error) error {
+	if w.broken == nil {
+		w.broken = failed
+	}
+	if err := w.absorb(b); err != nil {
+		return err
+	}
+	if w.broken == nil && (rest || w.open() > openMost) {
+		w.broken = w.closeAll()
+	}
+	if w.broken == nil {
+		w.broken = w.persist()
+	}
+	return w.broken
+}
+
+// absorb takes a batch in.
+func (w *scribe) absorb(b *batch) error {
 	data := b.data
 	for _, p := range b.pieces {
-		if p.ask != nil {
-			if err := p.ask.do(w); err != nil {
+		switch {
+		case p.ask == nil:
+			if err := w.record(p.track.tape, p.at, p.code, data[:p.n]); err != nil {
 				return err
 			}
-			continue
+			data = data[p.n:]
+		case w.broken == nil:
+			w.broken = p.ask.do(w)
 		}
-		if err := w.record(p.track.tape, p.at, p.code, data[:p.n]); err != nil {
-			return err
-		}
-		data = data[p.n:]
 	}
 	w.waits = false
 	for _, t := range w.tapes {
-		if err := w.mend(t, false); err != nil {
+		if err := w.mend(t, t.track.head.Strict); err != nil {
 			return err
 		}
-	}
-	if rest || w.open() > openMost {
-		if err := w.closeAll(); err != nil {
-			return err
-		}
-	}
-	if err := w.persist(); err != nil {
-		return fmt.Errorf("write journal: %w", err)
 	}
 	return nil
 }
 
 // begin starts a track: from next comes its secret, and then the next one.
 func (w *scribe) begin(t *Track) error {
-	if len(w.tapes) >= maxTracks {
-		return fmt.Errorf("more than %d tracks", maxTracks)
-	}
 	t.name = fmt.Sprintf("%s%d", t.head.Kind, len(w.tapes))
 	line, err := json.Marshal(header(w.words, t))
 	if err != nil {
@@ -79,7 +88,10 @@ func (w *scribe) begin(t *Track) error {
 	}
 	t.tape = &tape{
 		track: t, chain: w.next.derive(labelTrack, w.words.ID+" "+t.name), lines: append(line, '\n'),
-		state: trackState{Name: t.name, Began: t.began, Prev: make([]byte, 32)},
+		state: trackState{Name: t.name, Began: t.began, Prev: make([]byte, 32)}, show: newShow(t.head),
+	}
+	if err := w.room(1); err != nil {
+		return err
 	}
 	w.next = w.next.derive(labelNextTrack, w.words.ID)
 	w.tapes = append(w.tapes, t.tape)
@@ -122,17 +134,47 @@ func (w *scribe) closeAll() error {
 	return nil
 }
 
+// room keeps room to write the end of each track that goes on, and of so many more.
+func (w *scribe) room(more int64) error {
+	for _, t := range w.tapes {
+		if !t.ended {
+			more++
+		}
+	}
+	size := max(1, more) * reserveSize
+	if size <= w.reserve {
+		return nil
+	}
+	err := w.heal(func() error { return w.disk.fill(reserveName, w.reserve, size) })
+	if err != nil {
+		return fmt.Errorf("keep room for the end: %w", err)
+	}
+	w.reserve = size
+	return nil
+}
+
 // persist makes every line durable, and forgets what opens closed segments.
 func (w *scribe) persist() error {
 	if w.open() == 0 {
 		w.busy = false
 		w.rest.Stop()
+		for _, t := range w.tapes {
+			t.show.rest()
+		}
 	}
-	if w.stale {
-		return w.rotate()
+	err := w.heal(func() error {
+		if w.stale {
+			return w.rotate()
+		}
+		w.keep()
+		err := w.journal.flush()
+		w.stale = err != nil // the file is not trusted again
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("write journal: %w", err)
 	}
-	w.keep()
-	return w.journal.flush()
+	return nil
 }
 
 // keep adds the lines to the journal that it has not.
@@ -162,9 +204,10 @@ func (w *scribe) rotate() error {
 	if err := j.flush(); err != nil {
 		return err
 	}
-	w.stale = false
 	j.file.name = journalName
-	return w.disk.rename(tmp, journalName)
+	err = w.disk.rename(tmp, journalName)
+	w.stale = err != nil
+	return err
 }
 
 // newJournal makes a journal that begins with the state.
@@ -196,7 +239,7 @@ func (w *scribe) finish(cause string, ended time.Time, failed bool) (Seal, error
 			return Seal{}, err
 		}
 	}
-	if err := w.disk.remove(reserveName); err != nil { // the room that the manifest needs
+	if err := w.heal(func() error { return w.disk.remove(reserveName) }); err != nil { // the room that the manifest needs
 		return Seal{}, err
 	}
 	m := w.manifest(cause, ended)
@@ -204,14 +247,45 @@ func (w *scribe) finish(cause string, ended time.Time, failed bool) (Seal, error
 	if err != nil {
 		return Seal{}, fmt.Errorf("sign manifest: %w", err)
 	}
-	if err := w.disk.put(manifestName, text); err != nil {
+	if err := w.heal(func() error { return w.disk.put(manifestName, text) }); err != nil {
 		return Seal{}, fmt.Errorf("write manifest: %w", err)
 	}
 	if failed {
 		return m.seal(), nil
 	}
-	if err := errors.Join(w.disk.remove(journalName), w.disk.syncDir(".")); err != nil {
+	if err := w.heal(w.forget); err != nil {
 		return Seal{}, fmt.Errorf("remove journal: %w", err)
 	}
+	w.told(manifestName)
 	return m.seal(), nil
+}
+
+// forget removes the journal: all is in the segments.
+func (w *scribe) forget() error {
+	return errors.Join(w.disk.remove(journalName), w.disk.syncDir("."))
+}
+
+// clear makes room for the end of a recording that failed.
+func (w *scribe) clear() error {
+	w.broken = nil
+	return w.tidy()
+}
+
+// publish gives those who follow what is durable.
+func (w *scribe) publish(end error) {
+	for _, t := range w.tapes {
+		if end == nil && t.ended {
+			t.show.publish(ErrClosed)
+			t.show.term, t.show.rests, t.show.late = nil, nil, nil
+		} else {
+			t.show.publish(end)
+		}
+	}
+}
+
+// told says that a file is complete on disk.
+func (w *scribe) told(name string) {
+	if w.shelf.Closed != nil {
+		w.shelf.Closed(w.words.ID, name)
+	}
 }

@@ -94,7 +94,12 @@ func (h head) seal(chain secret, enc *zstd.Encoder, lines []byte) []byte {
 
 // open gives the lines of a segment back.
 func (h head) open(chain secret, dec *zstd.Decoder, seg []byte) ([]byte, error) {
-	box := h.key(chain).box()
+	return h.unseal(h.key(chain), dec, seg)
+}
+
+// unseal is open with the segment's own key.
+func (h head) unseal(key secret, dec *zstd.Decoder, seg []byte) ([]byte, error) {
+	box := key.box()
 	text, err := box.Open(nil, make([]byte, box.NonceSize()), seg[headSize:], seg[:headSize])
 	if err != nil {
 		return nil, errors.New("the key does not open it")

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,13 +34,13 @@ type Session struct {
 
 // A Header says what one track is the record of.
 type Header struct {
-	Kind    string            `json:"kind"` // "pty" or "exec"
+	Kind    string            `json:"kind"` // "pty", "exec"; "sftp", "http", "sql": objects; "fwd", "file": bytes
 	Command string            `json:"command,omitempty"`
 	Term    string            `json:"term,omitempty"`
 	Cols    int               `json:"cols,omitempty"`
 	Rows    int               `json:"rows,omitempty"`
 	Env     map[string]string `json:"env,omitempty"`
-	Input   bool              `json:"input,omitempty"` // keep what is typed while the terminal echoes
+	Input   bool              `json:"input,omitempty"` // keep the input of a command, and what a terminal echoes of what is typed
 
 	Bulk   int64         `json:"bulk,omitempty"`   // bytes kept of each stream that is no terminal's; 0: policy.DefaultBulk
 	Strict bool          `json:"strict,omitempty"` // Output returns when it is on disk
@@ -51,6 +52,7 @@ type How struct {
 	Readers   []string // age public keys that it is sealed to besides the shelf's own; all hybrid ("age1pq1…")
 	NotVault  bool     // it is not sealed to the shelf's own
 	Emergency bool     // it may use the room that is kept for breaking the glass
+	Strict    bool     // its tracks are to be: it is not opened unless the shelf's Health is Green
 }
 
 // A Seal is what a closed recording comes to.
@@ -104,15 +106,36 @@ func (h Header) check() error {
 	for k, v := range h.Env {
 		n += len(k) + len(v)
 	}
-	switch ok, _ := regexp.MatchString(`^[a-z]{2,8}$`, h.Kind); {
-	case !ok:
-		return fmt.Errorf("kind of track %q is not 2 to 8 small letters", h.Kind)
+	switch {
+	case !slices.Contains([]string{"pty", "exec", "fwd", "file"}, h.Kind) && !h.objects():
+		return fmt.Errorf("kind of track %q is not known", h.Kind)
+	case h.Bulk < 0:
+		return fmt.Errorf("%d bytes to keep of a stream", h.Bulk)
 	case h.Cols < 0 || h.Rows < 0:
 		return fmt.Errorf("terminal of %d×%d", h.Cols, h.Rows)
 	case n > 32<<10:
 		return fmt.Errorf("command, terminal and environment have %d bytes, more than %d", n, 32<<10)
 	}
 	return nil
+}
+
+// objects: a track of such a kind takes operations, not bytes.
+func (h Header) objects() bool { return slices.Contains([]string{"sftp", "http", "sql"}, h.Kind) }
+
+// redacted is the Header without what it says is to be taken out.
+func (h Header) redacted() Header {
+	if h.Redact == 0 {
+		return h
+	}
+	h.Command = redactText(h.Command, h.Redact)
+	env := make(map[string]string, len(h.Env))
+	for k, v := range h.Env {
+		env[k] = strings.TrimPrefix(redactText(k+"="+v, h.Redact), k+"=")
+	}
+	if h.Env != nil {
+		h.Env = env
+	}
+	return h
 }
 
 // trackForm is a track's name: its kind, and its place in the recording.

@@ -25,12 +25,22 @@ type Shelf struct {
 	Now            func() time.Time // nil: time.Now
 	MinFree        int64            // bytes free for a new recording; 0: 1 GiB; negative: any
 	MinFreePercent int              // percent free, too; 0: 10; negative: any
-	Patience       time.Duration    // how long one step of the disk may take; 0: 5 s
+	Patience       time.Duration    // how long a recording may be frozen by a step of the disk; 0: 1 s; at most 5 s
+	Reserve        int64            // bytes kept for emergencies; 0: 256 MiB; negative: none
+	Waits          func() Wait      // what is not in the object storage; nil where there is none
+
+	// Closed is told of every file that is complete on disk: key.age, each
+	// segment, the manifest. It must not block. Nil: nobody.
+	Closed func(session, name string)
 
 	before func(op, name string, n int) error // of every disk; nil but in tests
-	mu     sync.Mutex                         // guards what follows
-	enc    *zstd.Encoder                      // shared: an encoder is large
-	live   map[string]bool                    // sessions being recorded
+	looks  sync.Mutex                         // guards seen
+	seen   vitals
+	mu     sync.Mutex            // guards what follows
+	enc    *zstd.Encoder         // shared: an encoder is large
+	live   map[string]*Recording // sessions being recorded; nil while it begins, or is recovered
+	bad    error                 // the newest error of a recording's disk
+	badAt  time.Time
 }
 
 // String hides the keys.
@@ -82,22 +92,39 @@ func (s *Shelf) disk() (*disk, error) {
 
 // room checks the limits of free space.
 func (s *Shelf) room() error {
+	free, all, err := s.space()
+	if err != nil {
+		return err
+	}
+	return s.enough(free, all)
+}
+
+// space is the room on the disk, in bytes.
+func (s *Shelf) space() (free, all int64, err error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(s.Dir, &st); err != nil {
-		return fmt.Errorf("free space of %s: %w", s.Dir, err)
+		return 0, 0, fmt.Errorf("free space of %s: %w", s.Dir, err)
 	}
-	min, percent := s.MinFree, s.MinFreePercent
-	if min == 0 {
-		min = 1 << 30
+	return int64(float64(st.Bavail) * float64(st.Bsize)), int64(float64(st.Blocks) * float64(st.Bsize)), nil
+}
+
+// limits are the bytes and the percent that are free for a new recording.
+func (s *Shelf) limits() (bytes int64, percent int) {
+	bytes, percent = s.MinFree, s.MinFreePercent
+	if bytes == 0 {
+		bytes = 1 << 30
 	}
 	if percent == 0 {
 		percent = 10
 	}
-	free := float64(st.Bavail) * float64(st.Bsize)
-	all := float64(st.Blocks) * float64(st.Bsize)
-	if free < float64(min) || free*100 < all*float64(percent) {
-		return fmt.Errorf("%.0f MiB of %.0f free: new recordings need %d MiB and %d %%",
-			free/(1<<20), all/(1<<20), min>>20, percent)
+	return bytes, percent
+}
+
+// enough says whether so much room will do for a new recording.
+func (s *Shelf) enough(free, all int64) error {
+	bytes, percent := s.limits()
+	if free < bytes || float64(free)*100 < float64(all)*float64(percent) {
+		return fmt.Errorf("%d MiB of %d free: new recordings need %d MiB and %d %%", free>>20, all>>20, bytes>>20, percent)
 	}
 	return nil
 }
@@ -113,7 +140,7 @@ func (s *Shelf) now() time.Time {
 func (s *Shelf) take(session string) (*zstd.Encoder, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.live[session] {
+	if _, ok := s.live[session]; ok {
 		return nil, errors.New("it is being recorded")
 	}
 	if s.enc == nil {
@@ -121,10 +148,17 @@ func (s *Shelf) take(session string) (*zstd.Encoder, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.enc, s.live = enc, map[string]bool{}
+		s.enc, s.live = enc, map[string]*Recording{}
 	}
-	s.live[session] = true
+	s.live[session] = nil
 	return s.enc, nil
+}
+
+// goesOn lets a recording be followed.
+func (s *Shelf) goesOn(session string, r *Recording) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.live[session] = r
 }
 
 func (s *Shelf) give(session string) {

@@ -15,6 +15,8 @@ type tape struct {
 	kept  int    // bytes of lines that the journal has
 	last  int64  // ms of the newest line
 	cuts  [3]cut // of streams
+	sieve [3]sieve
+	show  *show // what its terminal shows, and to whom; nil when the track is from before a crash
 }
 
 // streams are the codes whose data go on from event to event.
@@ -29,22 +31,22 @@ func (t *tape) saved() trackState {
 	return s
 }
 
-// cut is where the code's stream keeps half a character; nil if it is no stream.
-func (t *tape) cut(code string) *cut {
+// record writes a piece as lines: of a stream, without what is to be taken out,
+// and with whole characters. What it holds back for that is mend's.
+func (w *scribe) record(t *tape, at int64, code string, data []byte) error {
 	i := slices.Index(streams(), code)
 	if i < 0 {
-		return nil
-	}
-	return &t.cuts[i]
-}
-
-// record writes a piece as lines.
-func (w *scribe) record(t *tape, at int64, code string, data []byte) error {
-	c := t.cut(code)
-	if c == nil {
 		return w.line(t, at, code, data)
 	}
-	return pieces(c.join(data), func(p []byte) error { return w.line(t, at, code, p) })
+	if v := &t.sieve[i]; t.redacts(v) {
+		data = v.write(at, data)
+	}
+	return w.stream(t, at, i, data)
+}
+
+// stream writes bytes of a stream as they stay.
+func (w *scribe) stream(t *tape, at int64, i int, data []byte) error {
+	return pieces(t.cuts[i].join(data), func(p []byte) error { return w.line(t, at, streams()[i], p) })
 }
 
 // line adds an event to the open segment, and closes that before it grows too large.
@@ -52,25 +54,33 @@ func (w *scribe) line(t *tape, at int64, code string, data []byte) error {
 	if len(data) == 0 {
 		return nil
 	}
+	t.key()
 	from := len(t.lines)
 	t.lines = appendEvent(t.lines, at-t.last, code, data)
-	if from > 0 && len(t.lines) > segmentLines {
+	if from > 0 && len(t.lines) > segmentLines && w.broken == nil {
 		tail := slices.Clone(t.lines[from:])
 		t.lines = t.lines[:from]
-		if err := w.seal(t); err != nil {
-			return err
+		if w.broken = w.seal(t); w.broken == nil { // else the line is kept all the same
+			t.key()
 		}
 		t.lines = append(t.lines, tail...)
 	}
 	t.last = at
 	w.stir()
+	t.show.see(at, code, data)
 	return nil
 }
 
-// mend writes half characters as bytes, once they have waited for one flush or
-// when the track ends.
+// mend writes what was held back, half characters as bytes, once it has waited
+// for one flush or when the track ends (or is strict); and what was typed and echoed.
 func (w *scribe) mend(t *tape, end bool) error {
-	for i, code := range streams() {
+	if err := w.typed(t); err != nil {
+		return err
+	}
+	for i := range streams() {
+		if err := w.release(t, i, end); err != nil {
+			return err
+		}
 		c := &t.cuts[i]
 		switch {
 		case c.n == 0:
@@ -79,7 +89,7 @@ func (w *scribe) mend(t *tape, end bool) error {
 		default:
 			p := c.b[:c.n]
 			c.n = 0
-			if err := w.line(t, t.last, code, p); err != nil {
+			if err := w.line(t, t.last, streams()[i], p); err != nil {
 				return err
 			}
 		}
@@ -90,11 +100,11 @@ func (w *scribe) mend(t *tape, end bool) error {
 // seal closes the open segment of a track. The secret that would open it is
 // gone from here; from the journal, when that begins anew.
 func (w *scribe) seal(t *tape) error {
-	if len(t.lines) == 0 {
-		return nil
+	if len(t.lines) == 0 || w.broken != nil {
+		return w.broken
 	}
 	if t.state.Number == 0 {
-		if _, err := w.disk.mkdir(t.state.Name); err != nil {
+		if err := w.heal(func() error { _, err := w.disk.mkdir(t.state.Name); return err }); err != nil {
 			return fmt.Errorf("make track %s: %w", t.state.Name, err)
 		}
 	}
@@ -104,9 +114,10 @@ func (w *scribe) seal(t *tape) error {
 	}
 	seg := h.seal(t.chain, w.enc, t.lines)
 	s := segmentOf(h, seg)
-	if err := w.disk.put(s.Name(), seg); err != nil {
+	if err := w.heal(func() error { return w.disk.put(s.Name(), seg) }); err != nil {
 		return fmt.Errorf("seal segment %s: %w", s.Name(), err)
 	}
+	w.told(s.Name())
 	w.closed(t, s)
 	clear(t.lines)
 	t.lines, t.kept = t.lines[:0], 0
@@ -126,8 +137,8 @@ func (w *scribe) closed(t *tape, s Segment) {
 // end closes a track for good.
 func (w *scribe) end(t *tape) error {
 	for _, step := range []func() error{
-		func() error { return w.total(t) },
 		func() error { return w.mend(t, true) },
+		func() error { return w.totals(t, true) },
 		func() error { return w.seal(t) },
 	} {
 		if err := step(); err != nil {
@@ -138,10 +149,29 @@ func (w *scribe) end(t *tape) error {
 	return nil
 }
 
-// total writes down what came in and was not kept.
-func (w *scribe) total(t *tape) error {
+// total writes down the sizes of what is not kept whole.
+func (w *scribe) total(t *tape) error { return w.totals(t, false) }
+
+// totals does; of all streams, when the track ends.
+func (w *scribe) totals(t *tape, end bool) error {
 	if t.track == nil || t.ended {
 		return nil
 	}
-	return w.line(t, t.last, CodeStdin, t.track.stdin())
+	for i, code := range streams() {
+		if v := t.sieve[i]; v.red != nil {
+			v.red.rest()
+		}
+		f := t.track.flows[i]
+		if f == nil {
+			continue
+		}
+		if g := t.track.gate; g != nil && i == 2 {
+			f.count(g.spent(end))
+		}
+		as, data := f.total(code, end, t.sieve[i].taken())
+		if err := w.line(t, t.last, as, data); err != nil {
+			return err
+		}
+	}
+	return nil
 }

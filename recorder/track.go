@@ -1,11 +1,7 @@
 package recorder
 
 import (
-	"crypto/sha256"
-	"encoding/json"
 	"fmt"
-	"hash"
-	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -22,18 +18,15 @@ type Track struct {
 	began time.Time // the same, to be written down
 	last  int64     // ms of the newest event; guarded by rec.mu
 	ended bool      // guarded by rec.mu
-
-	mu    sync.Mutex // guards what came in and is not kept
-	bytes int64
-	sum   hash.Hash // nil for a terminal
-	told  int64     // bytes when last written down
+	flows [3]*flow  // of streams; nil for one that is kept whole, and tells no size
+	gate  *gate     // before what is typed at a terminal; nil where it is not kept
 }
 
 func newTrackOf(r *Recording, h Header) *Track {
-	t := &Track{rec: r, head: h, start: r.now()}
+	t := &Track{rec: r, head: h, start: r.now(), flows: flowsOf(h)}
 	t.began = t.start.UTC().Round(time.Millisecond)
-	if h.Kind != "pty" { // a hash of what is typed would let passwords be guessed
-		t.sum = sha256.New()
+	if h.Kind == "pty" && h.Input {
+		t.gate = &gate{}
 	}
 	return t
 }
@@ -48,31 +41,34 @@ func (t *Track) elapsed() int64 {
 }
 
 // Output takes what the target wrote. It waits while more than 64 KiB, or
-// anything for longer than 1 s, is not durable.
-func (t *Track) Output(p []byte) error { return t.put(CodeOutput, p) }
+// anything for longer than 1 s, is not durable. Beyond Header.Bulk it is only
+// counted and hashed, unless the track is a terminal's.
+func (t *Track) Output(p []byte) error {
+	if t.gate != nil {
+		t.gate.output(p, t.rec.now())
+	}
+	return t.stream(0, p)
+}
 
 // Stderr takes what the target wrote to its standard error; else as Output.
-func (t *Track) Stderr(p []byte) error { return t.put(CodeStderr, p) }
+func (t *Track) Stderr(p []byte) error { return t.stream(1, p) }
 
-// Input takes what goes to the target. It is kept only if the Header says so
-// and echo is true, that is, the person sees it too; else its size is, and
-// unless a terminal was typed at, its SHA-256. It waits as Output does, so
-// that nothing is done while nothing can be recorded.
-func (t *Track) Input(p []byte, echo bool) error {
-	if t.head.Input && echo {
-		return t.put(CodeInput, p)
+// Input takes what goes to the target. What is typed at a terminal is kept only
+// if the Header says so and the target echoes it, else counted; other input is
+// kept as Output is, if the Header says so or the track is "fwd" or "file", else
+// counted and hashed. It waits as Output does, so that nothing is done while
+// nothing can be recorded.
+func (t *Track) Input(p []byte) error {
+	if t.head.Kind != "pty" {
+		return t.stream(2, p)
 	}
-	t.rec.mu.Lock()
-	err := t.rec.admit(0)
-	t.rec.mu.Unlock()
-	if err != nil {
-		return fmt.Errorf("record input: %w", err)
+	if err := t.wait(); err != nil {
+		return err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.bytes += int64(len(p))
-	if t.sum != nil {
-		_, _ = t.sum.Write(p) // never fails
+	if t.gate != nil {
+		t.gate.input(p, t.rec.now())
+	} else {
+		t.flows[2].count(int64(len(p)))
 	}
 	return nil
 }
@@ -104,6 +100,17 @@ func (t *Track) Close() error {
 	return nil
 }
 
+// stream records a piece of one of the streams.
+func (t *Track) stream(i int, p []byte) error {
+	switch {
+	case t.head.objects():
+		return fmt.Errorf("record %s: it takes objects only", t.name)
+	case t.flows[i] != nil:
+		return t.carry(i, p)
+	}
+	return t.put(streams()[i], p)
+}
+
 // put queues data in pieces.
 func (t *Track) put(code string, p []byte) error {
 	for len(p) > 0 {
@@ -114,28 +121,6 @@ func (t *Track) put(code string, p []byte) error {
 		p = p[n:]
 	}
 	return nil
-}
-
-// stdin is the event that tells what came in since the last one; nil if nothing did.
-func (t *Track) stdin() []byte {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.bytes == t.told {
-		return nil
-	}
-	t.told = t.bytes
-	ev := struct {
-		Bytes  int64  `json:"bytes"`
-		SHA256 string `json:"sha256,omitempty"`
-	}{Bytes: t.bytes}
-	if t.sum != nil {
-		ev.SHA256 = fmt.Sprintf("%x", t.sum.Sum(nil))
-	}
-	b, err := json.Marshal(ev)
-	if err != nil { // a number and a string
-		panic(err)
-	}
-	return b
 }
 
 // clean makes one short line of a text that is ours, or came in a request.

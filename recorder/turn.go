@@ -1,6 +1,9 @@
 package recorder
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // run is the writer. It ends after Close.
 func (r *Recording) run(w *scribe) {
@@ -21,18 +24,21 @@ func (r *Recording) run(w *scribe) {
 
 // turn writes what is queued; at the end of the recording, the end too.
 func (r *Recording) turn(w *scribe, rest bool) (over bool) {
-	b, closing := r.take()
-	err := r.guard(func() error { return w.write(&b, rest) })
-	r.settle(&b, w, err)
+	b, closing, upTo := r.take()
+	err := r.try(func() error { return w.write(&b, rest, r.Err()) })
+	r.settle(&b, w, upTo, err)
 	if !closing {
 		return false
 	}
 	var seal Seal
-	err = r.guard(func() (err error) { seal, err = w.finish(r.cause, r.now(), false); return err })
+	if err = r.Err(); err == nil {
+		err = r.try(func() (err error) { seal, err = w.finish(r.cause, r.now(), false); return err })
+	}
 	if err != nil {
 		r.fail(err)
 		seal = r.salvage(w)
 	}
+	w.publish(r.ended(true))
 	w.leave()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -40,55 +46,63 @@ func (r *Recording) turn(w *scribe, rest bool) (over bool) {
 	return true
 }
 
-// salvage signs for what was closed before the recording failed. The journal
-// stays: Recover gets the rest out of it.
+// salvage ends a recording that failed, in the room that was kept for it: with
+// all that was taken, or else with what was closed. The journal then stays, and
+// Recover gets the rest out of it.
 func (r *Recording) salvage(w *scribe) (seal Seal) {
-	err := r.try(func() (err error) { seal, err = w.finish(CauseFailed, r.now(), true); return err })
-	if err != nil {
-		return Seal{} // Recover does it
+	for _, part := range []bool{false, true} {
+		if !part && errors.As(r.Err(), new(panicked)) {
+			continue // who knows what it left
+		}
+		err := r.try(func() (err error) {
+			if !part {
+				err = w.clear()
+			}
+			if err == nil {
+				seal, err = w.finish(CauseFailed, r.now(), part)
+			}
+			return err
+		})
+		if err == nil {
+			return seal
+		}
 	}
-	return seal
+	return Seal{} // Recover does it
 }
 
 // take swaps the queue for an empty one.
-func (r *Recording) take() (b batch, closing bool) {
+func (r *Recording) take() (b batch, closing bool, upTo int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	b, r.queue, r.spare = r.queue, r.spare, batch{}
 	r.soon.Stop()
-	return b, r.closing
+	return b, r.closing, r.taken
 }
-
-// guard does a step of the writer unless the recording has failed.
-func (r *Recording) guard(step func() error) error {
-	if err := r.Err(); err != nil {
-		return err
-	}
-	return r.try(step)
-}
-
-// alive says that the disk has just answered: it has until patience ends again.
-func (r *Recording) alive() { r.dog.Reset(r.patience) }
 
 // try does a step under the watch of dog, and turns a panic in it into an error.
 func (r *Recording) try(step func() error) (err error) {
 	r.alive()
-	defer r.dog.Stop()
+	defer r.idle()
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
+			err = panicked{fmt.Errorf("panic: %v", p)}
 		}
 	}()
 	return step()
 }
 
+// panicked: a step of the writer did not come to its end.
+type panicked struct{ error }
+
 // settle tells everybody what became of a batch.
-func (r *Recording) settle(b *batch, w *scribe, err error) {
+func (r *Recording) settle(b *batch, w *scribe, upTo int64, err error) {
 	if err != nil {
 		r.fail(err)
 	}
+	w.publish(r.ended(false))
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.thaw()
 	for _, s := range w.segments[len(r.leaves):] {
 		r.leaves = append(r.leaves, s.leaf())
 	}
@@ -97,6 +111,7 @@ func (r *Recording) settle(b *batch, w *scribe, err error) {
 			p.ask.done <- r.err // a step that took too long failed as well
 		}
 	}
+	r.durable, r.settled = upTo, r.now()
 	r.pending -= len(b.data)
 	r.oldest = r.queue.since
 	r.moved.Broadcast()
@@ -111,4 +126,12 @@ func (r *Recording) settle(b *batch, w *scribe, err error) {
 	if w.waits {
 		r.soon.Reset(flushAfter)
 	}
+}
+
+// ended is why no follower gets more; nil while they do.
+func (r *Recording) ended(over bool) error {
+	if err := r.Err(); err != nil || !over {
+		return err
+	}
+	return ErrClosed
 }

@@ -66,31 +66,3 @@ func TestACauseIsOneShortLine(t *testing.T) {
 		t.Errorf("got %.40q of %d bytes", m.Cause, len(m.Cause))
 	}
 }
-
-func TestInputIsKeptOnlyByRuleAndWithEcho(t *testing.T) {
-	keep := pty
-	keep.Input = true
-	for _, row := range []struct {
-		name     string
-		h        Header
-		echo     bool
-		in, told string
-	}{
-		{"no rule", pty, true, "", `{"bytes":6}`},
-		{"rule, no echo", keep, false, "", `{"bytes":6}`},
-		{"rule and echo", keep, true, "secret", ""},
-		{"exec", Header{Kind: "exec"}, false, "", `{"bytes":6,"sha256":"2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"}`},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			r := newRig(t)
-			w, _ := r.record(t, row.h, func(tr *Track) {
-				must(t, tr.Input([]byte("sec"), row.echo))
-				must(t, tr.Input([]byte("ret"), row.echo))
-			})
-			evs := r.played(t, w.ID)
-			if in, told := string(stream(evs, CodeInput)), string(stream(evs, CodeStdin)); in != row.in || told != row.told {
-				t.Errorf("got %q and %q, want %q and %q", in, told, row.in, row.told)
-			}
-		})
-	}
-}

@@ -56,6 +56,9 @@ type Charter struct {
 	Effect func(tx *ledger.Tx, m *policy.Motion) error
 	// Idle refuses to erase a person while something of theirs is in force. Nil: nobody is erased.
 	Idle func(tx *ledger.Tx, person string) error
+	// Over gives the customers whom a session reached, and refuses to erase its
+	// recording where that is not over, held, or erased. Nil: none is erased.
+	Over func(tx *ledger.Tx, session string) (customers []string, err error)
 
 	mu     sync.Mutex             // guards proofs
 	proofs map[*ledger.Tx]*proofs // of transactions in which something is being proven

@@ -53,6 +53,9 @@ func (c *Charter) check(tx *ledger.Tx, m *policy.Motion, voters []policy.Princip
 	case policy.ToRecover:
 		return c.checkRecover(tx, m)
 	case policy.ToErase:
+		if m.Recording() != "" {
+			return c.checkRecording(tx, m)
+		}
 		return c.checkErase(tx, m)
 	}
 	return nil
@@ -77,7 +80,11 @@ func said(m policy.Motion) policy.Motion {
 	case policy.ToRecover:
 		out.Customer, out.About, out.Name = m.Customer, m.About, m.Name
 	case policy.ToErase:
-		out.About, out.Name = m.About, m.Name
+		if out.About = m.About; m.Recording() != "" {
+			out.Customer = m.Customer
+		} else {
+			out.Name = m.Name
+		}
 	}
 	return out
 }

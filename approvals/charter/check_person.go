@@ -1,6 +1,8 @@
 package charter
 
 import (
+	"errors"
+
 	"lockbox/policy"
 	"lockbox/recorder/ledger"
 )
@@ -64,4 +66,26 @@ func (c *Charter) erasable(tx *ledger.Tx, m *policy.Motion) error {
 		return refuse("nobody is erased here: this gateway does not know who has access")
 	}
 	return c.Idle(tx, m.About)
+}
+
+// checkRecording wants a recording that can be erased, and a reason.
+func (c *Charter) checkRecording(tx *ledger.Tx, m *policy.Motion) error {
+	if m.Text == "" {
+		return refuse("say why: what is erased cannot be brought back")
+	}
+	return c.over(tx, m)
+}
+
+// over refuses to erase a recording that cannot be now, and to a customer one of
+// a session that reached others, or not its data. It is asked when the motion is
+// made, at each signature, and when it passes.
+func (c *Charter) over(tx *ledger.Tx, m *policy.Motion) error {
+	if c.Over == nil {
+		return refuse("no recording is erased here: this gateway does not know its sessions")
+	}
+	customers, err := c.Over(tx, m.Recording())
+	if m.Customer != "" && !errors.Is(err, ledger.ErrTampered) && (len(customers) != 1 || customers[0] != m.Customer) {
+		return refuse("there is no recording %s that is yours alone to erase", m.Recording())
+	}
+	return err
 }

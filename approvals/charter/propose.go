@@ -129,10 +129,16 @@ func (c *Charter) customers(tx *ledger.Tx, customer string, voters []policy.Prin
 
 // enough refuses a signature on a motion that a customer would ask more of its
 // reviewers for now than when it was made, and one to erase somebody who has
-// something again. For the others Decide looks.
+// something again, or a recording that is kept by now. For the others Decide looks.
 func (c *Charter) enough(tx *ledger.Tx, m *policy.Motion) error {
-	if m.Kind == policy.ToErase {
+	switch {
+	case m.Kind != policy.ToErase:
+	case m.Recording() == "":
 		return c.erasable(tx, m)
+	default:
+		if err := c.over(tx, m); err != nil {
+			return err
+		}
 	}
 	if m.Stage.Kind != policy.ByCustomer {
 		return nil
@@ -220,7 +226,12 @@ func (c *Charter) make(tx *ledger.Tx, m policy.Motion) (id string, err error) {
 		detail["version"], detail["declaration-sha256"] = m.About, declared(&m)
 	case policy.ToAdmit, policy.ToDismiss, policy.ToDelegate:
 		detail["passkey"], private["about"], private["name"] = m.Key, m.About, m.Name
-	case policy.ToRecover, policy.ToErase:
+	case policy.ToErase:
+		if detail["recording"] = m.Recording(); detail["recording"] == "" {
+			delete(detail, "recording")
+			private["about"], private["name"] = m.About, m.Name
+		}
+	case policy.ToRecover:
 		private["about"], private["name"] = m.About, m.Name
 	}
 	seq, err := tx.Append(event("made", m.By.ID, &m, detail, private))

@@ -67,6 +67,9 @@ func (s signing) form() (form, error) {
 	case policy.ToRecover:
 		return statement.Recover{Matter: all, Person: about, Ends: recoverEnds, Then: recoverThen}, nil
 	case policy.ToErase:
+		if id := m.Recording(); id != "" {
+			return statement.Erase{Matter: all, Person: "the recording of session " + id, Erases: shredWhat, Keeps: shredKeeps, Undone: eraseUndone}, nil
+		}
 		return statement.Erase{Matter: all, Person: about, Erases: eraseWhat, Keeps: eraseKeeps, Undone: eraseUndone}, nil
 	}
 	return nil, fmt.Errorf("a motion to %q has no statement", string(m.Kind))
@@ -113,6 +116,8 @@ const (
 	recoverThen = "one link for one new passkey, good for 24 hours, shown to the proposer; the new passkey counts for nothing until others have compared its fingerprint"
 	eraseWhat   = "their name and address, and what they and others wrote about their requests, wherever this ledger keeps it"
 	eraseKeeps  = "the log and its proofs, in which none of it can be read any more"
+	shredWhat   = "the key of the recording, in every copy that this gateway keeps or sent away: nobody can open it again"
+	shredKeeps  = "the log and its proofs: that there was a session, whose, where and when, and the hashes of what was recorded"
 	eraseUndone = "never, by nobody"
 )
 

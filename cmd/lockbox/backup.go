@@ -74,7 +74,7 @@ func (c Config) maker(ring *keys.Ring, l *ledger.Ledger, o ledger.Options, engin
 		Ledger: l, Options: o, Copy: engine.Copy, Store: c.Store.Bbolt, To: to, Keys: len(to) > 0, Dir: c.Backup.Dir, Actor: "lockbox",
 	}
 	if len(to) == 0 { // who can read the vault key can read the ledger already
-		m.To = []age.Recipient{ring.Vault.Recipient()}
+		m.To = []age.Recipient{ring.VaultTo}
 	}
 	m.Files = func() (map[string]backup.Source, error) { return c.backedUp(m.Keys) }
 	return m, nil

@@ -11,6 +11,9 @@ import (
 func (j job) describe(r api.Request) {
 	j.print("%s  %s@%s  %s", r.Request, r.Login, r.Target, state(r))
 	j.print("      %s", r.Need)
+	if r.Live() && r.Watched {
+		j.print("      nothing passes while none of those who decide watches")
+	}
 	if r.Live() && len(r.Promises) > 0 && !r.Accepted {
 		j.promises(r)
 	}

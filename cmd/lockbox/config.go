@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 
@@ -44,9 +45,19 @@ type Config struct {
 	Store struct {
 		Bbolt string `yaml:"bbolt"` // file
 	} `yaml:"store"`
-	// Recordings are kept here.
+	// Recordings are kept here. They are sealed: whoever holds the copies cannot read them.
 	Recordings struct {
 		Dir string `yaml:"dir"`
+		// Store keeps them in object storage, too: "s3://bucket?region=eu-north-1" or "azblob://container". Segments go
+		// there while the session runs. Credentials come from the environment or the machine, never from here. "": none.
+		Store string `yaml:"store"`
+		// Local is how long a copy stays here once the store has it whole: "30d". "": for ever.
+		Local string `yaml:"local"`
+		// Patience is how long a session stays frozen when its recording cannot be written, before it ends: "1s" where it
+		// is not said, "5s" at most.
+		Patience string `yaml:"patience"`
+
+		local, patience time.Duration
 	} `yaml:"recordings"`
 	// Keys is the folder of the gateway's own keys, mode 0700.
 	Keys struct {
@@ -120,7 +131,7 @@ func readConfig(path string) (Config, error) {
 }
 
 // check says what is missing or cannot be.
-func (c Config) check() error {
+func (c *Config) check() error {
 	for _, f := range []struct{ name, value string }{
 		{"log", c.Log}, {"url", c.URL}, {"ssh.listen", c.SSH.Listen}, {"http.listen", c.HTTP.Listen}, {"store.bbolt", c.Store.Bbolt},
 		{"recordings.dir", c.Recordings.Dir}, {"keys.dir", c.Keys.Dir}, {"policy.dir", c.Policy.Dir}, {"control", c.Control},
@@ -157,6 +168,9 @@ func (c Config) check() error {
 	if _, err := c.peers(""); err != nil {
 		return err
 	}
+	if err := c.checkRecordings(); err != nil {
+		return err
+	}
 	return c.checkBackup()
 }
 
@@ -184,7 +198,7 @@ func (c Config) signed(ring *keys.Ring) string {
 	h := sha256.New()
 	for _, s := range []string{
 		"lockbox/config/v1", c.Mode, c.Log, c.URL, ring.LogKey, string(ring.TargetCA.PublicKey().Marshal()), string(ring.PeopleCA.PublicKey().Marshal()),
-		string(ring.Host.PublicKey().Marshal()), ring.Vault.Recipient().String(),
+		string(ring.Host.PublicKey().Marshal()), ring.VaultTo.String(),
 	} {
 		fmt.Fprintf(h, "%d:%s", len(s), s)
 	}

@@ -34,6 +34,7 @@ const (
 type looked struct {
 	Session string `json:"session"`
 	Purpose string `json:"purpose"`
+	Did     string `json:"did"` // "played", or what is exported
 }
 
 func (s *Server) controlServer() *http.Server {
@@ -49,7 +50,7 @@ func (s *Server) controlServer() *http.Server {
 	mux.HandleFunc("POST /look", func(w http.ResponseWriter, r *http.Request) {
 		var v looked
 		answer(w, r, &v, func() (any, error) {
-			return "written", s.Gateway.NoteLook(r.Context(), localUser(), v.Session, v.Purpose)
+			return "written", s.Gateway.NoteLook(r.Context(), localUser(), v.Session, v.Purpose, v.Did)
 		})
 	})
 	mux.HandleFunc("POST /reload", func(w http.ResponseWriter, r *http.Request) {

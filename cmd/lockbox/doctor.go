@@ -102,8 +102,15 @@ func judge(name, text string, err error) finding {
 
 // lookOutside looks at what needs no ledger.
 func (c Config) lookOutside(now time.Time) (all []finding) {
-	_, err := keys.Load(c.Keys.Dir)
+	ring, err := keys.Load(c.Keys.Dir)
 	all = append(all, judge("keys", c.Keys.Dir+" is whole, and nobody else's to read", err))
+	switch {
+	case err != nil:
+	case ring.Vault == nil:
+		all = append(all, finding{"vault", fine, "its key is kept elsewhere: recordings are verified here, and played where it is"})
+	default:
+		all = append(all, finding{"vault", fine, "its key is here: recordings play on this machine"})
+	}
 	source, err := lang.Load(c.Policy.Dir)
 	if err == nil {
 		err = source.Valid()

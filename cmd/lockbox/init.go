@@ -57,7 +57,10 @@ http:
 # tls: { cert: tls/chain.pem, key: tls/key.pem }   # TLS 1.3; without it, loopback only
 ops: { listen: "127.0.0.1:9090" }      # /healthz, /readyz
 store: { bbolt: ledger.db }
-recordings: { dir: recordings }
+recordings:
+  dir: recordings
+# store: "s3://bucket?region=eu-north-1"   # or azblob://container: sealed segments go there while sessions run
+# local: 30d                           # how long copies stay here once the store has them; without it, for ever
 keys: { dir: keys }                    # mode 0700: who reads it can open recordings and sign certificates
 policy: { dir: policy }
 control: control.sock                  # for the commands on this machine

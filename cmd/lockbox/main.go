@@ -47,7 +47,7 @@ func Main(ctx context.Context, args []string, out, errs io.Writer) int {
 	root.PersistentFlags().Bool("json", false, "print JSON")
 	root.PersistentFlags().Bool("no-color", false, "no colours")
 	root.AddCommand(devCommand(), serveCommand(), initCommand(), foundCommand(), inviteCommand(), policyCommand(),
-		playCommand(), verifyCommand(), witnessCommand(), sshConfigCommand(), versionCommand(),
+		playCommand(), exportCommand(), verifyCommand(), witnessCommand(), sshConfigCommand(), versionCommand(),
 		backupCommand(), restoreCommand(), doctorCommand())
 	root.AddCommand(clientCommands()...)
 	root.SetArgs(args)

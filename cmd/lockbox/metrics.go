@@ -2,12 +2,15 @@ package main
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"lockbox/gateway/portal"
 	"lockbox/gateway/rulebook"
+	"lockbox/recorder"
 )
 
 // seen counts what operators watch. Each server has its own.
@@ -29,6 +32,31 @@ func newSeen() *seen {
 }
 
 func (s *seen) reload(o rulebook.Outcome) { s.reloads.WithLabelValues(string(o)).Inc() }
+
+// recordings adds how well recordings are kept.
+func (s *seen) recordings(health func() recorder.Health, tried func() portal.Tried) {
+	gauge := func(name, help string, value func() float64) {
+		s.all.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+	}
+	gauge("lockbox_recorder_level", "How well recordings can be kept: 2 green, 1 amber (no strict sessions), 0 red (no session is opened).",
+		func() float64 { return float64(health().Level) })
+	gauge("lockbox_recorder_free_bytes", "Free space where recordings are kept.", func() float64 { return float64(health().Free) })
+	gauge("lockbox_recordings_waiting", "Files of recordings that the object storage has not yet.", func() float64 { return float64(health().Wait.Segments) })
+	gauge("lockbox_recordings_waiting_seconds", "How long the oldest of them has waited.", func() float64 {
+		if at := health().Wait.Oldest; !at.IsZero() {
+			return time.Since(at).Seconds()
+		}
+		return 0
+	})
+	for outcome, value := range map[string]func(portal.Tried) int{
+		"verified": func(t portal.Tried) int { return t.Verified }, "played": func(t portal.Tried) int { return t.Played }, "failed": func(t portal.Tried) int { return t.Failed },
+	} {
+		s.all.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "lockbox_recordings_tried_total", Help: "Recordings that the hourly self-test verified, played, and found broken.",
+			ConstLabels: prometheus.Labels{"outcome": outcome},
+		}, func() float64 { return float64(value(tried())) }))
+	}
+}
 
 func (s *seen) handler() http.Handler {
 	return promhttp.HandlerFor(s.all, promhttp.HandlerOpts{MaxRequestsInFlight: 4})

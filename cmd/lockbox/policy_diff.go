@@ -151,6 +151,10 @@ func effect(c lang.Change) string {
 		return "a touch is good for " + map[string]string{"longer": "longer", "shorter": "less"}[c.Way] + some
 	case lang.Cosigned:
 		return "opens with " + c.Way + " witnesses" + some
+	case lang.Opened:
+		return "its recordings are read by " + map[string]string{"more": "more", "fewer": "fewer", "other": "others"}[c.Way] + some
+	case lang.Retention:
+		return "its recordings are kept " + c.Way + some
 	case lang.Records:
 		return "is recorded otherwise" + some
 	case lang.TheTicket:

@@ -193,6 +193,9 @@ func explain(w io.Writer, x lang.Explained, all bool) {
 		fact("touch", "a passkey, good for %s", x.Touch)
 		fact("reason", "%s", strings.Join(x.Reasons, ", "))
 	}
+	if x.Recording != "" {
+		fact("recorded", "%s; kept %s; read by whoever has a key of %s", x.Recording, x.Kept, x.Readers)
+	}
 	if x.Witnesses > 0 {
 		fact("witnesses", "%d must have cosigned the log before anything passes", x.Witnesses)
 	}

@@ -15,8 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"filippo.io/age"
-
 	"lockbox/approvals"
 	"lockbox/approvals/charter"
 	"lockbox/gateway"
@@ -29,6 +27,7 @@ import (
 	"lockbox/policy"
 	"lockbox/policy/lang"
 	"lockbox/recorder"
+	"lockbox/recorder/archive"
 	"lockbox/recorder/backup"
 	"lockbox/recorder/ledger"
 	"lockbox/recorder/ledger/boltengine"
@@ -58,6 +57,8 @@ type Server struct {
 	seen                   *seen
 	backups                *backup.Maker
 	head                   *backup.Head
+	keeps                  *archive.Keeper
+	tried                  trials
 	ssh, web, ops, control net.Listener
 }
 
@@ -78,7 +79,7 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (s *Server, err error
 	}
 	o := ledger.Options{
 		Origin: c.Log, Signer: s.Keys.Log, Verifier: s.Keys.LogVerifier, Secret: secret, Now: time.Now,
-		Newest: []string{"grant/", "extension/", "request/", "person/", "credential/", "sshkey/", "pins/", "proof/", "motion/", "motion-held/", "policy/", "token/", "uses/", "restored/"},
+		Newest: []string{"grant/", "extension/", "request/", "person/", "credential/", "sshkey/", "pins/", "proof/", "motion/", "motion-held/", "policy/", "token/", "uses/", "restored/", "shred/"},
 	}
 	s.Ledger, err = ledger.Open(ctx, engine, o)
 	if err != nil {
@@ -89,7 +90,10 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (s *Server, err error
 		return nil, errors.Join(err, s.Ledger.Close())
 	}
 	s.wire()
-	if err = s.witnesses(); err == nil {
+	if err = s.keeper(ctx); err == nil {
+		err = s.witnesses()
+	}
+	if err == nil {
 		err = s.settle(ctx)
 	}
 	if err != nil {
@@ -98,12 +102,15 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (s *Server, err error
 	return s, nil
 }
 
-// settle puts a policy in force and closes what a crash left open.
+// settle closes what a crash left open and puts a policy in force.
 func (s *Server) settle(ctx context.Context) error {
 	if err := s.unrewound(ctx); err != nil {
 		return err
 	}
 	if err := s.People.Check(); err != nil {
+		return err
+	}
+	if err := s.Gateway.Recover(ctx); err != nil { // first: it sees how long the log was silent
 		return err
 	}
 	r, err := s.Book.Open(ctx)
@@ -116,7 +123,7 @@ func (s *Server) settle(ctx context.Context) error {
 	if r.Outcome != rulebook.Unchanged && r.Outcome != rulebook.Activated {
 		s.log.Warn("policy", "outcome", r.Outcome, "why", r.Why)
 	}
-	return s.Gateway.Recover(ctx)
+	return nil
 }
 
 // reload reads the policy files again.
@@ -207,15 +214,15 @@ func (s *Server) Run(ctx context.Context) error {
 			}
 		})
 	}
-	report := func(err error) { s.log.Error("failure", "err", err) }
+	report := s.failed
 	door := &sshproxy.Door{
 		Gateway: s.Gateway, Desk: s.Desk, People: s.People, Keys: s.Keys, Portal: s.Config.URL, Report: report, Now: time.Now,
 		Tokens: s.Tokens,
 	}
 	pages := &portal.Portal{
-		Gateway: s.Gateway, Desk: s.Desk, People: s.People, Ledger: s.Ledger, Shelf: s.Shelf, Vault: []age.Identity{s.Keys.Vault},
+		Gateway: s.Gateway, Desk: s.Desk, People: s.People, Ledger: s.Ledger, Shelf: s.Shelf, Vault: s.vault(),
 		URL: s.Config.URL, Report: report, Now: time.Now, Evidence: s.receipt, Command: s.Config.command, Charter: s.Charter, Leaving: s.Book.Leaving,
-		LogKey: s.Keys.LogKey, Pins: s.pinned,
+		LogKey: s.Keys.LogKey, Pins: s.pinned, Bring: s.keeps.Bring, Tried: s.tried.read,
 	}
 	serve("ssh door", func(ctx context.Context) error { return door.Serve(ctx, s.ssh) })
 	programs := &api.API{
@@ -239,6 +246,7 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	wg.Go(func() { s.backUp(ctx, report) })
 	wg.Go(func() { s.tend(ctx, report) })
+	wg.Go(func() { s.keep(ctx, report) })
 	wg.Go(func() { s.guard(ctx, stop, report) })
 	if s.Ready != nil {
 		s.Ready(s)
@@ -253,6 +261,9 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
+// failed reports what went wrong and was not told to anybody.
+func (s *Server) failed(err error) { s.log.Error("failure", "err", err) }
+
 // receipt is the evidence of a request as a file.
 func (s *Server) receipt(ctx context.Context, who policy.Principal, code string) ([]byte, error) {
 	r, err := s.Gateway.Receipt(ctx, who, code)
@@ -263,7 +274,7 @@ func (s *Server) receipt(ctx context.Context, who policy.Principal, code string)
 }
 
 // Close gives back what Open took.
-func (s *Server) Close() error { return errors.Join(s.head.Write(), s.Ledger.Close()) }
+func (s *Server) Close() error { return errors.Join(s.closeStore(), s.head.Write(), s.Ledger.Close()) }
 
 func every(ctx context.Context, d time.Duration, fn func() error, report func(error)) {
 	tick := time.NewTicker(d)

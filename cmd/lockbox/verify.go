@@ -16,16 +16,17 @@ import (
 )
 
 // What verify reads; said where it is given anything else.
-const verifiable = "lockbox verify reads a receipt or a monthly statement (JSON), a recording (its folder), a whole log (a tar, or a folder of tiles), " +
-	"a checkpoint (text) and a proof of growth (JSON)"
+const verifiable = "lockbox verify reads a receipt or a monthly statement (JSON), a recording (a folder or a tar), a clip of one (a tar), " +
+	"a whole log (a tar, or a folder of tiles), a checkpoint (text) and a proof of growth (JSON)"
 
 func verifyCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "verify FILE", Short: "Check a receipt, a recording or a log offline", Args: cobra.ExactArgs(1),
+		Use: "verify FILE", Short: "Check a receipt, a recording, a clip or a log offline", Args: cobra.ExactArgs(1),
 		Long: "Check offline what a gateway says, against what you pinned yourself and nothing else:\n\n" +
 			"  a receipt          the file of a request, or of a session (JSON)\n" +
 			"  a statement        the monthly one of a customer (JSON)\n" +
-			"  a recording        its folder; with --receipt: that it is the one that the log names\n" +
+			"  a recording        a folder, or a tar; with --receipt: that it is the one that the log names\n" +
+			"  a clip             a piece of a recording, a tar; with --receipt, too\n" +
 			"  a whole log        a tar as it is downloaded, or a folder of tiles (C2SP tlog-tiles)\n" +
 			"  a checkpoint       a signed note\n" +
 			"  a proof of growth  from the page of a log (JSON)\n\n" +
@@ -37,7 +38,7 @@ func verifyCommand() *cobra.Command {
 	pins := c.Flags().String("pins", "pins.json", "what you pinned: log key, origin, fingerprints, witnesses")
 	c.Flags().StringVar(&v.since, "since", "", "an older checkpoint, receipt or log, which FILE must have grown from")
 	c.Flags().StringVar(&v.main, "main", "", "with a customer's log: the main log, or a receipt, that holds its head")
-	c.Flags().StringVar(&v.receipt, "receipt", "", "with a recording: the receipt of its session")
+	c.Flags().StringVar(&v.receipt, "receipt", "", "with a recording or a clip: the receipt of its session")
 	extract := c.Flags().String("extract", "", "with a receipt: write what was signed into this new folder, a folder for each vote")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		data, err := readFile(*pins, maxReceipt)
@@ -74,7 +75,7 @@ func (v *verifier) verify(o *object) error {
 	for _, f := range []struct {
 		name, value string
 		kinds       []kind
-	}{{"--receipt", v.receipt, []kind{aRecording}}, {"--main", v.main, []kind{aLog}}, {"--since", v.since, []kind{aLog, aCheckpoint, aGrown, aReceipt}}} {
+	}{{"--receipt", v.receipt, []kind{aRecording, aClip}}, {"--main", v.main, []kind{aLog}}, {"--since", v.since, []kind{aLog, aCheckpoint, aGrown, aReceipt}}} {
 		if f.value != "" && !o.is(f.kinds...) {
 			return usage("%s says nothing about a %s", f.name, o.kind)
 		}
@@ -87,6 +88,8 @@ func (v *verifier) verify(o *object) error {
 		err = v.aStatement(o)
 	case aRecording:
 		err = v.aRecording(o)
+	case aClip:
+		err = v.aClip(o)
 	case aLog:
 		err = v.aLog(o)
 	case aCheckpoint:

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"lockbox/approvals"
+	"lockbox/gateway"
 	"lockbox/recorder/proof"
 )
 
@@ -21,6 +22,7 @@ const (
 	aReceipt    kind = "receipt"
 	aStatement  kind = "monthly statement"
 	aRecording  kind = "recording"
+	aClip       kind = "clip"
 	aLog        kind = "log"
 	aCheckpoint kind = "checkpoint"
 	aGrown      kind = "proof of growth"
@@ -31,8 +33,10 @@ type object struct {
 	kind  kind
 	path  string
 	data  []byte // of a file
-	files fs.FS  // of a whole log
+	files fs.FS  // of a whole log, or of a tar
 	shut  []func() error
+
+	session string // of a recording in a tar
 }
 
 func (o *object) is(kinds ...kind) bool { return slices.Contains(kinds, o.kind) }
@@ -59,12 +63,13 @@ func open(path string) (*object, error) {
 		return nil, err
 	}
 	if isTar(f) {
-		files, err := proof.Tar(f, info.Size())
+		o, err := openTar(f, info.Size())
 		if err != nil {
 			_ = f.Close() // read only
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		return &object{kind: aLog, path: path, files: files, shut: []func() error{f.Close}}, nil
+		o.path, o.shut = path, []func() error{f.Close}
+		return o, nil
 	}
 	_ = f.Close() // read only
 	data, err := readFile(path, maxReceipt)
@@ -79,6 +84,27 @@ func isTar(f *os.File) bool {
 	b := make([]byte, 5)
 	n, _ := f.ReadAt(b, 257)
 	return string(b[:n]) == "ustar"
+}
+
+// openTar tells a log, a recording and a clip apart by the names in them.
+func openTar(f *os.File, size int64) (*object, error) {
+	files, err := proof.Tar(f, size)
+	if err != nil {
+		return nil, err
+	}
+	top, err := fs.ReadDir(files, ".")
+	if err != nil {
+		return nil, err
+	}
+	o := &object{kind: aLog, files: files}
+	has := func(name string) bool { _, err := fs.Stat(files, name); return err == nil }
+	switch {
+	case has("clip.json"), has("clip.cast"), has("clip.jsonl"):
+		o.kind = aClip
+	case len(top) == 1 && top[0].IsDir() && gateway.ValidSession(top[0].Name()):
+		o.kind, o.session = aRecording, top[0].Name()
+	}
+	return o, nil
 }
 
 func openFolder(path string) (*object, error) {

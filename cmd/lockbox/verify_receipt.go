@@ -10,7 +10,6 @@ import (
 
 	"lockbox/approvals"
 	"lockbox/policy/statement"
-	"lockbox/recorder"
 )
 
 func (v *verifier) aReceipt(o *object) error {
@@ -43,59 +42,6 @@ func (v *verifier) read(o *object) (approvals.Receipt, error) {
 	}
 	v.steps = append(v.steps, steps...)
 	return r, nil
-}
-
-// aRecording verifies a recording, and that it is the one that the log names.
-func (v *verifier) aRecording(o *object) error {
-	m, err := recorder.Verify(filepath.Clean(o.path), v.log)
-	if err != nil {
-		v.fail(approvals.StepNote, "recording", "%v", err)
-		return nil
-	}
-	v.say(approvals.StepNote, "recording", "the recording of session %s is whole: %d segments, root %s%s", m.Session, len(m.Segments), m.Root, v.uncompared())
-	if m.Erased {
-		v.steps = append(v.steps, approvals.Step{Step: approvals.StepScope, Name: "recording key", Erased: true,
-			Text: "the key of the recording is gone: nobody can read it any more; that it is whole still holds"})
-	}
-	if v.receipt == "" {
-		return nil
-	}
-	other, err := open(v.receipt)
-	if err != nil {
-		return err
-	}
-	defer other.close()
-	if other.kind != aReceipt {
-		return fmt.Errorf("%s is a %s, not a receipt", v.receipt, other.kind)
-	}
-	r, err := v.read(other)
-	if err != nil {
-		return err
-	}
-	for _, s := range r.Stays {
-		if s.Session.ID == m.Session && s.Close != nil {
-			v.recorded(m, s)
-			return nil
-		}
-	}
-	v.fail(approvals.StepScope, "recording in the log", "the receipt has no end of a session %s", m.Session)
-	return nil
-}
-
-// uncompared says what a recording alone does not show.
-func (v *verifier) uncompared() string {
-	if v.receipt != "" {
-		return ""
-	}
-	return "; whether the log names that root, --receipt FILE shows"
-}
-
-func (v *verifier) recorded(m recorder.Manifest, s approvals.Stay) {
-	if s.Session.Root != m.Root { // the steps of the receipt hold the session's root against the log's entry
-		v.fail(approvals.StepScope, "recording in the log", "the entry of the log names the root %s, the recording has %s", s.Session.Root, m.Root)
-		return
-	}
-	v.say(approvals.StepScope, "recording in the log", "its root is the one that the log's entry of the end of session %s names", m.Session)
 }
 
 // extractVotes writes what each vote of a receipt is made of, so that other

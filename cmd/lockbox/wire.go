@@ -22,10 +22,9 @@ import (
 func (s *Server) wire() {
 	c := s.Config
 	party := statement.Party{ID: c.host(), Origins: []string{c.URL}}
-	report := func(err error) { s.log.Error("failure", "err", err) }
 	s.seen = newSeen()
 	s.Book = &rulebook.Book{
-		Ledger: s.Ledger, Production: c.Mode == modeProduction, Config: c.signed(s.Keys), Report: report, Actor: localUser(),
+		Ledger: s.Ledger, Production: c.Mode == modeProduction, Config: c.signed(s.Keys), Report: s.failed, Actor: localUser(),
 		Read: func() (map[string][]byte, error) { return lang.Read(c.Policy.Dir) }, Count: s.seen.reload,
 	}
 	s.People = &identity.Directory{Ledger: s.Ledger, Log: c.Log, Party: party, Policy: s.Book.InForce, Now: time.Now}
@@ -36,12 +35,12 @@ func (s *Server) wire() {
 	s.Book.Motions, s.Book.Found, s.Book.MayFound, s.People.Charter = motions{s.Charter}, s.People.Found, s.People.MayFound, s.Charter
 	s.Desk = &approvals.Desk{Ledger: s.Ledger, People: s.People, Charter: s.Charter, Policy: s.Book.InForce, Log: c.Log, Party: party}
 	s.Shelf = &recorder.Shelf{
-		Dir: c.Recordings.Dir, Recipients: []age.Recipient{s.Keys.Vault.Recipient()}, AtRest: s.Keys.AtRest,
-		Signer: s.Keys.Log, Verifier: s.Keys.LogVerifier, Now: time.Now,
+		Dir: c.Recordings.Dir, Recipients: []age.Recipient{s.Keys.VaultTo}, AtRest: s.Keys.AtRest,
+		Signer: s.Keys.Log, Verifier: s.Keys.LogVerifier, Now: time.Now, Patience: c.Recordings.patience,
 	}
 	s.Tokens = &api.Tokens{Ledger: s.Ledger, People: s.People}
-	s.Gateway = &gateway.Gateway{Desk: s.Desk, Ledger: s.Ledger, Shelf: s.Shelf, Report: report}
-	s.Desk.Forget = s.Gateway.Forget
+	s.Gateway = &gateway.Gateway{Desk: s.Desk, Ledger: s.Ledger, Shelf: s.Shelf, Report: s.failed}
+	s.Desk.Forget, s.Desk.Over, s.Charter.Over = s.Gateway.Forget, s.Gateway.Over, s.Gateway.Over
 }
 
 // motions lets the rulebook ask executives, in the gateway's own name.

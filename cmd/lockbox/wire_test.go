@@ -26,12 +26,15 @@ func TestEveryHookIsWired(t *testing.T) {
 	for name, there := range map[string]bool{
 		"erasures are refused while something is under way": s.Charter.Idle != nil,
 		"sessions forget who is erased":                     s.Desk.Forget != nil,
+		"recordings are erased only once a session is over": s.Desk.Over != nil && s.Charter.Over != nil,
 		"motions have effects":                              s.Charter.Effect != nil,
 		"votes of deputies are proven":                      s.Desk.Charter != nil,
 		"passkeys count by motions":                         s.People.Charter != nil,
 		"witnesses are asked":                               s.Gateway.Witnesses != nil,
 		"witnesses say what they hold at the start":         s.Witnessed != nil,
 		"backups are made":                                  s.backups != nil,
+		"recordings are destroyed in their time":            s.Gateway.Archive != nil,
+		"recordings are told of to the object storage":      s.Shelf.Closed != nil && s.Shelf.Waits != nil,
 	} {
 		if !there {
 			t.Errorf("it is not wired that %s", name)

@@ -31,7 +31,7 @@ func (a *API) request(v approvals.View) Request {
 		Request: q.ID, URL: a.page("/r/" + q.ID), Who: person(q.Who), At: q.At.UTC(), Target: q.Target, Login: q.Login, ReadOnly: q.ReadOnly,
 		Customers: list(q.Customers), Actions: list(v.Status.Actions), Reason: q.Need.Reason, Need: q.Need.Text, Ticket: q.Need.Ticket,
 		For: Span(v.Status.For), Phase: v.Status.Phase, Decided: moment(v.Status.At), Extends: q.Extends,
-		Stages: []Stage{}, Thread: []Remark{}, Digest: v.Digest, NotBefore: moment(v.Status.NotBefore), Promises: list(v.Status.Promises),
+		Stages: []Stage{}, Thread: []Remark{}, Digest: v.Digest, NotBefore: moment(v.Status.NotBefore), Watched: v.Status.Watched, Promises: list(v.Status.Promises),
 	}
 	for _, s := range v.Status.Stages {
 		r.Stages = append(r.Stages, stage(s))
@@ -42,6 +42,7 @@ func (a *API) request(v approvals.View) Request {
 	if g := v.Grant; g != nil {
 		r.Until, r.Started, r.Over = moment(g.Until()), !g.Activated.IsZero(), g.Over(v.Now)
 		r.Actions, r.For, r.NotBefore = list(g.Actions), Span(g.For), moment(g.NotBefore)
+		r.Watched = g.Watched
 		r.Promises, r.Accepted = list(g.Promises), !g.Accepted.IsZero()
 	}
 	return r
@@ -55,7 +56,7 @@ func stage(s policy.StageStatus) Stage {
 	for _, v := range slices.Concat(s.Yes, s.No) {
 		out.Votes = append(out.Votes, Vote{
 			By: person(v.By), At: v.At.UTC(), Verdict: v.Verdict, For: Span(v.For), NotBefore: moment(v.NotBefore), Actions: v.Actions,
-			ReadOnly: v.ReadOnly, NoFiles: v.NoFiles, Promise: v.Promise, Comment: v.Comment, Behalf: v.Behalf, Standing: v.Standing,
+			ReadOnly: v.ReadOnly, NoFiles: v.NoFiles, Watched: v.Watched, Promise: v.Promise, Comment: v.Comment, Behalf: v.Behalf, Standing: v.Standing,
 		})
 	}
 	return out

@@ -82,6 +82,7 @@ type Request struct {
 	Digest    string          `json:"digest" doc:"hex SHA-256 of the request as it was made"`
 
 	NotBefore *time.Time `json:"not_before,omitempty" doc:"the grant starts then at the earliest"`
+	Watched   bool       `json:"watched,omitempty" doc:"nothing passes while none of those who decide watches"`
 	Promises  []string   `json:"promises" doc:"what approvers ask the engineer to promise"`
 	Accepted  bool       `json:"accepted" doc:"they were promised"`
 	Until     *time.Time `json:"until,omitempty" doc:"when the grant is over, or must have been used"`
@@ -116,6 +117,7 @@ type Vote struct {
 	Actions   []policy.Action `json:"actions,omitempty"`
 	ReadOnly  bool            `json:"read_only,omitempty"`
 	NoFiles   bool            `json:"no_files,omitempty"`
+	Watched   bool            `json:"watched,omitempty" doc:"nothing passes while none of those who decide watches"`
 	Promise   string          `json:"promise,omitempty"`
 	Comment   string          `json:"comment,omitempty"`
 	Behalf    string          `json:"behalf,omitempty" doc:"for whom a deputy voted"`

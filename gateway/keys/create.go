@@ -71,6 +71,7 @@ func newFiles(origin string) (map[string][]byte, error) {
 		return nil, err
 	}
 	files[vaultFile] = []byte(id.String() + "\n")
+	files[vaultPubFile] = []byte(id.Recipient().String() + "\n")
 	var rest [32]byte
 	if _, err := rand.Read(rest[:]); err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ func openBox(dir string) (box, error) {
 	}
 	info, err := root.Stat(".")
 	if err == nil {
-		err = private(dir, info, "700")
+		err = private(dir, info, 0o700)
 	}
 	if err != nil {
 		_ = root.Close() // read only
@@ -40,7 +40,13 @@ func openBox(dir string) (box, error) {
 
 func (b box) path(name string) string { return filepath.Join(b.dir, name) }
 
-// read gives the content of one key file, if nobody else can read or change it.
+// has says whether there is such a file, or anything of that name.
+func (b box) has(name string) bool {
+	_, err := b.root.Lstat(name)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// read gives the content of one key file, if nobody else can change it, or read it if it is secret.
 func (b box) read(name string) ([]byte, error) {
 	path := b.path(name)
 	// Without O_NONBLOCK a named pipe would hold the start for ever.
@@ -62,7 +68,11 @@ func (b box) read(name string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file: put the key itself there", path)
 	}
-	if err := private(path, info, "600"); err != nil {
+	mode := fs.FileMode(0o600)
+	if name == vaultPubFile {
+		mode = 0o644
+	}
+	if err := private(path, info, mode); err != nil {
 		return nil, err
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
@@ -77,10 +87,10 @@ func (b box) read(name string) ([]byte, error) {
 	return text, nil
 }
 
-// private refuses what another user owns or may open. mode is what to change it to.
-func private(path string, info fs.FileInfo, mode string) error {
-	if perm := info.Mode().Perm(); perm&0o077 != 0 {
-		return fmt.Errorf("%s is open to other users (mode %04o): make sure nobody copied it, then chmod %s %s", path, perm, mode, path)
+// private refuses what another user owns, or may do more with than mode says.
+func private(path string, info fs.FileInfo, mode fs.FileMode) error {
+	if perm := info.Mode().Perm(); perm&0o077&^mode != 0 {
+		return fmt.Errorf("%s is open to other users (mode %04o): make sure nobody copied or changed it, then chmod %o %s", path, perm, mode, path)
 	}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() && st.Uid != 0 {
 		return fmt.Errorf("%s belongs to user %d: chown it to the user that lockbox runs as", path, st.Uid)

@@ -28,12 +28,26 @@ func parseSSH(text []byte) (ssh.Signer, error) {
 	return signer{a}, nil
 }
 
-func parseVault(text []byte) (*Vault, error) {
+func (r *Ring) parseVault(text []byte) error {
 	id, err := age.ParseHybridIdentity(string(bytes.TrimSpace(text)))
 	if err != nil {
-		return nil, errors.New("not an age post-quantum identity (AGE-SECRET-KEY-PQ-1…), or cut off")
+		return errors.New("not an age post-quantum identity (AGE-SECRET-KEY-PQ-1…), or cut off")
 	}
-	return &Vault{id}, nil
+	r.Vault, r.VaultTo = &Vault{id}, id.Recipient()
+	return nil
+}
+
+// parseVaultTo takes whom recordings are sealed to. It comes after the vault, where that is here.
+func (r *Ring) parseVaultTo(text []byte) error {
+	to, err := age.ParseHybridRecipient(string(bytes.TrimSpace(text)))
+	switch {
+	case err != nil:
+		return errors.New("not an age post-quantum recipient (age1pq1…), or cut off")
+	case r.Vault != nil && to.String() != r.VaultTo.String():
+		return fmt.Errorf("not the recipient of %s beside it: recordings would be sealed to another key", vaultFile)
+	}
+	r.VaultTo = to
+	return nil
 }
 
 func parseSecret(text []byte) (s Secret, err error) {

@@ -21,8 +21,9 @@ type Ring struct {
 	LogVerifier note.Verifier
 	LogKey      string // LogVerifier as text, for people to pin
 
-	Vault  *Vault // opens recordings
-	AtRest Secret // of the journals of recordings under way
+	Vault   *Vault               // opens recordings; nil where it is kept elsewhere
+	VaultTo *age.HybridRecipient // whom recordings are sealed to
+	AtRest  Secret               // of the journals of recordings under way
 }
 
 // Names of the files in the directory of a Ring.
@@ -32,6 +33,7 @@ const (
 	targetCAFile = "target_ca"
 	logFile      = "log"
 	vaultFile    = "vault"
+	vaultPubFile = "vault.pub" // alone: the vault is kept elsewhere; not there: it is the vault's
 	atRestFile   = "at_rest"
 )
 
@@ -53,20 +55,30 @@ func Load(dir string) (*Ring, error) {
 	return r, nil
 }
 
+// A step reads one file.
+type step struct {
+	file  string
+	parse func(text []byte) error
+}
+
 // ring reads and parses every file of the box.
 func (b box) ring() (*Ring, error) {
 	r := &Ring{}
-	for _, step := range []struct {
-		file  string
-		parse func(text []byte) error
-	}{
+	steps := []step{
 		{hostFile, into(&r.Host, parseSSH)},
 		{peopleCAFile, into(&r.PeopleCA, parseSSH)},
 		{targetCAFile, into(&r.TargetCA, parseSSH)},
 		{logFile, r.parseLog},
-		{vaultFile, into(&r.Vault, parseVault)},
 		{atRestFile, into(&r.AtRest, parseSecret)},
-	} {
+	}
+	public := b.has(vaultPubFile)
+	if !public || b.has(vaultFile) {
+		steps = append(steps, step{vaultFile, r.parseVault})
+	}
+	if public {
+		steps = append(steps, step{vaultPubFile, r.parseVaultTo})
+	}
+	for _, step := range steps {
 		text, err := b.read(step.file)
 		if err != nil {
 			return nil, err

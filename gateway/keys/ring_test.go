@@ -62,7 +62,7 @@ func TestARingIsCreatedWholeAndPrivateAndLoadsTheSame(t *testing.T) {
 			t.Errorf("%s has mode %v, %v, want 0600", e.Name(), info.Mode(), err)
 		}
 	}
-	if want := slices.Sorted(slices.Values(files())); !slices.Equal(names, want) {
+	if want := slices.Sorted(slices.Values(append(files(), vaultPubFile))); !slices.Equal(names, want) {
 		t.Errorf("got %q, want %q", names, want)
 	}
 	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(dir), ".keys-*")); len(left) > 0 {
@@ -79,7 +79,7 @@ func TestARingIsCreatedWholeAndPrivateAndLoadsTheSame(t *testing.T) {
 			t.Errorf("%s changed", name)
 		}
 	}
-	if r.LogKey != made.LogKey || r.AtRest != made.AtRest || r.Vault.Recipient().String() != made.Vault.Recipient().String() {
+	if r.LogKey != made.LogKey || r.AtRest != made.AtRest || r.Vault.Recipient().String() != made.VaultTo.String() || r.VaultTo.String() != made.VaultTo.String() {
 		t.Error("the ring changed between Create and Load")
 	}
 }

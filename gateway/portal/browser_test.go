@@ -175,42 +175,6 @@ func TestABrowserEnrolsSignsInAndApproves(t *testing.T) {
 	}
 }
 
-func TestARecordingPlaysInABrowser(t *testing.T) {
-	s := newSite(t, world.Policy("127.0.0.1:1", ""))
-	b := harness.StartBrowser(t)
-	p := b.Person("ceo")
-	s.enrol(p, identity.Invite{ID: "ceo@x.eu", Name: "Clara Eskildsen", Kind: policy.Executive})
-	s.enrol(b.Person("ann"), identity.Invite{ID: "ann@nord.x", Name: "Ann Nordby", Kind: policy.Reviewer, Customer: "nord"})
-	s.enrol(b.Person("eng"), identity.Invite{ID: "eng@x.eu", Name: "Mads Holm", Kind: policy.Staff})
-	v, err := s.Desk.Submit(t.Context(), s.principal("eng@x.eu"), approvals.Application{
-		Target: "db1.prod", Login: "support_nord", Do: policy.Shell, Need: policy.Need{Reason: "outage", Text: "two rows are stuck"},
-	})
-	must(t, err)
-	id := s.session("eng@x.eu", v.Request.ID, func(r *recorder.Recording) {
-		tr, err := r.Track(recorder.Header{Kind: "pty", Term: "xterm", Cols: 80, Rows: 24})
-		must(t, err)
-		must(t, tr.Output([]byte("\x1b]0;stolen title\x07the recorded words\r\n")))
-		must(t, tr.Exit(0))
-		must(t, tr.Close())
-	})
-	s.open(p, "/s/"+id, "Why do you look at the recording?")
-	p.Type("#purpose", "to see what was done")
-	p.Press("Show the recording")
-	p.WaitText("exit status 0")
-	s.inspect(p)
-	if !hasPlayer() { // `make web` was not run: the text stands for it
-		return
-	}
-	p.Click(".player .ap-overlay-start")
-	p.WaitText("the recorded words")
-	if got := p.Title(); strings.Contains(got, "stolen") {
-		t.Errorf("the recording set the title: %s", got)
-	}
-	if got := slices.DeleteFunc(p.Complaints(), harmless); len(got) > 0 {
-		t.Errorf("the browser complains: %q", got)
-	}
-}
-
 // enrol makes somebody the first of their kind.
 func (s *site) enrol(p *harness.Person, v identity.Invite) {
 	s.t.Helper()

@@ -26,6 +26,7 @@ type customersPage struct {
 	Over      []motionFacts
 	Scope     scopeForm
 	People    []choice // who can be recovered
+	Path      string
 	In        filled
 }
 
@@ -58,7 +59,7 @@ func (x *exchange) scopeForm() scopeForm {
 }
 
 // customers shows /customers.
-func (p *Portal) customers(x *exchange) error { return p.showCustomers(x, filled{}) }
+func (p *Portal) customers(x *exchange) error { return p.showCustomers(x, x.linked()) }
 
 func (p *Portal) showCustomers(x *exchange, in filled) error {
 	if _, err := p.charterOf(); err != nil {
@@ -105,7 +106,7 @@ func (p *Portal) allCustomers(x *exchange) (all []customerFacts, err error) {
 }
 
 func (p *Portal) ownCustomer(x *exchange) (c customersPage, err error) {
-	c = customersPage{Name: customerName(p.Desk.Policy(), x.who.Customer), May: x.who.Admitted, Scope: x.scopeForm()}
+	c = customersPage{Path: "/customers", Name: customerName(p.Desk.Policy(), x.who.Customer), May: x.who.Admitted, Scope: x.scopeForm()}
 	if c.Members, c.Outside, err = p.members(x, x.seats()); err != nil {
 		return c, err
 	}
@@ -116,7 +117,7 @@ func (p *Portal) ownCustomer(x *exchange) (c customersPage, err error) {
 	if c.People, err = p.others(x); err != nil {
 		return c, err
 	}
-	all, err := x.motions(policy.ToAdmit, policy.ToDismiss, policy.ToRecover, policy.ToSet, policy.ToInstruct)
+	all, err := x.motions(policy.ToAdmit, policy.ToDismiss, policy.ToRecover, policy.ToErase, policy.ToSet, policy.ToInstruct)
 	if err != nil {
 		return c, err
 	}
@@ -148,6 +149,8 @@ func (p *Portal) changeCustomer(x *exchange) error {
 		return x.again("", p.proposeMember(x), p.showCustomers)
 	case "recover":
 		return x.again("why", p.proposePerson(x), p.showCustomers)
+	case "shred":
+		return p.proposeRecording(x, p.showCustomers)
 	case "settings":
 		m, field, why = x.readSettings()
 	case "instruct":

@@ -42,6 +42,7 @@ type facts struct {
 	Digest string
 
 	NotBefore time.Time // it may not start earlier
+	Watched   bool      // nothing passes while none of those who decide watches
 	Promises  []string  // what the engineer has to accept
 	Extends   string    // code of the grant that it asks more time for
 }
@@ -52,11 +53,11 @@ func (x *exchange) facts(v approvals.View) facts {
 		Code: q.ID, Who: q.Who.Name, Role: x.role(q.Who), Target: q.Target, Login: q.Login,
 		Reason: q.Need.Reason, Text: q.Need.Text, Ticket: q.Need.Ticket, Long: q.For, Most: v.Status.For, Within: q.ActivateWithin,
 		Made: q.At, Now: v.Now, Phase: v.Status.Phase, Grant: v.Grant,
-		Mine: q.Who.ID == x.who.ID, Digest: v.Digest, NotBefore: v.Status.NotBefore, Promises: v.Status.Promises, Extends: q.Extends,
+		Mine: q.Who.ID == x.who.ID, Digest: v.Digest, NotBefore: v.Status.NotBefore, Watched: v.Status.Watched, Promises: v.Status.Promises, Extends: q.Extends,
 	}
 	if v.Grant != nil {
 		f.Over = v.Grant.Over(v.Now)
-		f.NotBefore, f.Promises = v.Grant.NotBefore, v.Grant.Promises
+		f.NotBefore, f.Watched, f.Promises = v.Grant.NotBefore, v.Grant.Watched, v.Grant.Promises
 	}
 	for _, c := range q.Customers {
 		if x.who.Kind != policy.Reviewer || c == x.who.Customer {

@@ -29,6 +29,12 @@ func (s *stage) matrixOfKeys() []matrixRow {
 		{"erase, board", "POST /people", func(_ cell, v *visitor) reply { // nobody knows here who has access
 			return v.post("/people", "do", "erase", "person", s.Mate.ID, "why", "left")
 		}, [8]int{401, 404, 404, 422, 404, 404, 404, 403}},
+		{"erase a recording, board", "POST /people", func(_ cell, v *visitor) reply { // there is none
+			return v.post("/people", "do", "shred", "session", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "shred-why", "asked for")
+		}, [8]int{401, 404, 404, 422, 404, 404, 404, 403}},
+		{"erase a recording, customer", "POST /customers", func(_ cell, v *visitor) reply {
+			return v.post("/customers", "do", "shred", "session", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "shred-why", "asked for")
+		}, [8]int{401, 404, 404, 404, 422, 422, 404, 403}},
 		{"recover, customer", "POST /customers", func(_ cell, v *visitor) reply { // Ann and Bo are alone with their customers
 			return v.post("/customers", "do", "recover", "person", s.Ann.ID, "why", "lost the phone")
 		}, [8]int{401, 404, 404, 404, 422, 422, 404, 403}},

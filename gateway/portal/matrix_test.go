@@ -80,17 +80,25 @@ func (c cell) touch() approvals.Touch {
 // recorded stores a session of Eng with one track, as the SSH door would.
 func (s *stage) recorded(code, login string, customers []string, output string) string {
 	s.t.Helper()
+	return s.recording(code, login, customers, func(r *recorder.Recording) {
+		tr, err := r.Track(recorder.Header{Kind: "pty", Term: "xterm", Cols: 80, Rows: 24})
+		must(s.t, err)
+		must(s.t, tr.Output([]byte(output)))
+		must(s.t, tr.Exit(0))
+		must(s.t, tr.Close())
+	})
+}
+
+// recording stores a session of Eng in which fn writes.
+func (s *stage) recording(code, login string, customers []string, fn func(*recorder.Recording)) string {
+	s.t.Helper()
 	words := recorder.Session{
 		ID: recorder.NewID(time.Now()), Request: code, Target: "db1.prod", Login: login, Remote: "192.0.2.7",
 		Who: s.Eng.Principal, Customers: customers, Began: time.Now().UTC(),
 	}
 	r, err := s.World.Shelf.Open(words, recorder.How{})
 	must(s.t, err)
-	tr, err := r.Track(recorder.Header{Kind: "pty", Term: "xterm", Cols: 80, Rows: 24})
-	must(s.t, err)
-	must(s.t, tr.Output([]byte(output)))
-	must(s.t, tr.Exit(0))
-	must(s.t, tr.Close())
+	fn(r)
 	seal, err := r.Close("closed by the person")
 	must(s.t, err)
 	words.Ended, words.Cause, words.Root = time.Now().UTC(), "closed by the person", seal.Root
@@ -143,14 +151,6 @@ func same(path string) func(cell) string { return func(cell) string { return pat
 
 // matrix is the whole table of who gets what.
 func (s *stage) matrix() []matrixRow {
-	granted := cell{s, nil}.grant()
-	id := s.recorded(granted, "support_nord", []string{"nord"}, "hello\r\n")
-	looked := func(path string) func(cell, *visitor) reply {
-		return func(_ cell, v *visitor) reply {
-			v.post("/s/"+id, "purpose", "to see what was done")
-			return v.get(path)
-		}
-	}
 	members := [8]int{401, 200, 200, 200, 200, 200, 200, 403}
 	all := func(n int) [8]int { return [8]int{n, n, n, n, n, n, n, n} }
 	seen := [8]int{401, 200, 404, 200, 200, 404, 200, 403}
@@ -222,14 +222,6 @@ func (s *stage) matrix() []matrixRow {
 		{"revoke", "POST /r/{code}", func(c cell, v *visitor) reply { return v.post("/r/"+c.grant(), "do", "revoke") },
 			[8]int{401, 303, 404, 303, 303, 404, 403, 403}},
 
-		{"session", "GET /s/{id}", get(same("/s/" + id)), seen},
-		{"cast without a purpose", "GET /s/{id}/cast/{track}", get(same("/s/" + id + "/cast/pty0")), [8]int{401, 403, 404, 403, 403, 404, 403, 403}},
-		{"look", "POST /s/{id}", func(_ cell, v *visitor) reply { return v.post("/s/"+id, "purpose", "to see what was done") },
-			[8]int{401, 303, 404, 303, 303, 404, 303, 403}},
-		{"cast", "GET /s/{id}/cast/{track}", looked("/s/" + id + "/cast/pty0"), seen},
-		{"cast of no track", "GET /s/{id}/cast/{track}", looked("/s/" + id + "/cast/pty1"), [8]int{401, 404, 404, 404, 404, 404, 404, 403}},
-		{"text", "GET /s/{id}/text/{track}", looked("/s/" + id + "/text/pty0"), seen},
-
 		{"link", "GET /enroll/{token}", func(c cell, v *visitor) reply { return v.get("/enroll/" + c.link()) }, all(200)},
 		{"begin to enrol", "POST /enroll/{token}/begin", func(c cell, v *visitor) reply { return v.json("/enroll/"+c.link()+"/begin", `{}`) }, all(200)},
 		{"enrol nothing", "POST /enroll/{token}", func(c cell, v *visitor) reply {
@@ -276,7 +268,7 @@ func TestEveryRouteAnswersItsAudienceOnly(t *testing.T) {
 	s.Now = func() time.Time { return time.Now().Add(time.Duration(s.calls.Load()) * guessEach) } // nobody guesses too fast
 	tried := map[string]bool{}
 	visitors := make([]*visitor, 8)
-	for _, row := range slices.Concat(s.matrix(), s.matrixOfMotions(), s.matrixOfLogs(), s.matrixOfKeys()) {
+	for _, row := range slices.Concat(s.matrix(), s.matrixOfSessions(), s.matrixOfMotions(), s.matrixOfLogs(), s.matrixOfKeys()) {
 		tried[row.route] = true
 		for i, who := range s.audiences() {
 			name := row.name + ", nobody"

@@ -1,6 +1,9 @@
 package portal
 
 import (
+	"net/url"
+	"strings"
+
 	"lockbox/gateway/identity"
 	"lockbox/policy"
 	"lockbox/recorder/ledger"
@@ -106,6 +109,32 @@ func (p *Portal) proposePerson(x *exchange) error {
 		kind = policy.ToErase
 	}
 	return p.propose(x, policy.Motion{Kind: kind, Customer: x.seats().Customer, About: x.value("person"), Text: x.line("why")})
+}
+
+// proposeRecording proposes to erase the recording of a session.
+func (p *Portal) proposeRecording(x *exchange, show func(*exchange, filled) error) error {
+	if p.Charter == nil {
+		return errNoPage
+	}
+	m := policy.Motion{Kind: policy.ToErase, Customer: x.seats().Customer, About: policy.OfRecording(strings.ToUpper(x.line("session"))), Text: x.line("shred-why")}
+	if m.Recording() == "" && x.who.Admitted {
+		return show(x, x.mend("session", x.say.text("Write the 26 letters and digits of the session, as they stand in the address of its page.")))
+	}
+	err := p.propose(x, m)
+	field := "session"
+	if m.Text == "" || strings.Contains(refusal(err), "text") {
+		field = "shred-why"
+	}
+	return x.again(field, err, show)
+}
+
+// linked is the form of a page to which the page of a session sends the reader.
+func (x *exchange) linked() filled {
+	id := x.r.URL.Query().Get("session")
+	if (&policy.Motion{Kind: policy.ToErase, About: policy.OfRecording(id)}).Recording() == "" {
+		return filled{}
+	}
+	return filled{values: url.Values{"session": {id}, "do": {"shred"}}}
 }
 
 // others lists the people whom the reader may propose to recover: a customer's

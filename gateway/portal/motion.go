@@ -35,6 +35,7 @@ type motionFacts struct {
 	Text    string
 	About   string
 	Config  string
+	Session string // whose recording is to be erased
 	Digest  string
 
 	MaySign   bool
@@ -64,7 +65,7 @@ func (x *exchange) motionFacts(v charter.View) motionFacts {
 	f := motionFacts{
 		Code: m.ID, Title: x.motionTitle(m), Effect: x.motionEffect(m), Kind: m.Kind, By: or(m.By.Name, m.By.ID), Made: m.At, Now: v.Now,
 		Whose: x.whose(m.Stage), Count: m.Stage.Count, Of: m.Stage.Of, From: m.From, Until: m.Until, Ended: m.Ended, EndedBy: x.name(m.EndedBy),
-		Used: v.Used, Uses: m.Uses, Text: m.Text, About: m.About, Config: m.Config, Digest: v.Digest, State: motionState(v), Since: v.Status.At,
+		Used: v.Used, Uses: m.Uses, Text: m.Text, About: m.About, Config: m.Config, Session: m.Recording(), Digest: v.Digest, State: motionState(v), Since: v.Status.At,
 	}
 	if m.Key != "" {
 		f.Key = fingerprint(m.Key)

@@ -34,6 +34,9 @@ func (x *exchange) motionTitle(m *policy.Motion) string {
 	case policy.ToRecover:
 		return say("Recover {who}, who lost every passkey", "who", who)
 	case policy.ToErase:
+		if id := m.Recording(); id != "" {
+			return say("Erase the recording of session {id}", "id", id)
+		}
 		return say("Erase {who}", "who", who)
 	case policy.ToDeclare:
 		return say("Declaration of confidentiality, version {version}", "version", m.About)
@@ -73,6 +76,12 @@ func (x *exchange) motionEffect(m *policy.Motion) []string {
 			say("Call {who} before you sign: whoever asks for this in their name wants to become them.", "who", who),
 		}
 	case policy.ToErase:
+		if m.Recording() != "" {
+			return []string{
+				say("The key of the recording is destroyed, in every copy: nobody can watch it again. The log stays and stays provable: that there was a session, whose, where and when."),
+				say("This cannot be undone, by nobody."),
+			}
+		}
 		return []string{
 			say("Name, address and whatever was written about requests of {who} is destroyed. The log stays and stays provable; none of that can be read in it any more.", "who", who),
 			say("This cannot be undone, by nobody."),

@@ -22,6 +22,7 @@ type peoplePage struct {
 	Open    []motionFacts
 	May     bool // the reader's passkey decides
 	People  []choice
+	Path    string
 	In      filled
 }
 
@@ -36,7 +37,7 @@ type waitingPerson struct {
 }
 
 // people shows /people to those who may confirm keys.
-func (p *Portal) people(x *exchange) error { return p.showPeople(x, filled{}) }
+func (p *Portal) people(x *exchange) error { return p.showPeople(x, x.linked()) }
 
 func (p *Portal) showPeople(x *exchange, in filled) error {
 	if !x.keeps() {
@@ -46,7 +47,7 @@ func (p *Portal) showPeople(x *exchange, in filled) error {
 	if err != nil {
 		return err
 	}
-	page := peoplePage{Wrong: in.Wrong, May: x.who.Admitted, In: in}
+	page := peoplePage{Path: "/people", Wrong: in.Wrong, May: x.who.Admitted, In: in}
 	for _, person := range all {
 		keys, err := p.People.Passkeys(x.r.Context(), person.ID)
 		if err != nil {
@@ -106,6 +107,11 @@ func (p *Portal) compare(x *exchange) error {
 			return errNoPage
 		}
 		return x.again("why", p.proposePerson(x), p.showPeople)
+	case x.value("do") == "shred":
+		if x.who.Kind != policy.Executive {
+			return errNoPage
+		}
+		return p.proposeRecording(x, p.showPeople)
 	case x.value("compared") != "yes":
 		return p.showPeople(x, x.mend("", x.say.text("Compare the fingerprint first: ask the person to read theirs out, by phone or face to face, and tick the box.")))
 	}

@@ -46,6 +46,12 @@ type Portal struct {
 	// nil: pages only say "in a terminal".
 	Command func(target, login string) string
 
+	// Bring brings a recording back that is only in the object storage. nil: all are here.
+	Bring func(ctx context.Context, session string) error
+
+	// Tried gives how recordings stood when they were last tried. nil: none are.
+	Tried func() Tried
+
 	limits  limits
 	looks   looks
 	streams streams

@@ -3,11 +3,8 @@ package portal
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
-	"net/http"
+	"html/template"
 	"slices"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -24,26 +21,27 @@ const (
 	purposeMax = 200 // characters
 )
 
-// A sessionPage is one recorded session.
+// A sessionPage is one recorded session, while it goes on and after.
 type sessionPage struct {
 	recorder.Session
 	Code    string
 	Who     string
-	Looking bool // the purpose was given
+	Here    string // the address of the page, with its track and moment
+	Looking bool   // the purpose was given
 	Purpose string
 	Wrong   string
-	Tracks  []trackFacts
-	Player  bool
-	Cannot  string // why nothing can be replayed here
-}
 
-type trackFacts struct {
-	recorder.TrackInfo
-	Path   string
-	Text   string
-	Lost   bool // it cannot be played
-	Exit   string
-	Lasted time.Duration
+	Tracks []trackTab
+	Track  *trackFacts // the one that is shown; nil: none can be
+	Player bool
+	Cannot template.HTML // why nothing can be replayed here
+	Files  bool          // the recording can be taken as it is
+
+	Watch   watchFacts
+	Remarks remarksFacts
+	Custody custodyFacts
+	In      filled
+	Now     time.Time
 }
 
 // Live says whether the session goes on.
@@ -54,12 +52,36 @@ func (s sessionPage) Lasted() time.Duration {
 	if s.Live() {
 		return 0
 	}
-	return s.Ended.Sub(s.Began).Truncate(time.Second)
+	return whole(s.Ended.Sub(s.Began))
+}
+
+// whole leaves parts of a second away, but not all there is.
+func whole(d time.Duration) time.Duration {
+	if d < time.Second {
+		return d
+	}
+	return d.Truncate(time.Second)
+}
+
+// A sight is a session that somebody may look at, and the request that it was under.
+type sight struct {
+	recorder.Session
+	Frozen []frost `json:"frozen"`
+
+	view approvals.View
+	ask  policy.Question // whether they may look
+}
+
+// may says whether they may do something else about the session.
+func (p *Portal) may(s sight, do policy.Action) bool {
+	ask := s.ask
+	ask.Do = do
+	return p.Desk.Policy().Decide(ask).Verdict == policy.Allow
 }
 
 // find gives a session to those who may look at its recording. It is no look yet:
 // that is for Gateway.Look to decide again, and to write down.
-func (p *Portal) find(ctx context.Context, who policy.Principal, id string) (s recorder.Session, err error) {
+func (p *Portal) find(ctx context.Context, who policy.Principal, id string) (s sight, err error) {
 	if !gateway.ValidSession(id) {
 		return s, errNoPage
 	}
@@ -67,22 +89,21 @@ func (p *Portal) find(ctx context.Context, who policy.Principal, id string) (s r
 		if ok, err := tx.Get("session/"+id, &s); err != nil || !ok {
 			return errors.Join(err, errNoPage)
 		}
-		v, err := p.Desk.SeeIn(tx, who, s.Request)
-		if err != nil {
+		if s.view, err = p.Desk.SeeIn(tx, who, s.Request); err != nil {
 			return err
 		}
 		do := policy.Replay
 		if s.Ended.IsZero() {
 			do = policy.Watch
 		}
-		ask, err := p.Desk.Question(tx, who, do, v.Request) // a deputy looks, too
-		if err == nil && (p.Desk.Policy().Decide(ask).Verdict != policy.Allow || foreign(who, s)) {
+		s.ask, err = p.Desk.Question(tx, who, do, s.view.Request) // a deputy looks, too
+		if err == nil && (p.Desk.Policy().Decide(s.ask).Verdict != policy.Allow || foreign(who, s.Session)) {
 			err = approvals.ErrUnknown
 		}
 		return err
 	})
 	if err != nil {
-		return recorder.Session{}, err
+		return sight{}, err
 	}
 	return s, nil
 }
@@ -94,63 +115,47 @@ func foreign(who policy.Principal, s recorder.Session) bool {
 }
 
 // session shows /s/{id}: what the session was, then, once the reader said why they look, its recording.
-func (p *Portal) session(x *exchange) error { return p.showSession(x, "", "") }
-
-func (p *Portal) showSession(x *exchange, purpose, wrong string) error {
+func (p *Portal) session(x *exchange) error {
 	s, err := p.find(x.r.Context(), x.who.Principal, x.r.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	page := sessionPage{Session: s, Code: s.Request, Who: s.Who.Name, Purpose: purpose, Wrong: wrong}
-	if p.looks.open(x.lookKey(s.ID), p.now()) {
+	return p.showSession(x, s, func(*sessionPage) {})
+}
+
+func (p *Portal) showSession(x *exchange, s sight, with func(*sessionPage)) error {
+	page := sessionPage{Session: s.Session, Code: s.Request, Who: s.Who.Name, Here: x.here(s.ID), Now: p.now()}
+	with(&page)
+	var err error
+	if page.Custody, err = p.custodyOf(x, s); err != nil {
+		return err
+	}
+	if page.Live() {
+		page.Watch = p.watchOf(x, s)
+	}
+	if x.purpose(s.ID) != "" {
 		page.Looking, page.Player = true, hasPlayer()
-		if err := p.fillTracks(x, &page); err != nil {
+		if err := p.fillSession(x, s, &page); err != nil {
 			return err
 		}
-		x.w.Header().Set("Content-Security-Policy", playerCSP)
+		if page.Player && page.Track != nil {
+			x.w.Header().Set("Content-Security-Policy", playerCSP)
+		}
+	}
+	wrong := page.Wrong
+	if page.In.Sent() {
+		wrong = string(page.In.Wrong)
 	}
 	return x.page(status(wrong), "session", x.say.text("Session of {who} on {target}", "who", page.Who, "target", s.Target), page)
 }
 
-// fillTracks lists what was recorded.
-func (p *Portal) fillTracks(x *exchange, page *sessionPage) error {
-	if len(p.Vault) == 0 {
-		page.Cannot = x.say.text("This gateway holds no key that opens recordings; whoever holds one can play it with `lockbox play`.")
-		return nil
+// fillSession adds what is only for who said why they look.
+func (p *Portal) fillSession(x *exchange, s sight, page *sessionPage) (err error) {
+	if err := p.fillTracks(x, s, page); err != nil {
+		return err
 	}
-	play, err := p.Shelf.Play(page.ID, p.Vault...)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		page.Cannot = x.say.text("The recording of this session is not here.")
-		return nil
-	case err != nil:
-		return fmt.Errorf("open recording %s: %w", page.ID, err)
-	}
-	for _, t := range play.Tracks() {
-		f := trackFacts{TrackInfo: t, Path: "/s/" + page.ID + "/cast/" + t.Name, Lost: t.Err != nil}
-		f.Text = "/s/" + page.ID + "/text/" + t.Name
-		if t.Err != nil {
-			p.report(fmt.Errorf("portal: track %s of recording %s: %w", t.Name, page.ID, t.Err))
-		} else {
-			f.read(play)
-		}
-		page.Tracks = append(page.Tracks, f)
-	}
-	return nil
-}
-
-// read finds how a track ended.
-func (f *trackFacts) read(play *recorder.Playback) {
-	for ev, err := range play.Events(f.Name) {
-		if err != nil {
-			return // what came before stands
-		}
-		f.Lasted = ev.At
-		switch ev.Code {
-		case recorder.CodeExit, recorder.CodeSignal:
-			f.Exit = strings.ToValidUTF8(string(ev.Data), "?")
-		}
-	}
+	page.Remarks, err = p.remarksOf(x, s, page)
+	return err
 }
 
 // look takes the purpose, has it written down, and shows the page again.
@@ -158,70 +163,40 @@ func (p *Portal) look(x *exchange) error {
 	if err := x.form(); err != nil {
 		return err
 	}
-	id, purpose := x.r.PathValue("id"), x.value("purpose")
-	if n := utf8.RuneCountInString(purpose); n < purposeMin || n > purposeMax || statement.Clean(purpose) != nil {
-		return p.showSession(x, purpose, x.say.text("Say in {min} to {max} characters why you look.", "min", purposeMin, "max", purposeMax))
-	}
-	if _, err := p.find(x.r.Context(), x.who.Principal, id); err != nil {
-		return err
-	}
-	if _, err := p.Gateway.Look(x.r.Context(), x.who.Principal, id, purpose); err != nil {
-		return err
-	}
-	p.looks.add(x.lookKey(id), p.now())
-	return x.see("/s/" + id)
-}
-
-// open gives the recording to whoever may look at it and has said why.
-func (p *Portal) open(x *exchange) (*recorder.Playback, string, error) {
 	s, err := p.find(x.r.Context(), x.who.Principal, x.r.PathValue("id"))
 	if err != nil {
-		return nil, "", err
-	}
-	if !p.looks.open(x.lookKey(s.ID), p.now()) {
-		return nil, "", errNoPurpose
-	}
-	if len(p.Vault) == 0 {
-		return nil, "", errNoRecording
-	}
-	play, err := p.Shelf.Play(s.ID, p.Vault...)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, "", errNoRecording
-	case err != nil:
-		return nil, "", fmt.Errorf("open recording %s: %w", s.ID, err)
-	}
-	track := x.r.PathValue("track")
-	if !slices.ContainsFunc(play.Tracks(), func(t recorder.TrackInfo) bool { return t.Name == track && t.Err == nil }) {
-		return nil, "", errNoRecording
-	}
-	return play, track, nil
-}
-
-var errNoPurpose = &problem{http.StatusForbidden, "Say why first", "Open the page of the session again and say why you look."}
-
-// cast streams a track to the player, without the escapes that act on whoever watches.
-func (p *Portal) cast(x *exchange) error {
-	play, track, err := p.open(x)
-	if err != nil {
 		return err
 	}
-	x.stream("application/x-asciicast")
-	return play.CastAs(patient(x.w), track, recorder.Form{})
-}
-
-// transcript streams a track as plain text.
-func (p *Portal) transcript(x *exchange) error {
-	play, track, err := p.open(x)
-	if err != nil {
+	purpose := x.value("purpose")
+	if n := utf8.RuneCountInString(purpose); n < purposeMin || n > purposeMax || statement.Clean(purpose) != nil {
+		return p.showSession(x, s, func(page *sessionPage) {
+			page.Purpose, page.Wrong = purpose, x.say.text("Say in {min} to {max} characters why you look.", "min", purposeMin, "max", purposeMax)
+		})
+	}
+	if _, err := p.Gateway.Look(x.r.Context(), x.who.Principal, s.ID, purpose); err != nil {
 		return err
 	}
-	x.stream("text/plain; charset=utf-8")
-	return play.Text(patient(x.w), track)
+	p.looks.add(x.lookKey(s.ID), purpose, p.now())
+	return x.see(x.here(s.ID))
 }
 
-func (x *exchange) stream(kind string) {
-	x.sent = true
-	x.w.Header().Set("Content-Type", kind)
-	x.w.WriteHeader(http.StatusOK)
+// here is the page of a session, at the track and the moment that the address names.
+func (x *exchange) here(id string) string {
+	to, q := "/s/"+id, x.r.URL.Query()
+	if track := q.Get("track"); validTrack(track) {
+		to += "?track=" + track
+		if at, ok := parseMoment(q.Get("t")); ok {
+			to += "&t=" + showMoment(at)
+		}
+	}
+	return to
+}
+
+// looked is find for who has said why they look; others are sent back to say it.
+func (p *Portal) looked(x *exchange) (sight, error) {
+	s, err := p.find(x.r.Context(), x.who.Principal, x.r.PathValue("id"))
+	if err == nil && x.purpose(s.ID) == "" {
+		err = errNoPurpose
+	}
+	return s, err
 }

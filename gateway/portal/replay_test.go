@@ -60,12 +60,16 @@ func TestReplayActsOnNobody(t *testing.T) {
 		"plain \x1b[31mred\x1b[0m \x1b]52;c;ZXZpbA==\x07\x1b]0;title\x07\x1b[21t\x1b[6n\x1b[c\x1bP$qm\x1b\\\x1b]8;;javascript:alert(1)\x07link\x1b]8;;\x07\x1b]1337;File=:AAAA\x07<script>alert(1)</script>\xff end")
 	aud := s.visitor(s.Aud)
 	aud.post("/s/"+id, "purpose", "audit of the week")
-	for _, path := range []string{"/cast/pty0", "/text/pty0"} {
+	for _, path := range []string{"/cast/pty0", "/text/pty0", "/text/pty0?times=1", "/part/pty0?from=0"} {
 		got := aud.get("/s/" + id + path)
 		if got.status != 200 || !strings.Contains(got.body, "plain ") || !strings.Contains(got.body, "end") {
 			t.Errorf("%s: %d %q", path, got.status, got.body)
 		}
-		for _, bad := range []string{"ZXZpbA", "title\\u0007", "\\u001b]", "[21t", "[6n", "javascript:", "1337", "\xff"} {
+		hides := []string{"ZXZpbA", "title\\u0007", "\\u001b]", "[21t", "[6n", "javascript:", "1337", "\xff"}
+		if strings.Contains(path, "times") { // its lines say what a terminal would hide, too
+			hides = []string{"\x1b", "\x07"}
+		}
+		for _, bad := range hides {
 			if strings.Contains(got.body, bad) {
 				t.Errorf("%s: holds %q: %q", path, bad, got.body)
 			}
@@ -229,20 +233,20 @@ func TestOnePersonFollowsAFewPagesAtATime(t *testing.T) {
 func TestLooksEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l looks
-		l.add("a", time.Now())
+		l.add("a", "to see", time.Now())
 		time.Sleep(lookLife - 1)
-		if !l.open("a", time.Now()) || l.open("b", time.Now()) {
+		if l.purpose("a", time.Now()) != "to see" || l.purpose("b", time.Now()) != "" {
 			t.Error("before its end")
 		}
 		time.Sleep(time.Nanosecond)
-		if l.open("a", time.Now()) {
+		if l.purpose("a", time.Now()) != "" {
 			t.Error("at its end")
 		}
 		for i := range maxLooks + 10 {
-			l.add(time.Duration(i).String(), time.Now())
+			l.add(time.Duration(i).String(), "to see", time.Now())
 		}
-		if len(l.until) > maxLooks {
-			t.Errorf("%d looks", len(l.until))
+		if len(l.at) > maxLooks {
+			t.Errorf("%d looks", len(l.at))
 		}
 	})
 }

@@ -25,6 +25,7 @@ type requestPage struct {
 	Accept   bool   // the reader has to promise something first
 	More     []time.Duration
 	Look     bool // replay or watch sessions
+	Freeze   bool // … or only hold them back
 	Evidence bool
 	Command  string // what to type in a terminal
 	Thread   threadFacts
@@ -62,6 +63,7 @@ func (p *Portal) requestPage(x *exchange, v approvals.View, in filled) (r reques
 	r.Thread.Path = r.Path
 	alone := x.who.Kind != policy.Reviewer || !r.Shared // nothing in the recording is another customer's
 	r.Look, r.Evidence = alone && may(policy.Replay), p.Evidence != nil
+	r.Freeze = !r.Look && may(policy.Freeze)
 	live := v.Grant != nil && r.Over == ""
 	r.MayEnd = live && may(policy.GiveBack) || r.Phase == policy.Pending && may(policy.Withdraw)
 	r.MayStop = live && !r.Mine && may(policy.Revoke)

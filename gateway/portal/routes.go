@@ -30,7 +30,7 @@ type route struct {
 
 // routes is every route there is. A GET changes nothing.
 func (p *Portal) routes() []route {
-	return slices.Concat(p.routesOfRequests(), p.routesOfPeople(), p.routesOfLogs(), []route{
+	return slices.Concat(p.routesOfRequests(), p.routesOfSessions(), p.routesOfPeople(), p.routesOfLogs(), []route{
 		{"POST", "/sign-in/begin", anybody, false, p.beginSignIn},
 		{"POST", "/sign-in", anybody, false, p.signIn},
 		{"POST", "/sign-out", signedIn, false, p.signOut},
@@ -42,7 +42,7 @@ func (p *Portal) routes() []route {
 	})
 }
 
-// routesOfRequests are those by which people ask, decide, start, follow and replay.
+// routesOfRequests are those by which people ask, decide, start and follow.
 func (p *Portal) routesOfRequests() []route {
 	return []route{
 		{"GET", "/{$}", members, false, p.inbox},
@@ -64,9 +64,22 @@ func (p *Portal) routesOfRequests() []route {
 		{"POST", "/r/{code}", members, true, p.change},
 		{"GET", "/r/{code}/live", members, true, p.live},
 		{"GET", "/r/{code}/evidence.json", members, true, p.inTurn(p.evidence)},
+	}
+}
 
-		{"GET", "/s/{id}", members, true, p.session},
+// routesOfSessions are those by which people watch and replay.
+func (p *Portal) routesOfSessions() []route {
+	return []route{
+		{"GET", "/s/{id}", members, true, p.inTurn(p.session)},
 		{"POST", "/s/{id}", members, true, p.look},
+		{"POST", "/s/{id}/live", members, true, p.watch},
+		{"POST", "/s/{id}/act", members, true, p.act},
+		{"POST", "/s/{id}/remarks", members, true, p.remarkOn},
+		{"POST", "/s/{id}/custody", members, true, p.keep},
+		{"GET", "/s/{id}/recording.tar", members, true, p.alone(p.sealed)},
+		{"GET", "/s/{id}/part/{track}", members, true, p.part},
+		{"GET", "/s/{id}/timeline/{track}", members, true, p.inTurn(p.timeline)},
+		{"GET", "/s/{id}/find/{track}", members, true, p.inTurn(p.search)},
 		{"GET", "/s/{id}/cast/{track}", members, true, p.cast},
 		{"GET", "/s/{id}/text/{track}", members, true, p.transcript},
 	}

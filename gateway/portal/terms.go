@@ -19,6 +19,7 @@ type lessForm struct {
 	Actions  []actionChoice // to tick off; where there are several
 	ReadOnly string         // what it takes away; "" where it is not offered
 	NoFiles  string         // likewise
+	Watched  bool           // it asks already that somebody watches
 	Zones    []string
 	In       filled
 }
@@ -39,6 +40,7 @@ func (x *exchange) less(v approvals.View, in filled) lessForm {
 	}
 	f.ReadOnly = x.taken(v, policy.Terms{ReadOnly: true})
 	f.NoFiles = x.taken(v, policy.Terms{NoFiles: true})
+	f.Watched = v.Status.Watched
 	return f
 }
 
@@ -78,6 +80,7 @@ func (x *exchange) terms(v approvals.View) (t policy.Terms, field, why string) {
 		return t, "later-date", x.say.text("That time has passed. Leave it empty for at once.")
 	}
 	t.ReadOnly, t.NoFiles = x.value("read-only") == "yes", x.value("no-files") == "yes"
+	t.Watched = x.value("watched") == "yes"
 	if t.Promise = x.line("promise"); t.Promise != "" {
 		if utf8.RuneCountInString(t.Promise) > promiseMax || statement.Clean(t.Promise) != nil {
 			return t, "promise", x.say.text("A promise is plain text of at most {n} characters.", "n", promiseMax)
@@ -103,7 +106,7 @@ func (x *exchange) terms(v approvals.View) (t policy.Terms, field, why string) {
 // termField is the field that a refusal of the desk about terms belongs to.
 func termField(why string) string {
 	return fieldIn(why, []fieldWord{
-		{"approve for", "for"}, {"promise", "promise"}, {"start", "later-date"}, {"before", "later-date"}, {"action", "action"}, {"read", "read-only"}, {"file", "no-files"},
+		{"approve for", "for"}, {"promise", "promise"}, {"start", "later-date"}, {"before", "later-date"}, {"action", "action"}, {"read", "read-only"}, {"file", "no-files"}, {"watch", "watched"},
 	})
 }
 
@@ -114,19 +117,20 @@ type termFacts struct {
 	Only      []string
 	ReadOnly  bool
 	NoFiles   bool
+	Watched   bool
 	Promise   string
 }
 
 // Any says whether it is limited at all.
 func (t termFacts) Any() bool {
-	return t.Shorter > 0 || !t.NotBefore.IsZero() || len(t.Only) > 0 || t.ReadOnly || t.NoFiles || t.Promise != ""
+	return t.Shorter > 0 || !t.NotBefore.IsZero() || len(t.Only) > 0 || t.ReadOnly || t.NoFiles || t.Watched || t.Promise != ""
 }
 
 func (x *exchange) termFacts(t policy.Terms, asked time.Duration) (f termFacts) {
 	if t.For > 0 && t.For < asked {
 		f.Shorter = t.For
 	}
-	f.NotBefore, f.ReadOnly, f.NoFiles, f.Promise = t.NotBefore, t.ReadOnly, t.NoFiles, t.Promise
+	f.NotBefore, f.ReadOnly, f.NoFiles, f.Watched, f.Promise = t.NotBefore, t.ReadOnly, t.NoFiles, t.Watched, t.Promise
 	for _, a := range t.Actions {
 		f.Only = append(f.Only, x.say.action(a))
 	}

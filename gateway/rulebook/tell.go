@@ -40,7 +40,7 @@ func tell(d lang.Difference) (all []string) {
 	for _, f := range d.Facts {
 		all = append(all, capital(f.Text)+".")
 	}
-	order := []string{lang.Gain, lang.Approvals, lang.TheLimits}
+	order := []string{lang.Gain, lang.Approvals, lang.Opened, lang.TheLimits}
 	slices.SortStableFunc(d.Access, func(a, b lang.Change) int { return rank(order, a.What) - rank(order, b.What) })
 	for _, c := range d.Access {
 		s := fmt.Sprintf("%s: %s, %s on %s", headline(c), names(c.Who), actions(c.Do), names(c.On))
@@ -59,6 +59,10 @@ func headline(c lang.Change) string {
 		return "New access"
 	case c.What == lang.Lose:
 		return "No access any more"
+	case c.What == lang.Opened:
+		return capital(c.Way) + " readers of recordings"
+	case c.What == lang.Retention:
+		return "Recordings kept " + c.Way
 	}
 	return capital(strings.TrimSpace(c.Way + " " + c.What))
 }

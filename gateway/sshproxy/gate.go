@@ -99,32 +99,40 @@ func (h *hold) wait(closed <-chan struct{}) {
 const settled = 200 * time.Millisecond
 
 // turns follows the visit: it freezes its sessions, lets them go on, and tells
-// the person. It ends with done.
+// the person why, and who watches. It ends with done.
 func (st *stay) turns(done <-chan struct{}) {
-	var was gateway.Frozen
+	var was standing
 	under, held := st.visit.Grant().ID, false
+	seen := audience{}
+	seen.fresh(st.watchers(), time.Now()) // the banner tells of them
 	for {
-		f, moved := st.visit.Frozen()
-		grant := st.visit.Grant()
-		switch {
-		case !f.Until.IsZero() && was.Until.IsZero():
+		now, moved := st.standing()
+		var told []<-chan struct{}
+		if now.shut() && !was.shut() {
 			st.c.socket.hold.on()
-			if held = !st.freeze(f); !held {
+		}
+		told = append(told, st.tellFrozen(now, was)...)
+		told = append(told, st.tellHalted(now, was)...)
+		switch {
+		case now.shut() && !was.shut():
+			if held = !written(told); !held {
 				st.c.socket.hold.done()
 			}
-		case !f.Until.IsZero() && f.Accept && !was.Accept:
-			st.tell(func(s *session) string { return s.say().frozenAccept(f) }, f)
-		case f.Until.IsZero() && held: // under whichever grant it goes on
-			st.c.socket.hold.done()
-			held = false
+		case !now.shut() && was.shut():
+			st.used()
+			if held {
+				st.c.socket.hold.done()
+				held = false
+			}
 		}
-		if f.Until.IsZero() && grant.ID != under {
+		if grant := st.visit.Grant(); now.frozen.Until.IsZero() && grant.ID != under { // under whichever grant it goes on
 			under = grant.ID
 			st.used()
 			left := left(st.visit.Until().Sub(st.c.door.now()))
-			st.tell(func(s *session) string { return s.say().goesOn(under, left) }, f)
+			st.tell(func(s *session) string { return s.say().goesOn(under, left) }, st.still(now))
 		}
-		was = f
+		st.tellWatched(seen)
+		was = now
 		select {
 		case <-moved:
 		case <-done:
@@ -136,10 +144,58 @@ func (st *stay) turns(done <-chan struct{}) {
 	}
 }
 
-// freeze waits until what had begun to be written is written, and says whether it is.
-func (st *stay) freeze(f gateway.Frozen) bool {
-	seconds := time.Until(f.Until)
-	told := st.tell(func(s *session) string { return s.say().frozenFor(f, seconds) }, f)
+// A standing is whether things may pass in a visit, and why not.
+type standing struct {
+	frozen gateway.Frozen
+	halted gateway.Halt
+}
+
+func (s standing) shut() bool { return !s.frozen.Until.IsZero() || s.halted != gateway.Halt{} }
+
+func (st *stay) standing() (standing, <-chan struct{}) {
+	f, moved := st.visit.Frozen()
+	h, _ := st.visit.Halted() // a change since then has closed moved
+	return standing{f, h}, moved
+}
+
+// still says whether the visit stands as it did.
+func (st *stay) still(as standing) func() bool {
+	return func() bool {
+		now, _ := st.standing()
+		return now == as
+	}
+}
+
+// tellFrozen says that the time is up, and what is waited for.
+func (st *stay) tellFrozen(now, was standing) []<-chan struct{} {
+	f := now.frozen
+	switch seconds := time.Until(f.Until); {
+	case f.Until.IsZero():
+		return nil
+	case was.frozen.Until.IsZero():
+		return st.tell(func(s *session) string { return s.say().frozenFor(f, seconds) }, st.still(now))
+	case f.Accept && !was.frozen.Accept:
+		return st.tell(func(s *session) string { return s.say().frozenAccept(f) }, st.still(now))
+	}
+	return nil
+}
+
+// tellHalted says what else holds the session back, or nothing any more.
+func (st *stay) tellHalted(now, was standing) []<-chan struct{} {
+	h := now.halted
+	switch {
+	case h == was.halted:
+		return nil
+	case h != gateway.Halt{}:
+		return st.tell(func(s *session) string { return s.say().halted(h, st.c.door.page(st.visit)) }, st.still(now))
+	case !now.shut():
+		return st.tell(func(s *session) string { return s.say().unhalted(was.halted) }, st.still(now))
+	}
+	return nil
+}
+
+// written waits until what had begun to be written is, and says whether it is.
+func written(told []<-chan struct{}) bool {
 	late := time.NewTimer(settled)
 	defer late.Stop()
 	for _, t := range told {
@@ -152,10 +208,10 @@ func (st *stay) freeze(f gateway.Frozen) bool {
 	return true
 }
 
-// tell says one line in every session of the stay, while the visit is as it was
-// when it was to be said. The channels are closed when a session has nothing
-// half written to its client.
-func (st *stay) tell(line func(*session) string, as gateway.Frozen) (told []<-chan struct{}) {
+// tell says one line in every session of the stay, if it is still so when it can
+// be said. The channels are closed when a session has nothing half written to
+// its client.
+func (st *stay) tell(line func(*session) string, still func() bool) (told []<-chan struct{}) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	for s := range st.joined {
@@ -163,10 +219,7 @@ func (st *stay) tell(line func(*session) string, as gateway.Frozen) (told []<-ch
 		told = append(told, done)
 		st.c.spawn("notice", func() {
 			defer close(done)
-			s.notice(line(s), func() bool {
-				now, _ := st.visit.Frozen()
-				return now == as
-			})
+			s.notice(line(s), still)
 		})
 	}
 	return told

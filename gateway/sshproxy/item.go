@@ -23,6 +23,7 @@ type item struct {
 	Extends   string             `json:"extends"` // the grant that it asks more time for
 	Stages    []itemStage        `json:"stages"`
 	Votes     []itemVote         `json:"votes"`
+	Watched   bool               `json:"watched"`    // nothing passes while none of those who decide watches
 	Promises  []string           `json:"promises"`   // what the engineer has to accept
 	Accepted  bool               `json:"accepted"`   // or nothing is to be
 	NotBefore *time.Time         `json:"not_before"` // the first instant at which it may be used
@@ -66,6 +67,7 @@ type itemVote struct {
 	Actions   []policy.Action `json:"actions,omitempty"`
 	ReadOnly  bool            `json:"read_only,omitempty"`
 	NoFiles   bool            `json:"no_files,omitempty"`
+	Watched   bool            `json:"watched,omitempty"`
 	Promise   string          `json:"promise,omitempty"`
 	Comment   string          `json:"comment,omitempty"`
 }
@@ -75,7 +77,7 @@ func (c *console) item(v approvals.View) item {
 	i := item{
 		Request: q.ID, Target: q.Target, Login: q.Login, Customers: listed(q.Customers), Actions: v.Status.Actions,
 		Reason: q.Need.Reason, Need: q.Need.Text, Ticket: q.Need.Ticket, For: long(v.Status.For), At: q.At.UTC(), Phase: v.Status.Phase,
-		Extends: q.Extends, Promises: listed(v.Status.Promises), Accepted: len(v.Status.Promises) == 0,
+		Extends: q.Extends, Watched: v.Status.Watched, Promises: listed(v.Status.Promises), Accepted: len(v.Status.Promises) == 0,
 		NotBefore: instant(v.Status.NotBefore), Thread: listed(v.Thread), Votes: []itemVote{}, URL: c.page(v),
 	}
 	for _, g := range v.Status.Stages {
@@ -91,6 +93,7 @@ func (c *console) item(v approvals.View) item {
 	if v.Grant != nil {
 		until := v.Grant.Until().UTC()
 		i.Until, i.Started, i.Over = &until, !v.Grant.Activated.IsZero(), v.Grant.Over(v.Now)
+		i.Watched = v.Grant.Watched
 		i.Promises, i.Accepted = listed(v.Grant.Promises), len(v.Grant.Promises) == 0 || !v.Grant.Accepted.IsZero()
 	}
 	return i
@@ -100,7 +103,7 @@ func vote(b policy.Vote, now time.Time) itemVote {
 	out := itemVote{
 		Stage: b.Stage, By: b.By.ID, Name: b.By.Name, Behalf: b.Behalf, Standing: b.Standing, Verdict: b.Verdict, At: b.At.UTC(),
 		Age: int64(now.Sub(b.At).Seconds()), NotBefore: instant(b.NotBefore), Actions: b.Actions, ReadOnly: b.ReadOnly,
-		NoFiles: b.NoFiles, Promise: b.Promise, Comment: b.Comment,
+		NoFiles: b.NoFiles, Watched: b.Watched, Promise: b.Promise, Comment: b.Comment,
 	}
 	if b.Verdict == policy.Yes {
 		out.For = long(b.For)

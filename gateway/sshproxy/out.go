@@ -17,10 +17,10 @@ type out struct {
 	frozen atomic.Bool // nothing but the end is written any more
 	gate   *gate       // of a program; nil before there is one
 
-	mu     sync.Mutex // guards the rest, and writing
-	eof    bool
-	screen *screen // of a program with a terminal; nil without
-	notice func()  // waits for a moment in which it tears nothing apart
+	mu      sync.Mutex // guards the rest, and writing
+	eof     bool
+	screen  *screen  // of a program with a terminal; nil without
+	notices []func() // wait for a moment in which they tear nothing apart
 }
 
 var (
@@ -89,11 +89,17 @@ func (o *out) write(p []byte, stderr bool) (err error) {
 	return err
 }
 
-// tell gives the notice that waits, if this is the moment. mu is held.
+// noticesMost is how many can wait: the oldest goes first.
+const noticesMost = 8
+
+// tell gives the notices that wait, if this is the moment. mu is held.
 func (o *out) tell() {
-	if o.notice != nil && o.screen.between() {
-		say := o.notice
-		o.notice = nil
+	if len(o.notices) == 0 || !o.screen.between() {
+		return
+	}
+	all := o.notices
+	o.notices = nil
+	for _, say := range all {
 		say()
 	}
 }
@@ -105,7 +111,7 @@ func (o *out) between(say func()) {
 	if o.frozen.Load() || o.screen == nil {
 		return
 	}
-	o.notice = say
+	o.notices = append(o.notices[max(0, len(o.notices)+1-noticesMost):], say)
 	o.tell()
 }
 

@@ -72,7 +72,7 @@ func (r *relay) input() {
 		}
 		if n > 0 {
 			r.st.used()
-			if err := r.track.Input(buf[:n], r.echoes()); err != nil {
+			if err := r.track.Input(buf[:n]); err != nil {
 				r.broken(err)
 				return
 			}
@@ -87,10 +87,6 @@ func (r *relay) input() {
 	}
 	_ = r.ch.CloseWrite() // fails only when the channel is gone
 }
-
-// echoes says whether what is typed is shown, so that it may be kept where the
-// rule keeps input. Of a terminal we do not know it: its input is only counted.
-func (r *relay) echoes() bool { return !r.tty }
 
 // requests passes on what the client asks for, in order.
 func (r *relay) requests() {

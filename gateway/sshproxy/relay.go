@@ -9,6 +9,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"lockbox/gateway"
+	"lockbox/policy"
 	"lockbox/recorder"
 )
 
@@ -41,8 +42,9 @@ const (
 	lastOutput = 5 * time.Second // to be gone
 )
 
-// relay runs the program on the target. Nil means that its end was passed on.
-func (s *session) relay(st *stay, p program) *refusal {
+// relay runs the program on the target, recorded as the rule says that permits
+// it. Nil means that its end was passed on.
+func (s *session) relay(st *stay, p program, rule policy.Recording) *refusal {
 	if !st.join(s) {
 		r := ended(st.visit)
 		return &r
@@ -57,7 +59,7 @@ func (s *session) relay(st *stay, p program) *refusal {
 	r.over, r.done = context.WithCancel(context.WithoutCancel(s.ctx))
 	s.out.gate = &gate{s.ctx, st.visit.Gate, st.visit.Open}
 	defer r.close()
-	if r.track, err = st.visit.Track(s.header(st, p)); err != nil {
+	if r.track, err = st.visit.Track(s.header(p, rule)); err != nil {
 		return r.failed(err)
 	}
 	s.c.spawn("target", func() { r.hear(requests) })
@@ -80,8 +82,11 @@ func (s *session) lost(st *stay) *refusal {
 	}
 }
 
-func (s *session) header(st *stay, p program) recorder.Header {
-	h := recorder.Header{Kind: "exec", Command: p.command, Env: map[string]string{}, Input: st.visit.Decision().Recording.Input}
+func (s *session) header(p program, rule policy.Recording) recorder.Header {
+	h := recorder.Header{
+		Kind: "exec", Command: p.command, Env: map[string]string{},
+		Input: rule.Input, Bulk: rule.Bulk, Strict: rule.Strict, Redact: rule.Redact,
+	}
 	for _, v := range s.env.target {
 		h.Env[v.Name] = v.Value
 	}

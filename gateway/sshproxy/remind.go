@@ -27,7 +27,14 @@ func (s *session) banner(st *stay) {
 		width = min(width, int(t.Cols))
 	}
 	head += strings.Repeat("─", max(0, width-len([]rune(head))))
-	_, _ = s.out.Write([]byte(head + "\r\n  " + say.recorded + "\r\n")) // who is gone reads nothing
+	lines := []string{head, "  " + say.recorded}
+	if who := st.watchers(); len(who) > 0 {
+		lines[1] = "  " + fmt.Sprintf(say.recordedWatched, strings.Join(who, ", "))
+	}
+	if s.c.door.Gateway.Sick() {
+		lines = append(lines, "  "+say.amber)
+	}
+	_, _ = s.out.Write([]byte(strings.Join(lines, "\r\n") + "\r\n")) // who is gone reads nothing
 }
 
 // readOnly says whether the login is declared to read only, with its customer filled in or not.

@@ -30,7 +30,8 @@ type stay struct {
 
 // enter asks once whether the person may go in, and goes in if so. A nil stay
 // without an error means that the answer says what to do first.
-func (c *client) enter(ctx context.Context, k gateway.Knock) (*stay, gateway.Answer, error) {
+// What has to come before the target is reached, ready says.
+func (c *client) enter(ctx context.Context, k gateway.Knock, ready func(*gateway.Visit) error) (*stay, gateway.Answer, error) {
 	select {
 	case c.gate <- struct{}{}:
 	case <-ctx.Done():
@@ -39,7 +40,7 @@ func (c *client) enter(ctx context.Context, k gateway.Knock) (*stay, gateway.Ans
 	defer func() { <-c.gate }()
 	st := c.stay(place{k.Login, k.Customer})
 	if st == nil {
-		return c.open(ctx, k)
+		return c.open(ctx, k, ready)
 	}
 	d, err := st.visit.May(ctx, k.Do)
 	if err != nil || d.Verdict != policy.Allow {
@@ -61,9 +62,14 @@ func (c *client) stay(at place) *stay {
 }
 
 // open begins a visit, if the person may: recording, then target. gate is held.
-func (c *client) open(ctx context.Context, k gateway.Knock) (*stay, gateway.Answer, error) {
+func (c *client) open(ctx context.Context, k gateway.Knock, ready func(*gateway.Visit) error) (*stay, gateway.Answer, error) {
 	v, a, err := c.door.Gateway.Visit(ctx, k)
 	if err != nil || v == nil {
+		return nil, a, err
+	}
+	if err := ready(v); err != nil {
+		v.End(&gateway.Ending{Why: err.Error()}) // unless it ended meanwhile, for another reason
+		v.Leave()
 		return nil, a, err
 	}
 	up, err := c.dial(ctx, v)

@@ -27,6 +27,9 @@ func (w *way) terms(t policy.Terms, now time.Time) (all []string) {
 	if t.NoFiles {
 		all = append(all, w.say.noFiles)
 	}
+	if t.Watched {
+		all = append(all, w.say.watched)
+	}
 	if t.Promise != "" {
 		all = append(all, fmt.Sprintf(w.say.promiseLine, t.Promise))
 	}
@@ -51,6 +54,9 @@ func (w *way) enforced(v approvals.View) (all []string) {
 	}
 	if len(v.Status.Actions) < len(v.Request.Actions) {
 		all = append(all, fmt.Sprintf(w.say.onlyActions, actions(v.Status.Actions)))
+	}
+	if v.Status.Watched || v.Grant != nil && v.Grant.Watched {
+		all = append(all, w.say.watched)
 	}
 	return all
 }

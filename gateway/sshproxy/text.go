@@ -38,9 +38,9 @@ type asking struct {
 
 // granting is what is said of terms, promises, deputies and threads.
 type granting struct {
-	peer, owner, standsAlready, deputy, answerIt, answer, notBefore, onlyActions string
-	noFiles, promiseLine, shorter, enforced, promiseHead, promiseNote, acceptAsk string
-	notAccepted, accepted, startsAt, declareThere, declareWait, declaredNow      string
+	peer, owner, standsAlready, deputy, answerIt, answer, notBefore, onlyActions          string
+	noFiles, watched, promiseLine, shorter, enforced, promiseHead, promiseNote, acceptAsk string
+	notAccepted, accepted, startsAt, declareThere, declareWait, declaredNow               string
 }
 
 // refusing is what is said where there is no terminal, or no way.
@@ -56,6 +56,8 @@ type working struct {
 	unreachable, otherHost, noTerminal, noProgram, recorder, closing   string
 	frozen, frozenPromise, thawed, moreTime                            string
 	extensionPromise, extensionGiven, extensionWaits                   string
+	watchedFrom, recordedWatched, waitsWatched, mustWatch, unwatched   string
+	frozenBy, resumed, recorderSick, recorderWell, amber, or           string
 }
 
 // commands is what the command line says.

@@ -97,6 +97,17 @@ func workingDanish() working {
 		extensionPromise: "derefter mere, når du lover det, der bedes om: ssh GATEWAY accept %s",
 		extensionGiven:   "derefter fortsætter den under %s i %s",
 		extensionWaits:   "forlængelse %s venter på svar",
+		watchedFrom:      "%s ser med siden %s",
+		recordedWatched:  "Denne session optages, og %s ser med.",
+		waitsWatched:     "intet slipper igennem, før %s ser med: %s",
+		mustWatch:        "intet slipper igennem, før en af dem, der afgør det, ser med: %s",
+		unwatched:        "frosset: ingen af dem, der afgør det, ser med længere (%s); om %s slutter sessionen",
+		frozenBy:         "frosset af %s; intet slipper igennem, før de lader den fortsætte, og om %s slutter sessionen",
+		resumed:          "sessionen fortsætter",
+		recorderSick:     "optageren kan ikke skrive; intet slipper igennem, før den kan",
+		recorderWell:     "optageren skriver igen; sessionen fortsætter",
+		amber:            "Gatewayen kan kun lige beholde sine optagelser; driften har fået besked.",
+		or:               " eller ",
 	}
 }
 
@@ -153,6 +164,7 @@ func grantingDanish() granting {
 		notBefore:     "ikke før %s",
 		onlyActions:   "kun %s",
 		noFiles:       "ingen filoverførsel",
+		watched:       "kun mens en af dem, der afgør det, ser med",
 		promiseLine:   "skal loves: “%s”",
 		shorter:       "%s i stedet for %s",
 		enforced:      "Godkendt med mindre, og det håndhæves: %s.",

@@ -97,6 +97,17 @@ func workingEnglish() working {
 		extensionPromise: "then more, once you promise what is asked: ssh GATEWAY accept %s",
 		extensionGiven:   "then it goes on under %s for %s",
 		extensionWaits:   "extension %s waits for its approval",
+		watchedFrom:      "%s watches since %s",
+		recordedWatched:  "This session is recorded, and watched by %s.",
+		waitsWatched:     "nothing passes until %s watches: %s",
+		mustWatch:        "nothing passes until one of those who decide watches: %s",
+		unwatched:        "frozen: none of those who decide watches any more (%s); in %s the session ends",
+		frozenBy:         "frozen by %s; nothing passes until they let it go on, and in %s the session ends",
+		resumed:          "the session goes on",
+		recorderSick:     "the recorder cannot write; nothing passes until it can",
+		recorderWell:     "the recorder writes again; the session goes on",
+		amber:            "The gateway can only just keep its recordings; operators are told.",
+		or:               " or ",
 	}
 }
 
@@ -153,6 +164,7 @@ func grantingEnglish() granting {
 		notBefore:     "not before %s",
 		onlyActions:   "only %s",
 		noFiles:       "no file transfer",
+		watched:       "only while one of those who decide watches",
 		promiseLine:   "to promise: “%s”",
 		shorter:       "%s instead of %s",
 		enforced:      "Approved with less, which is enforced: %s.",

@@ -24,13 +24,13 @@ func (s *session) visit(a aim, p program) *refusal {
 	defer w.close()
 	for {
 		s.typing.ignore() // until somebody asks, or the target speaks
-		st, answer, err := s.c.enter(s.ctx, k)
+		st, answer, err := s.c.enter(s.ctx, k, w.watched)
 		switch {
 		case err != nil:
 			return s.failed(err, k.On)
 		case st != nil:
 			w.close()
-			return s.relay(st, p)
+			return s.relay(st, p, answer.Recording)
 		}
 		s.typing.heed()
 		if r := w.next(answer); r != nil {

@@ -15,6 +15,7 @@ import (
 func (s *Source) Check() []Finding {
 	c := newChecker(s)
 	c.people()
+	c.keys()
 	for _, t := range c.all.targets {
 		c.target(s.targets[t.Name], t)
 	}

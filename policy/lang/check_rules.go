@@ -25,6 +25,7 @@ func (c *checker) rule(i int) {
 	c.dead[i] = false
 	if !r.Forbid {
 		c.stages(n, r, c.covered[i])
+		c.recording(i)
 		c.approvers(i)
 	}
 }

@@ -2,6 +2,7 @@ package lang
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -29,6 +30,8 @@ const (
 	TheLimits = "limits"
 	TheTouch  = "touch"
 	Records   = "recording"
+	Opened    = "readers"   // whose keys open the recordings
+	Retention = "retention" // how long they are kept
 	Cosigned  = "witnesses"
 	TheTicket = "ticket"
 	TheBounds = "bounds"
@@ -204,7 +207,7 @@ func (d *differ) places() []*spot {
 	for _, name := range sortedKeys(names) {
 		s := spot{old: d.old.Targets[name], new: d.new.Targets[name]}
 		s.rules = [2][]int{d.old.covering(s.old, known[0]), d.new.covering(s.new, known[1])}
-		key := listed(s.rules[0]) + "|" + listed(s.rules[1]) + "|" + shapeOf(s.old) + "|" + shapeOf(s.new)
+		key := listed(s.rules[0]) + "|" + listed(s.rules[1]) + "|" + d.old.shapeOf(s.old) + "|" + d.new.shapeOf(s.new)
 		if found[key] == nil {
 			found[key] = &s
 			out = append(out, &s)
@@ -248,27 +251,35 @@ func (b book) covering(t *policy.Target, known map[string][]int) []int {
 	return list
 }
 
-// shapeOf is what a target adds to an answer besides the rules about it.
-func shapeOf(t *policy.Target) string {
+// shapeOf is what a target and its customers add to an answer besides the rules about it.
+func (b book) shapeOf(t *policy.Target) string {
 	if t == nil {
 		return "none"
 	}
-	var b strings.Builder
+	var out strings.Builder
 	for _, l := range t.Logins {
-		b.WriteString(l.Name)
-		b.WriteString(map[bool]string{true: "\x01", false: "\x02"}[l.One])
-		b.WriteString(map[bool]string{true: "\x01", false: "\x02"}[l.ReadOnly])
+		out.WriteString(l.Name)
+		out.WriteString(map[bool]string{true: "\x01", false: "\x02"}[l.One])
+		out.WriteString(map[bool]string{true: "\x01", false: "\x02"}[l.ReadOnly])
 	}
-	b.WriteString("\x00" + t.Owner + "\x00" + strings.Join(t.Customers, "\x01"))
+	out.WriteString("\x00" + t.Owner + "\x00" + strings.Join(t.Customers, "\x01"))
 	if t.Production() {
-		b.WriteString("\x00production")
+		out.WriteString("\x00production")
 	}
-	return b.String()
+	for _, id := range t.Customers {
+		if c := b.Customers[id]; c.Keep > 0 || len(c.SealTo) > 0 {
+			fmt.Fprintf(&out, "\x00%s %d %t", id, c.Keep, len(c.SealTo) > 0)
+		}
+	}
+	if len(b.Auditors) > 0 {
+		out.WriteString("\x00audited")
+	}
+	return out.String()
 }
 
 // place gathers what changes on some targets.
 func (d *differ) place(s *spot, all *gathering) {
-	alike := shapeOf(s.old) == shapeOf(s.new) && slices.EqualFunc(s.rules[0], s.rules[1], func(a, b int) bool {
+	alike := d.old.shapeOf(s.old) == d.new.shapeOf(s.new) && slices.EqualFunc(s.rules[0], s.rules[1], func(a, b int) bool {
 		return d.old.means[a] == d.new.means[b] && d.old.whom[a] == d.new.whom[b]
 	})
 	told := map[string]bool{}
@@ -370,7 +381,7 @@ func (b book) about(rules []int, do policy.Action) []int {
 }
 
 func (c Change) rank() int {
-	return slices.Index([]string{Gain, Approvals, TheLimits, TheTouch, Cosigned, Records, TheBounds, TheTicket, TheLogin, Lose}, c.What)
+	return slices.Index([]string{Gain, Approvals, TheLimits, TheTouch, Cosigned, Opened, Retention, Records, TheBounds, TheTicket, TheLogin, Lose}, c.What)
 }
 
 func byRank(a, b Change) int {

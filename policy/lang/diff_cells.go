@@ -39,7 +39,7 @@ func (x delta) key() string {
 // compare holds the answers of two lists of rules about one action against
 // each other, at every moment, place and reason that they tell apart.
 func (d *differ) compare(s *spot, old, new []int, do policy.Action) []delta {
-	shapes := [2]string{shapeOf(s.old), shapeOf(s.new)}
+	shapes := [2]string{d.old.shapeOf(s.old), d.new.shapeOf(s.new)}
 	if shapes[0] == shapes[1] && slices.EqualFunc(old, new, func(a, b int) bool { return d.old.means[a] == d.new.means[b] }) {
 		return nil
 	}
@@ -50,7 +50,7 @@ func (d *differ) compare(s *spot, old, new []int, do policy.Action) []delta {
 	before, after := d.old.stage(old, s.old), d.new.stage(new, s.new)
 	v := &view{do: do, found: map[string]int{}, rules: [2]map[string]*policy.Rule{byName(before), byName(after)}, by: [2]map[way]bool{{}, {}}}
 	all := slices.Concat(before.Rules, after.Rules)
-	logins := ways(s.old, s.new, shapes[0] == shapes[1])
+	logins := ways(s.old, s.new, shapes[0] == shapes[1] && !d.new.byCustomer(all, s.new))
 	places, moments := sources(all), d.when.moments(all)
 	for _, l := range logins {
 		for _, m := range moments {
@@ -72,7 +72,7 @@ func (d *differ) compare(s *spot, old, new []int, do policy.Action) []delta {
 
 // stage is a policy with these rules alone, about one person and one target.
 func (b book) stage(rules []int, t *policy.Target) *policy.Policy {
-	p := &policy.Policy{Targets: map[string]*policy.Target{}}
+	p := &policy.Policy{Targets: map[string]*policy.Target{}, Customers: b.Customers, Auditors: b.Auditors}
 	if t == nil {
 		return p
 	}
@@ -99,7 +99,7 @@ func byName(p *policy.Policy) map[string]*policy.Rule {
 type way struct{ Login, Customer string }
 
 // ways are all logins of both targets, for each customer. Where the two are
-// alike one is enough: rules do not tell logins apart.
+// alike one is enough: rules do not tell logins apart, but by whose data is recorded.
 func ways(old, new *policy.Target, alike bool) []way {
 	var out []way
 	seen := map[way]bool{}
@@ -245,9 +245,7 @@ func (v *view) both(q policy.Question, old, new policy.Decision) {
 	if old.Witnesses != new.Witnesses {
 		note(Cosigned, map[bool]string{true: "more", false: "fewer"}[old.Witnesses < new.Witnesses], witnessesText(old.Witnesses), witnessesText(new.Witnesses))
 	}
-	if old.Recording != new.Recording {
-		note(Records, "other", recordText(old.Recording), recordText(new.Recording))
-	}
+	records(old.Recording, new.Recording, note)
 	if old.Ticket != new.Ticket {
 		note(TheTicket, "other", orElse(old.Ticket, "no ticket"), orElse(new.Ticket, "no ticket"))
 	}

@@ -35,19 +35,22 @@ func smallRule(t *rapid.T, i int) policy.Rule {
 	wide, narrow := netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("10.1.0.0/16")
 	r := policy.Rule{
 		Name: fmt.Sprintf("rule %d", i), Position: fmt.Sprintf("p.yaml:%d:1", i), Forbid: maybe(t, "forbid", false, false, true),
-		Actions:   maybe(t, "actions", []policy.Action{policy.Shell}, []policy.Action{policy.Exec}, []policy.Action{policy.Shell, policy.Exec}),
-		Groups:    maybe(t, "groups", nil, []string{"a"}, []string{"b"}, []string{"a", "b"}),
-		People:    maybe(t, "people", nil, nil, []string{"x@e.eu"}, []string{"y@e.eu"}),
-		Targets:   maybe(t, "targets", nil, []string{"one.prod"}, []string{"two.prod", "one.prod"}),
-		Kinds:     maybe(t, "kinds", nil, []string{"ssh"}),
-		Labels:    maybe(t, "labels", nil, map[string]string{"env": "prod"}),
-		Reasons:   maybe(t, "reasons", nil, nil, []policy.Reason{"outage"}, []policy.Reason{"outage", "planned"}),
-		Hours:     maybe(t, "hours", nil, nil, &office, &night),
-		From:      maybe(t, "from", nil, nil, []netip.Prefix{wide}, []netip.Prefix{narrow}),
-		Ticket:    maybe(t, "ticket", "", "", "^X$"),
-		Limits:    policy.Limits{Default: time.Hour, Max: maybe(t, "max", time.Hour, 2*time.Hour)},
-		Fresh:     maybe(t, "fresh", time.Minute, time.Minute, time.Hour),
-		Record:    policy.Recording{Input: maybe(t, "input", false, false, true)},
+		Actions: maybe(t, "actions", []policy.Action{policy.Shell}, []policy.Action{policy.Exec}, []policy.Action{policy.Shell, policy.Exec}),
+		Groups:  maybe(t, "groups", nil, []string{"a"}, []string{"b"}, []string{"a", "b"}),
+		People:  maybe(t, "people", nil, nil, []string{"x@e.eu"}, []string{"y@e.eu"}),
+		Targets: maybe(t, "targets", nil, []string{"one.prod"}, []string{"two.prod", "one.prod"}),
+		Kinds:   maybe(t, "kinds", nil, []string{"ssh"}),
+		Labels:  maybe(t, "labels", nil, map[string]string{"env": "prod"}),
+		Reasons: maybe(t, "reasons", nil, nil, []policy.Reason{"outage"}, []policy.Reason{"outage", "planned"}),
+		Hours:   maybe(t, "hours", nil, nil, &office, &night),
+		From:    maybe(t, "from", nil, nil, []netip.Prefix{wide}, []netip.Prefix{narrow}),
+		Ticket:  maybe(t, "ticket", "", "", "^X$"),
+		Limits:  policy.Limits{Default: time.Hour, Max: maybe(t, "max", time.Hour, 2*time.Hour)},
+		Fresh:   maybe(t, "fresh", time.Minute, time.Minute, time.Hour),
+		Record: policy.Recording{
+			Input: maybe(t, "input", false, false, true), Keep: maybe(t, "keep", 0, 0, time.Hour, 9*time.Hour),
+			Seal: maybe(t, "seal", 0, 0, policy.ToVault, policy.ToCustomer, policy.ToAuditor, policy.ToVault|policy.ToCustomer),
+		},
 		Witnesses: maybe(t, "witnesses", 0, 0, 1, 2),
 	}
 	if !r.Forbid {
@@ -60,8 +63,12 @@ func smallRule(t *rapid.T, i int) policy.Rule {
 
 func smallPolicy(t *rapid.T) *policy.Policy {
 	p := &policy.Policy{
-		Groups:  map[string][]string{"a": maybe(t, "a", []string{"x@e.eu"}, nil, []string{"x@e.eu", "y@e.eu"}), "b": maybe(t, "b", []string{"y@e.eu"}, nil)},
-		Targets: map[string]*policy.Target{},
+		Groups:   map[string][]string{"a": maybe(t, "a", []string{"x@e.eu"}, nil, []string{"x@e.eu", "y@e.eu"}), "b": maybe(t, "b", []string{"y@e.eu"}, nil)},
+		Targets:  map[string]*policy.Target{},
+		Auditors: maybe(t, "auditors", nil, []string{"age1pq1a"}),
+		Customers: map[string]policy.Customer{
+			"nord": {ID: "nord", Keep: maybe(t, "nord keeps", 0, 0, 5*time.Hour), SealTo: maybe(t, "nord's keys", nil, []string{"age1pq1n"})}, "syd": {ID: "syd"},
+		},
 	}
 	for _, name := range maybe(t, "names", []string{"one.prod", "two.prod"}, []string{"one.prod"}) {
 		p.Targets[name] = &policy.Target{
@@ -83,9 +90,11 @@ func changed(t *rapid.T, p *policy.Policy) *policy.Policy {
 	q := *p
 	q.Rules = slices.Clone(p.Rules)
 	n := len(q.Rules)
-	switch at := rapid.IntRange(0, max(n-1, 0)).Draw(t, "at"); maybe(t, "change", "another", "groups", "targets", "add", "swap", "remove", "alter", "alter", "none") {
+	switch at := rapid.IntRange(0, max(n-1, 0)).Draw(t, "at"); maybe(t, "change", "another", "groups", "readers", "targets", "add", "swap", "remove", "alter", "alter", "none") {
 	case "another":
 		return smallPolicy(t)
+	case "readers":
+		q.Customers, q.Auditors = smallPolicy(t).Customers, smallPolicy(t).Auditors
 	case "groups":
 		q.Groups = smallPolicy(t).Groups
 	case "targets":
@@ -102,7 +111,7 @@ func changed(t *rapid.T, p *policy.Policy) *policy.Policy {
 		if n > 0 {
 			other := smallRule(t, at)
 			r := q.Rules[at]
-			r.Hours, r.From, r.Reasons, r.Limits, r.Groups = other.Hours, other.From, other.Reasons, other.Limits, other.Groups
+			r.Hours, r.From, r.Reasons, r.Limits, r.Groups, r.Record = other.Hours, other.From, other.Reasons, other.Limits, other.Groups, other.Record
 			q.Rules[at] = r
 		}
 	}
@@ -149,7 +158,7 @@ func said(d policy.Decision) string {
 	slices.SortFunc(stages, func(a, b policy.Stage) int {
 		return strings.Compare(fmt.Sprint(a.Step, a.Kind, a.Customer), fmt.Sprint(b.Step, b.Kind, b.Customer))
 	})
-	return fmt.Sprint(d.Login, d.ReadOnly, slices.Sorted(slices.Values(d.Customers)), stages, d.Limits, d.Fresh, d.Ticket, d.Recording, d.Witnesses)
+	return fmt.Sprint(d.Login, d.ReadOnly, slices.Sorted(slices.Values(d.Customers)), stages, d.Limits, d.Fresh, d.Ticket, d.Recording.Readers(), d.Recording.Keep, d.Recording.Input, d.Witnesses)
 }
 
 // TestDiffIsExact: where the answer to any question differs there is a change

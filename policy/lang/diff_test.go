@@ -1,6 +1,7 @@
 package lang_test
 
 import (
+	_ "embed"
 	"fmt"
 	"maps"
 	"slices"
@@ -88,7 +89,14 @@ func TestDiffTellsWhatChanges(t *testing.T) {
 		{"longer", "max: 4h", "max: 8h", "limits longer: " + rule},
 		{"shorter", "max: 4h", "max: 2h", "limits shorter: " + rule},
 		{"a touch good for longer", "within: 15m", "within: 1h", "touch longer: " + rule},
-		{"recorded otherwise", "keep: 90d", "keep: 30d", "recording other: " + rule},
+		{"recorded otherwise", "record: { pty: full,", "record: { strict: on, bulk: 1MiB, redact: [tokens],", "recording other: " + rule},
+		{"kept shorter", "keep: 90d", "keep: 30d", "retention shorter: " + rule},
+		{"kept for ever", ", keep: 90d", "", "retention longer: " + rule},
+		{"the default, written out", "keep: 90d", "keep: 90d, strict: off, bulk: 16MiB, seal: [vault]", ""},
+		{"read by auditors too", "rules:\n", "auditors: { seal_to: [" + key(3) + "] }\nrules:\n", "!auditors "},
+		{"what a customer keeps for less", "name: Syd,", "name: Syd, keep: 30d,", "!keep syd | retention shorter: eng@example.eu ops@example.eu +engineers: shell exec on db1.prod"},
+		{"what a customer keeps for more than the rule", "name: Syd,", "name: Syd, keep: 100d,", "!keep syd"},
+		{"a key of a customer", "name: Syd,", "name: Syd, seal_to: [" + key(0) + "],", "!seal_to syd"},
 		{"another ticket", "^INC", "^SUP", "ticket other: " + rule},
 		{"a forbid", "rules:", "rules:\n  - { name: never, forbid: [exec], on: { targets: [web1.prod] } }",
 			"lose: eng@example.eu ops@example.eu +engineers: exec on web1.prod"},
@@ -115,6 +123,12 @@ func TestDiffTellsWhatChanges(t *testing.T) {
 		})
 	}
 }
+
+// key is one of the public keys of the tests.
+func key(i int) string { return strings.Split(keys, "\n")[i+1] }
+
+//go:embed testdata/keys.txt
+var keys string
 
 // short is a difference in one line.
 func short(d lang.Difference) string {

@@ -80,7 +80,7 @@ func (f *file) errorAt(line, col int, msg, fix string) Error {
 	if line > 0 && line <= len(f.lines) { // what is missing stands behind the line
 		col = min(col, utf8.RuneCountInString(f.lines[line-1])+1)
 	}
-	return Error{File: f.name, Line: line, Col: col, Msg: shown([]rune(msg)), Fix: fix, Caret: f.caret(line, col)}
+	return Error{File: f.name, Line: line, Col: col, Msg: shown([]rune(hidden(msg))), Fix: hidden(fix), Caret: f.caret(line, col)}
 }
 
 const maxShown = 100 // characters of a line under which a caret is drawn
@@ -90,7 +90,7 @@ func (f *file) caret(line, col int) string {
 	if line < 1 || line > len(f.lines) {
 		return ""
 	}
-	text, at := []rune(f.lines[line-1]), max(col-1, 0)
+	text, at := []rune(hidden(f.lines[line-1])), max(col-1, 0)
 	if from := at - maxShown/2; from > 0 && len(text) > maxShown {
 		text, at = text[min(from, len(text)):], at-from
 	}

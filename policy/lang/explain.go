@@ -23,6 +23,9 @@ type Explained struct {
 	Stages      []Waiting  `json:"stages,omitempty"`
 	Limits      string     `json:"limits,omitempty"`
 	Touch       string     `json:"touch,omitempty"`
+	Recording   string     `json:"recording,omitempty"` // what is written down
+	Kept        string     `json:"kept,omitempty"`      // for how long
+	Readers     string     `json:"readers,omitempty"`   // whose keys open it
 	Witnesses   int        `json:"witnesses,omitempty"` // that must have cosigned the log before anything passes
 	Ticket      string     `json:"ticket,omitempty"`
 	Reasons     []string   `json:"reasons,omitempty"`
@@ -197,6 +200,7 @@ func (s *Source) answer(out *Explained, q policy.Question, d policy.Decision) {
 	out.Sentence = fmt.Sprintf(what, "may ask for "+string(q.Do)) + " as " + d.Login + ": it takes " + stagesText(stages)
 	out.Login, out.ReadOnly, out.Customers = d.Login, d.ReadOnly, d.Customers
 	out.Limits, out.Touch, out.Witnesses, out.Ticket = limitsText(d.Limits), lengthText(d.Fresh), d.Witnesses, d.Ticket
+	out.Recording, out.Kept, out.Readers = recordText(d.Recording), keepText(d.Recording.Keep), readersText(d.Recording.Readers())
 	for _, r := range d.Reasons() {
 		out.Reasons = append(out.Reasons, string(r))
 	}

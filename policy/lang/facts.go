@@ -11,7 +11,7 @@ import (
 
 // A Fact is a change that is no change of access but that people must see.
 type Fact struct {
-	What  string `json:"what"`  // "moved", "class", "machine", "target", "customer", "founders", "approvers", "declaration", "activation", "passkeys"
+	What  string `json:"what"`  // "moved", "class", "machine", "target", "customer", "founders", "approvers", "declaration", "activation", "passkeys", "auditors", "seal_to", "keep"
 	Alarm bool   `json:"alarm"` // it takes away a protection, or changes who can be one
 	About string `json:"about"` // a target, customer or group
 	Text  string `json:"text"`
@@ -30,6 +30,7 @@ func facts(old, new *policy.Policy) []Fact {
 	}
 	f.declaration()
 	f.passkeys()
+	f.recordings()
 	slices.SortStableFunc(f.out, func(a, b Fact) int { return int(bit(b.Alarm)) - int(bit(a.Alarm)) })
 	return f.out
 }

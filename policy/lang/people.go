@@ -3,6 +3,7 @@ package lang
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"lockbox/policy"
 )
@@ -64,6 +65,12 @@ func aCustomer() value[policy.Customer] {
 		has("founded_by", founders(),
 			"Fingerprints of the passkeys of the customer's first reviewers, as its contract says. All later ones are admitted by those before them.",
 			func(t *t, v []string) { t.FoundedBy = v }),
+		has("seal_to", recipients("seal_to"),
+			"Public keys of the customer's own, as age-keygen -pq prints them: age1pq1… . Where a rule is sealed to the customer, each of them opens the recordings of sessions that reach no other customer.",
+			func(t *t, v []string) { t.SealTo = v }),
+		has("keep", kept(),
+			"Recordings of sessions that reach the customer's data are kept for so long at most, whatever a rule says; without it, as the rule says.",
+			func(t *t, v time.Duration) { t.Keep = v }),
 	}})
 }
 

@@ -25,10 +25,13 @@ func (s *Source) Print() []byte {
 	})
 	root.each("customers", sortedKeys(p.Customers), func(id string) *node {
 		c := p.Customers[id]
-		return newDraft().text("name", c.Name).list("founded_by", c.FoundedBy).node()
+		return newDraft().text("name", c.Name).list("founded_by", c.FoundedBy).list("seal_to", c.SealTo).span("keep", c.Keep).node()
 	})
 	if len(p.Executives) > 0 {
 		root.put("executives", newDraft().list("founded_by", p.Executives).node())
+	}
+	if len(p.Auditors) > 0 {
+		root.put("auditors", newDraft().list("seal_to", p.Auditors).node())
 	}
 	if d := p.Declaration; d != nil {
 		root.put("declaration", newDraft().text("version", d.Version).list("text", strings.Split(d.Text, paragraphs)).node())
@@ -90,12 +93,21 @@ func printRule(r *policy.Rule) *node {
 	out.put("stages", printStages(r.Stages))
 	out.put("limits", newDraft().span("default", r.Limits.Default).span("max", r.Limits.Max).span("idle", r.Limits.Idle).span("activate_within", r.Limits.ActivateWithin).node())
 	out.put("touch", newDraft().span("within", r.Fresh).node())
-	input := map[bool]string{true: "on", false: "off"}[r.Record.Input]
-	out.put("record", newDraft().text("sftp", r.Record.SFTP).text("http", r.Record.HTTP).text("input", input).span("keep", r.Record.Keep).node())
+	out.put("record", printRecord(r.Record))
 	if r.Witnesses > 0 {
 		out.number("witnesses", r.Witnesses)
 	}
 	return out.text("ticket", r.Ticket).node()
+}
+
+// printRecord leaves out of the later fields what is not said: a file without them prints as it always did.
+func printRecord(r policy.Recording) *node {
+	input := map[bool]string{true: "on", false: "off"}[r.Input]
+	out := newDraft().text("sftp", r.SFTP).text("http", r.HTTP).text("input", input).span("keep", r.Keep)
+	if r.Strict {
+		out.text("strict", "on")
+	}
+	return out.size("bulk", r.Bulk).list("redact", bitWords(r.Redact, redactions())).list("seal", bitWords(r.Seal, readers())).node()
 }
 
 func printBounds(out draft, b *policy.Bounds) {

@@ -96,7 +96,7 @@ func items[T any](r *reader, n *node, of string, read func(*node) (T, bool)) []T
 	first := twins{}
 	for i, v := range n.vals {
 		if v.text != "" && first.of(n.vals[:i], v) != nil {
-			r.refuse(v, "keep one", "%q stands twice in %s", v.text, of)
+			r.refuse(v, "keep one", "%q stands twice in %s", abridged(v.text), of)
 			continue
 		}
 		if one, ok := read(v); ok {
@@ -134,7 +134,7 @@ func (r *reader) word(n *node, g grammar) string {
 		return ""
 	}
 	if fix := g.wrong(s); fix != "" {
-		r.refuse(n, fix, "%q is not %s", s, g.of)
+		r.refuse(n, fix, "%q is not %s", abridged(s), g.of)
 		return ""
 	}
 	return s
@@ -142,6 +142,10 @@ func (r *reader) word(n *node, g grammar) string {
 
 // choice reads one of a few words.
 func (r *reader) choice(n *node, of string, words ...string) string {
+	if n.form == number || n.form == truth {
+		r.refuse(n, instead(n.text, words), "%s is text, not %s", of, n.form)
+		return ""
+	}
 	s := r.text(n, of)
 	if s == "" || slices.Contains(words, s) {
 		return s

@@ -199,23 +199,6 @@ func touch() value[time.Duration] {
 	}})
 }
 
-func record() value[policy.Recording] {
-	type t = policy.Recording
-	whole := func(of string) value[string] { return choice("how "+of+" is recorded", "full") }
-	return tableOf(shape[t]{of: "record", some: []string{"pty", "exec", "sftp", "http", "input", "keep"}, start: start().Record, fields: []field[t]{
-		has("pty", whole("pty"), "Terminals: always full.", func(*t, string) {}),
-		has("exec", whole("exec"), "Commands: always full.", func(*t, string) {}),
-		has("sftp", choice("how sftp is recorded", "digest", "full"), "File transfers: paths, sizes and hashes (digest, where it is not said), or contents too.",
-			func(t *t, v string) { t.SFTP = v }),
-		has("http", choice("how http is recorded", "metadata", "full"), "Web requests: method, URL, status, sizes and times (metadata, where it is not said), or bodies too.",
-			func(t *t, v string) { t.HTTP = v }),
-		has("input", choice("whether input is recorded", "off", "on"), "What is typed: off where it is not said; never while the terminal does not echo.",
-			func(t *t, v string) { t.Input = v == "on" }),
-		has("keep", span("keep", 0), "For how long recordings are kept; for ever where it is not said.",
-			func(t *t, v time.Duration) { t.Keep = v }),
-	}})
-}
-
 // carries says whether the rule permits one of the actions.
 func carries(t *rule, of ...policy.Action) bool {
 	return slices.ContainsFunc(of, func(a policy.Action) bool { return slices.Contains(t.Actions, a) })

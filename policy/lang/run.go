@@ -41,7 +41,7 @@ func (s *Source) Test() []Result {
 // narrow is the policy as far as it is about one target: it decides the same
 // there, and nobody waits for rules that are about others.
 func (s *Source) narrow(name string) *policy.Policy {
-	p := &policy.Policy{Groups: s.Policy.Groups, Customers: s.Policy.Customers, Declaration: s.Policy.Declaration, Targets: map[string]*policy.Target{}}
+	p := &policy.Policy{Groups: s.Policy.Groups, Customers: s.Policy.Customers, Auditors: s.Policy.Auditors, Declaration: s.Policy.Declaration, Targets: map[string]*policy.Target{}}
 	target := s.Policy.Targets[name]
 	if target == nil {
 		return p

@@ -204,22 +204,6 @@ func hoursText(h *policy.Hours) string {
 	return fmt.Sprintf("%s %s-%s %s", strings.Join(days, ","), clock(h.From), clock(h.To), zone)
 }
 
-// recordText is "input off, kept 90d, sftp digest, http metadata".
-func recordText(r policy.Recording) string {
-	orElse := func(s, def string) string {
-		if s == "" {
-			return def
-		}
-		return s
-	}
-	keep := "for ever"
-	if r.Keep > 0 {
-		keep = spanText(r.Keep)
-	}
-	input := map[bool]string{true: "on", false: "off"}[r.Input]
-	return fmt.Sprintf("input %s, kept %s, sftp %s, http %s", input, keep, orElse(r.SFTP, "digest"), orElse(r.HTTP, "metadata"))
-}
-
 // boundsText is what an action is allowed besides its name.
 func boundsText(b policy.Bounds) string {
 	var parts []string

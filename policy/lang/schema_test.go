@@ -80,6 +80,8 @@ func TestTheSchemaAgreesWithTheReader(t *testing.T) {
 		"a method that the action does not have": "the same", "an action without a method": "the same",
 		"a path that goes up": "the same", "a path with a query": "the same", "a path with an escape": "the same", "a path with two slashes": "the same", "a path with a slash at its end": "the same", "a path with a backslash": "the same",
 		"a test that says what nobody is asked": "the same",
+		"a recording that is kept too briefly":  "a schema compares no times", "a customer whose data is kept too briefly": "the same",
+		"too much of a stream": "a schema compares no sizes", "a key that is mistyped": "a schema does not compute",
 	}
 	schema, used := compiled(t), map[string]bool{}
 	all := corpus(t)

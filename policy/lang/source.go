@@ -164,6 +164,7 @@ func aFile() value[Source] {
 		has("groups", groups(), "Who belongs together, by the name of the group.", here),
 		has("customers", customers(), "Whose data there is, by id. Who speaks for a customer is not here: its reviewers are its own to admit.", here),
 		has("executives", into(executives(), func(p *policy.Policy, v []string) { p.Executives = v }), "Who can say yes for the company at first. It stands in one file.", here),
+		has("auditors", into(auditors(), func(p *policy.Policy, v []string) { p.Auditors = v }), "Whose keys open the recordings of rules that are sealed to the auditor. It stands in one file.", here),
 		has("declaration", into(declaration(), func(p *policy.Policy, v *policy.Declaration) { p.Declaration = v }), "The declaration of confidentiality: who has not signed this one with a passkey cannot ask. It stands in one file.",
 			here),
 		has("activation", into(activation(), func(p *policy.Policy, v int) { p.Activation = v }), "How a change of these files comes into force in production. It stands in one file.", here),

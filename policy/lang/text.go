@@ -9,7 +9,7 @@ import (
 
 const (
 	maxFile = 1 << 20 // bytes
-	maxLine = 1000    // characters
+	maxLine = 2200    // characters: a public key has 1959
 )
 
 // A file is one policy file as it was read.

@@ -19,7 +19,7 @@ type Approval struct {
 	NotBefore  string // in UTC; "none"
 	Start      string // how soon after the last approval it must be used
 	Recording  string
-	Conditions string // what is enforced besides: "read only", "no file transfer", both with a comma; "none"
+	Conditions string // what is enforced besides: "read only", "no file transfer", "nothing passes while none of those who decide watches", with commas; "none"
 	Promise    string // what the engineer has to accept first; "none"
 	Policy     string // hex SHA-256 of the policy files
 	Stage      string // number of the stage, from 1, and whose it is

@@ -205,10 +205,10 @@ func ParseRecover(text []byte) (r Recover, err error) {
 	return r, err
 }
 
-// An Erase destroys what is known of a person.
+// An Erase destroys what is known of a person, or a recording.
 type Erase struct {
 	Matter
-	Person string
+	Person string // "Name <id>", or "the recording of session ID"
 	Erases string // what is destroyed
 	Keeps  string // what stays
 	Undone string // "never: nobody can bring it back"

@@ -1,8 +1,8 @@
 package archive
 
 import (
-	"context"
-	"errors"
+	"os"
+	"sync"
 	"time"
 
 	"filippo.io/age"
@@ -10,58 +10,75 @@ import (
 	"lockbox/recorder"
 )
 
-// A Keeper looks after the recordings of one shelf.
+// A Keeper looks after the recordings of one shelf. It must not be copied.
 type Keeper struct {
 	Shelf  *recorder.Shelf
 	Store  *Store         // nil: recordings are on this disk only
 	Vault  []age.Identity // to try whether recordings play; none: they are only verified
 	Now    func() time.Time
-	Report func(error)
+	Report func(error) // of what goes wrong in Run; nil: nobody is told
+
+	mu     sync.Mutex // guards what follows
+	queue  queue
+	held   map[string]*hold     // sessions that something is done to
+	recent map[string]time.Time // destroyed in this process, and when
+	still  map[string]time.Time // months with nothing to do, and when their folder had changed
 }
 
-// A Store is one container of objects.
-type Store struct{}
-
-// OpenStore opens "s3://bucket?region=…", "azblob://container" or "file:///folder"
-// and tries that it can write, read and delete there.
-func OpenStore(ctx context.Context, url string) (*Store, error) {
-	return nil, errors.New("not built yet")
+// A hold is on one session: uploads share it, what moves or destroys has it alone.
+type hold struct {
+	sync.RWMutex
+	users int
 }
 
-// Close gives back what OpenStore took.
-func (s *Store) Close() error { return nil }
-
-// Run takes closed segments to the Store until ctx ends, what a stop left too.
-func (k *Keeper) Run(ctx context.Context) error { return nil }
-
-// Wait says what is closed and not in the Store yet.
-func (k *Keeper) Wait() recorder.Wait { return recorder.Wait{} }
-
-// Bring makes sure that a recording is on the local disk, if the Store has it.
-// The error is fs.ErrNotExist if nobody has it.
-func (k *Keeper) Bring(ctx context.Context, session string) error { return nil }
-
-// Destroy destroys the key of a recording in every copy, versions of objects
-// too, and looks that it is gone. After an error it is to be asked again.
-func (k *Keeper) Destroy(ctx context.Context, session string) (copies []string, err error) {
-	return nil, nil
+// hold gives the lock of a session; done is for after it is unlocked.
+func (k *Keeper) hold(session string) (h *hold, done func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.held == nil {
+		k.held = map[string]*hold{}
+	}
+	h = k.held[session]
+	if h == nil {
+		h = &hold{}
+		k.held[session] = h
+	}
+	h.users++
+	return h, func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if h.users--; h.users == 0 {
+			delete(k.held, session)
+		}
+	}
 }
 
-// Trim removes local copies, closed before a time, of what the Store was seen to have whole.
-func (k *Keeper) Trim(ctx context.Context, before time.Time) error { return nil }
-
-// A Trial is what came of trying one recording.
-type Trial struct {
-	Session  string // "" where there is none to try
-	Root     string
-	Verified bool
-	Played   bool // by who holds a key
-	Erased   bool // its key was destroyed: it verifies, and nobody plays it
-	Err      error
+// alone waits until nothing else is done to a session.
+func (k *Keeper) alone(session string) (done func()) {
+	h, leave := k.hold(session)
+	h.Lock()
+	return func() { h.Unlock(); leave() }
 }
 
-// Try verifies and plays a closed recording chosen by chance; expect gives the
-// root that the log holds of it ("": the log knows none, which is an error).
-func (k *Keeper) Try(ctx context.Context, expect func(session string) (root string, err error)) Trial {
-	return Trial{}
+// beside lets uploads go on beside each other.
+func (k *Keeper) beside(session string) (done func()) {
+	h, leave := k.hold(session)
+	h.RLock()
+	return func() { h.RUnlock(); leave() }
 }
+
+func (k *Keeper) now() time.Time {
+	if k.Now == nil {
+		return time.Now()
+	}
+	return k.Now()
+}
+
+func (k *Keeper) report(err error) {
+	if err != nil && k.Report != nil {
+		k.Report(err)
+	}
+}
+
+// root opens the folder of the recordings: no name leads out of it.
+func (k *Keeper) root() (*os.Root, error) { return os.OpenRoot(k.Shelf.Dir) }

@@ -45,7 +45,7 @@ func shared(t *testing.T, w *world.World) {
 		must(t, err)
 		w.Pass(t, policy.Motion{Kind: policy.ToSet, Customer: customer, Notice: true, Text: "says " + h.ID}, h)
 	}
-	must(t, w.Gateway.NoteLook(ctx, "operator@localhost", v.Session.ID, "replay"))
+	must(t, w.Gateway.NoteLook(ctx, "operator@localhost", v.Session.ID, "replay", "played"))
 	must(t, w.Ledger.Beat(ctx))
 }
 

@@ -1,4 +1,4 @@
-// Package crash kills ledgers, cuts their power and breaks their disks, and
-// holds what is left against what was acknowledged. It has no code but tests;
-// make crash runs them in full.
+// Package crash kills ledgers, recorders and gateways, cuts their power and
+// breaks their disks, and holds what is left against what was acknowledged or
+// shown. It has no code but tests; make crash runs them in full.
 package crash

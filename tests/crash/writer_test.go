@@ -12,6 +12,7 @@ import (
 
 	"lockbox/recorder/ledger"
 	"lockbox/recorder/ledger/boltengine"
+	"lockbox/tests/door"
 	"lockbox/tests/engine"
 )
 
@@ -27,6 +28,14 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	door.Serve()
+	if text := os.Getenv(recordEnv); text != "" {
+		if err := record(text); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	path := os.Getenv(pathEnv)
 	if path == "" {
 		os.Exit(m.Run())

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	"golang.org/x/crypto/ssh"
 
 	"lockbox/approvals"
@@ -32,7 +34,8 @@ type site struct {
 	serve   *harness.Process
 	browser *harness.Browser
 	pins    approvals.Pinned
-	key     harness.Identity // Eng's SSH key
+	key     harness.Identity    // Eng's SSH key
+	nord    *age.HybridIdentity // opens recordings of sessions that reach nord alone
 
 	eng, mate, ceo, cto, ann, bo *harness.Person
 }
@@ -59,7 +62,7 @@ func must(t *testing.T, err error) {
 // db2.prod of nobody: there the board alone says yes.
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{t: t, dir: filepath.Join(t.TempDir(), "gw"), sshAddr: freeAddr(t), login: harness.Login(t), key: harness.NewIdentity(t)}
+	s := &site{t: t, dir: filepath.Join(t.TempDir(), "gw"), sshAddr: freeAddr(t), login: harness.Login(t), key: harness.NewIdentity(t), nord: newAge(t)}
 	web := freeAddr(t)
 	_, port, err := net.SplitHostPort(web)
 	must(t, err)
@@ -127,7 +130,7 @@ const rules = `groups:
   engineers: { members: [eng@x.eu, mate@x.eu] }
   executive-board: { members: [ceo@x.eu, cto@x.eu, new@x.eu] }
 customers:
-  nord: { name: Nord Legal%s }
+  nord: { name: Nord Legal, seal_to: [%s]%s }
   syd: { name: Syd Bank%s }
 targets:
   db1.prod:
@@ -156,6 +159,7 @@ rules:
     stages: [ { executive: { group: executive-board, count: 1 } }, { customer: { count: 1 } } ]
     limits: { default: 1h, max: 4h, activate_within: 60m }
     touch: { within: 15m }
+    record: { seal: [vault, customer], redact: [tokens, keys, cpr, cards], keep: 90d }
   - name: the board alone
     permit: [shell]
     who: { groups: [engineers] }
@@ -187,7 +191,7 @@ func (s *site) writePolicy(executives []string, customers map[string][]string) {
 	if len(executives) > 0 {
 		text += "executives: { founded_by: " + list(executives) + " }\n"
 	}
-	text += fmt.Sprintf(rules, founders("nord"), founders("syd"), s.target.Addr, key, s.login, strings.Replace(s.target.Addr, "127.0.0.1", "localhost", 1), key, s.login)
+	text += fmt.Sprintf(rules, s.nord.Recipient(), founders("nord"), founders("syd"), s.target.Addr, key, s.login, strings.Replace(s.target.Addr, "127.0.0.1", "localhost", 1), key, s.login)
 	must(s.t, os.WriteFile(s.path("policy/policy.yaml"), []byte(text), 0o600))
 }
 
@@ -297,4 +301,19 @@ func (s *site) touch(p *harness.Person, code, number string) {
 	p.WaitText("Sign with your passkey")
 	p.Press("Sign with your passkey")
 	p.WaitText("Your terminal goes on by itself")
+}
+
+// newAge makes a key that recordings can be sealed to.
+func newAge(t *testing.T) *age.HybridIdentity {
+	t.Helper()
+	id, err := age.GenerateHybridIdentity()
+	must(t, err)
+	return id
+}
+
+func unhex(t *testing.T, text string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(text)
+	must(t, err)
+	return b
 }

@@ -42,34 +42,47 @@ func (s *scene) rows(t *testing.T) []row {
 		{"entry of a receipt", "receipt.json", []string{""}, s.within(t, r, ".leaf"), ofReceipt, everything, nil},
 		{"monthly statement", "month.json", []string{""}, bytesAnd(func(b []byte) []change { return ofJSON(t, r, b, b) }), ofMonth, month, nil},
 	}
-	rows = append(rows, s.recording(t, bytesAnd)...)
+	rows = append(rows, s.recording(t, "recordings", bytesAnd)...)
+	rows = append(rows, s.recording(t, "erased", bytesAnd)...)
+	piece, another := []string{"8 clip", "8 signature"}, of("recording.tar")
+	rows = append(rows,
+		row{"recording in a tar", "recording.tar", []string{"", "--receipt", "receipt.json"}, bytesAnd(func(b []byte) []change { return ofFiles(t, r, b) }), ofTarred(t),
+			[]string{"8 recording", "9 recording key"}, nil},
+		row{"clip of a recording", "clip.tar", []string{"", "--receipt", "receipt.json"}, bytesAnd(func(b []byte) []change { return append(ofFiles(t, r, b), ofClip(t, r, b, another)...) }),
+			ofTarred(t), piece, nil})
 	only := bytesAnd(func([]byte) []change { return nil })
 	return append(rows,
 		row{"backup", "backup.age", nil, only, ofNote, []string{"restore"}, s.restore},
 		row{"state of a witness", "witness/" + s.state, nil, bytesAnd(func(b []byte) []change { return ofLines(b, of("fork.note")) }), ofNote, []string{"witness"}, s.stateOf})
 }
 
-// recording are the files of one.
-func (s *scene) recording(t *testing.T, bytesAnd func(func([]byte) []change) func([]byte) []change) (rows []row) {
+// recording are the files of one in a folder.
+func (s *scene) recording(t *testing.T, folder string, bytesAnd func(func([]byte) []change) func([]byte) []change) (rows []row) {
 	kinds := map[string]int{}
-	ok(t, fs.WalkDir(os.DirFS(s.dir), "recordings/"+s.session, func(name string, e fs.DirEntry, err error) error {
+	ok(t, fs.WalkDir(os.DirFS(s.dir), folder+"/"+s.session, func(name string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return err
 		}
-		object := "segment of a recording"
-		switch filepath.Base(name) {
-		case "manifest":
-			object = "manifest of a recording"
-		case "key.age":
-			object = "key of a recording"
+		object := map[string]string{"manifest": "manifest of a recording", "key.age": "key of a recording"}[filepath.Base(name)]
+		switch {
+		case object != "":
+		case strings.Contains(name, "/sftp"):
+			object = "segment of operations"
+		case strings.HasSuffix(name, "/000001.seg"):
+			object = "segment that begins with a screen"
+		default:
+			object = "segment of a recording"
 		}
 		kinds[object]++
 		steps := []string{"8 recording", "9 recording key"}
+		if folder == "erased" {
+			object, steps = object+" whose key is gone", steps[:1]
+		}
 		rows = append(rows, row{object, name, []string{"", "--receipt", "receipt.json"}, bytesAnd(func([]byte) []change { return nil }), ofNote, steps, nil})
 		return nil
 	}))
-	if len(kinds) != 3 {
-		t.Fatalf("the recording has %v", kinds)
+	if want := map[string]int{"recordings": 5, "erased": 4}[folder]; len(kinds) != want {
+		t.Fatalf("%s has %v, want %d kinds of files", folder, kinds, want)
 	}
 	return rows
 }

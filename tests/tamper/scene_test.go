@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io/fs"
 	"net/http/httptest"
 	"net/netip"
 	"os"
@@ -139,6 +141,7 @@ func newScene(t testing.TB) *scene {
 	s.grown(t, w.Ledger)
 	folder := must(recorder.Find(filepath.Join(w.Dir, "recordings"), id))(t)
 	ok(t, os.CopyFS(s.path("recordings/"+id), os.DirFS(folder)))
+	s.copies(t, w, folder)
 	s.fork(t, w, seers)
 	s.backup(t, w)
 	s.witness(t, w)
@@ -159,9 +162,38 @@ func (s *scene) session1(t testing.TB, w *world.World) (code, id string) {
 	}
 	track := must(v.Track(recorder.Header{Kind: "exec", Command: "true"}))(t)
 	ok(t, errors.Join(track.Output([]byte("hello")), track.Exit(0), track.Close()))
+	screen := must(v.Track(recorder.Header{Kind: "pty", Cols: 80, Rows: 24}))(t)
+	for i := range 5000 { // more than a segment holds: the next one begins with the screen
+		ok(t, screen.Output(fmt.Appendf(nil, "\x1b[32m%d\x1b[0m a line of what a terminal shows, long enough\r\n", i)))
+	}
+	files := must(v.Track(recorder.Header{Kind: "sftp"}))(t)
+	ok(t, errors.Join(files.Object(map[string]any{"op": "get", "path": "/srv/a.csv", "size": 7}), files.Close(), screen.Close()))
 	v.Leave()
 	ok(t, w.Desk.GiveBack(t.Context(), w.Eng.Principal, code))
 	return code, v.Session.ID
+}
+
+// copies are what leaves the gateway of a recording: the tar as it is downloaded,
+// a clip of its terminal, and what is left when its key is destroyed.
+func (s *scene) copies(t testing.TB, w *world.World, folder string) {
+	t.Helper()
+	var all []member
+	files := os.DirFS(folder)
+	ok(t, fs.WalkDir(files, ".", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		b, err := fs.ReadFile(files, name)
+		all = append(all, member{s.session + "/" + name, b})
+		return err
+	}))
+	s.write(t, "recording.tar", pack(t, all))
+	p := must(recorder.Open(folder, w.Keys.Vault))(t)
+	var clip bytes.Buffer
+	ok(t, recorder.MakeClip(p, "pty1", 0, 0, &clip))
+	s.write(t, "clip.tar", clip.Bytes())
+	ok(t, os.CopyFS(s.path("erased/"+s.session), files))
+	ok(t, os.Remove(s.path("erased/"+s.session+"/key.age")))
 }
 
 func (s *scene) receipt(t testing.TB, w *world.World, code, name string) {

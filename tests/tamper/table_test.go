@@ -88,9 +88,10 @@ func (s *scene) try(t *testing.T, x trial) (string, error) {
 	if err := os.Mkdir(filepath.Join(dir, "out"), 0o700); err != nil {
 		return "", err
 	}
-	if strings.HasPrefix(x.row.file, "recordings/") { // the whole folder is verified, under its name
+	folder, _, whole := strings.Cut(x.row.file, "/"+s.session+"/")
+	if whole { // the whole folder is verified, under its name
 		at = filepath.Join(dir, x.row.file)
-		if err := os.CopyFS(filepath.Join(dir, "recordings", s.session), os.DirFS(s.path("recordings/"+s.session))); err != nil {
+		if err := os.CopyFS(filepath.Join(dir, folder, s.session), os.DirFS(s.path(folder+"/"+s.session))); err != nil {
 			return "", err
 		}
 		if err := os.Remove(at); err != nil {
@@ -106,8 +107,8 @@ func (s *scene) try(t *testing.T, x trial) (string, error) {
 	if len(args) > 0 {
 		args[0] = at
 	}
-	if strings.HasPrefix(x.row.file, "recordings/") {
-		args[0] = filepath.Join(dir, "recordings", s.session)
+	if whole {
+		args[0] = filepath.Join(dir, folder, s.session)
 	}
 	if x.row.open != nil {
 		if err := x.row.open(at); err != nil {

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"errors"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -77,10 +78,14 @@ func New(t testing.TB, address, hostKey string) *World {
 	w.Desk = &approvals.Desk{Ledger: w.Ledger, People: w.People, Charter: w.Charter, Policy: w.Policy, Log: Log, Party: Party()}
 	w.Shelf = &recorder.Shelf{
 		Dir: filepath.Join(w.Dir, "recordings"), Recipients: []age.Recipient{ring.Vault.Recipient()}, AtRest: ring.AtRest,
-		Signer: ring.Log, Verifier: ring.LogVerifier, Now: time.Now,
+		Signer: ring.Log, Verifier: ring.LogVerifier, Now: time.Now, Patience: 5 * time.Second, Reserve: -1,
 	}
 	w.Gateway = &gateway.Gateway{Desk: w.Desk, Ledger: w.Ledger, Shelf: w.Shelf, Report: w.report}
-	w.Desk.Forget = w.Gateway.Forget
+	w.Desk.Forget, w.Desk.Over, w.Charter.Over = w.Gateway.Forget, w.Gateway.Over, w.Gateway.Over
+	w.Charter.Idle = w.Desk.Idle
+	w.Charter.Effect = func(tx *ledger.Tx, m *policy.Motion) error {
+		return errors.Join(w.People.Effect(tx, m), w.Desk.OrderErasure(tx, m))
+	}
 	t.Cleanup(func() { w.Gateway.Close("the test is over") })
 	w.populate(t)
 	return w
