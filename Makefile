@@ -68,10 +68,12 @@ bench-ledger: ## appends beside bbolt, the start with a million events, a proof 
 bench-recorder: ## recording on and off, bytes on disk, seeking in eight hours, live with 50 watchers
 	@mkdir -p bin
 	go run ./tests/bench/recorder -json $(CURDIR)/bin/bench-recorder.json
+	LOCKBOX_BENCH=1 go test -count=1 -run AnHour -v ./tests/bench/recorder
+	go test -run '^$$' -bench 'Seek|Live' -benchtime 1x ./recorder
 
 crash: ## nothing acknowledged is lost: 500 kill -9, 100 power cuts, each call that can fail; as root, with strace
 	@.ci/deps crash
-	LOCKBOX_KILLS=500 LOCKBOX_CUTS=100 LOCKBOX_FAULTS=1 go test -count=1 -timeout 60m -v ./tests/crash
+	LOCKBOX_KILLS=500 LOCKBOX_CUTS=100 LOCKBOX_FAULTS=1 LOCKBOX_RECORD_KILLS=200 LOCKBOX_DOOR_KILLS=10 go test -count=1 -timeout 90m -v ./tests/crash
 
 fuzz: ## every fuzz test for FUZZTIME
 	@.ci/fuzz $(FUZZTIME)

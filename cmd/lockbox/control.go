@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -50,7 +51,14 @@ func (s *Server) controlServer() *http.Server {
 	mux.HandleFunc("POST /look", func(w http.ResponseWriter, r *http.Request) {
 		var v looked
 		answer(w, r, &v, func() (any, error) {
-			return "written", s.Gateway.NoteLook(r.Context(), localUser(), v.Session, v.Purpose, v.Did)
+			if err := s.Gateway.NoteLook(r.Context(), localUser(), v.Session, v.Purpose, v.Did); err != nil {
+				return "", err
+			}
+			err := s.keeps.Bring(r.Context(), v.Session)
+			if errors.Is(err, fs.ErrNotExist) {
+				err = nil // whoever asked finds that out
+			}
+			return "written", err
 		})
 	})
 	mux.HandleFunc("POST /reload", func(w http.ResponseWriter, r *http.Request) {

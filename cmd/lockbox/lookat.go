@@ -131,7 +131,7 @@ func (l look) here(ctx context.Context, session, did string, ids []age.Identity)
 		ids = []age.Identity{ring.Vault}
 	}
 	var done string
-	if err := ask(ctx, conf.Control, "/look", looked{session, *l.purpose, did}, &done); err != nil {
+	if err := askWithin(ctx, 10*time.Minute, conf.Control, "/look", looked{session, *l.purpose, did}, &done); err != nil {
 		return nil, err
 	}
 	shelf := &recorder.Shelf{Dir: conf.Recordings.Dir, AtRest: ring.AtRest, Signer: ring.Log, Verifier: ring.LogVerifier, Now: time.Now}

@@ -184,7 +184,8 @@ func (m mishap) test(t *testing.T) {
 		case <-time.After(20 * time.Second):
 			t.Fatalf("terminal %d goes on, %s after the disk went", i, time.Since(struck))
 		}
-		t.Logf("terminal %d: the last line %s, the end %s after the disk went", i, v.last.Sub(struck).Round(time.Millisecond), v.over.Sub(struck).Round(time.Millisecond))
+		after := func(at time.Time) time.Duration { return at.Sub(struck).Round(time.Millisecond) }
+		t.Logf("terminal %d: the last line %s, why %s, the end %s after the disk went", i, after(v.last), after(v.told), after(v.over))
 		if took := v.over.Sub(v.last); took > 3*time.Second {
 			t.Errorf("terminal %d: it ended %s after its last line", i, took)
 		}

@@ -100,6 +100,7 @@ type visit struct {
 	in     io.Writer
 	done   chan struct{}
 	last   time.Time // of a tick; guarded by mu
+	told   time.Time // that the recorder cannot write; guarded by mu
 	over   time.Time // read it after done
 }
 
@@ -139,6 +140,9 @@ func (v *visit) Write(p []byte) (int, error) {
 	defer v.mu.Unlock()
 	if bytes.Contains(p, []byte("tick ")) {
 		v.last = time.Now()
+	}
+	if v.told.IsZero() && bytes.Contains(p, []byte("the recorder cannot write")) {
+		v.told = time.Now()
 	}
 	return v.b.Write(p)
 }

@@ -90,6 +90,7 @@ func (p *process) serve(t testing.TB, c Config) error {
 	if c.Recordings != "" {
 		p.Shelf.Dir = c.Recordings
 	}
+	p.Shelf.Patience, p.Shelf.Reserve = 0, 0 // as in production: the world's are for tests on a busy machine
 	if c.MinFree != 0 {
 		p.Shelf.MinFree, p.Shelf.MinFreePercent = c.MinFree, -1
 	}
