@@ -133,7 +133,7 @@ func (s *site) loses(t *testing.T, id string) {
 	dirs, err := filepath.Glob(filepath.Join(s.dir, "recordings", "*", "*", id))
 	must(t, err)
 	must(t, os.Remove(filepath.Join(dirs[0], "key.age")))
-	if out := s.lockbox("verify", dirs[0], "--pins", s.writePins()); !strings.Contains(out, "erased") {
+	if out := s.lockbox("verify", dirs[0], "--pins", s.writePins()); !strings.Contains(out, "the recording is gone") {
 		t.Errorf("verify says %q", out)
 	}
 	if out, err := exec.Command(program, "play", id, "--config", s.config(), "--purpose", "is it gone", "--speed", "0").CombinedOutput(); err == nil || strings.Contains(string(out), "last-screen") {
