@@ -151,6 +151,7 @@ rules:
       - { customer: { count: 1, expires: 96h } }
     limits: { default: 30m, max: 4h, activate_within: 60m }
     touch: { within: 15m }
+    record: { input: on, redact: [tokens, keys, cpr, cards], keep: 90d }
 tests:
   - { as: eva@example.eu, do: shell, on: db1.prod, expect: ask, stages: [executive, customer] }
   - { as: max@example.eu, do: shell, on: db1.prod, expect: deny }

@@ -19,6 +19,7 @@ import (
 
 	"lockbox/gateway/keys"
 	"lockbox/policy/lang"
+	"lockbox/recorder/archive"
 	"lockbox/recorder/backup"
 	"lockbox/recorder/ledger"
 	"lockbox/recorder/witness"
@@ -120,8 +121,23 @@ func (c Config) lookOutside(now time.Time) (all []finding) {
 		all = append(all, finding{"mode", warn, "development: whoever writes the policy files decides alone"})
 	}
 	all = append(all, c.lookAtDisks()...)
+	all = append(all, c.lookAtStore()...)
 	all = append(all, c.lookAtBackups(now)...)
 	return append(all, c.lookAtCertificate(now))
+}
+
+// lookAtStore tries whether the object storage of recordings can be written, read and cleared.
+func (c Config) lookAtStore() []finding {
+	if c.Recordings.Store == "" {
+		return nil
+	}
+	ctx, stop := context.WithTimeout(context.Background(), 20*time.Second)
+	defer stop()
+	store, err := archive.OpenStore(ctx, c.Recordings.Store)
+	if store != nil {
+		err = errors.Join(err, store.Close())
+	}
+	return []finding{judge("recordings.store", "it can be written, read and cleared", err)}
 }
 
 func (c Config) lookAtDisks() (all []finding) {

@@ -111,6 +111,7 @@ rules:
       - { customer: { count: 1, expires: 96h } }
     limits: { default: 1h, max: 4h, activate_within: 60m }
     touch: { within: 15m }
+    record: { redact: [tokens, keys, cpr, cards], keep: 400d }   # seal: [vault, auditor, customer] once they have keys
 tests:
   - { as: eng@example.eu, do: shell, on: db1.prod, expect: ask, stages: [executive, customer] }
 `

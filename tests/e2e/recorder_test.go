@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"lockbox/tests/e2e/harness"
 )
@@ -49,27 +50,32 @@ func (s *site) watches(p *harness.Process, page string) {
 	s.ann.Press("Freeze")
 	p.Expect("frozen by", wait)
 	p.Send("echo not-$((40+3))\r")
-	s.ann.Press("Let it go on")
-	p.Expect("goes on", wait)
-	if strings.Contains(before(p.Output(), "goes on"), "not-43") {
+	select {
+	case <-p.Done():
+		s.t.Fatalf("it ended:\n%s", p.Output())
+	case <-time.After(time.Second):
+	}
+	if strings.Contains(p.Output(), "not-43") {
 		s.t.Errorf("something passed while it was frozen:\n%s", p.Output())
 	}
+	s.ann.Press("Let it go on")
 	p.Expect("not-43", wait)
 	p.Send("clear; printf 'last-%s\\n' screen\r")
 	p.Expect("last-screen", wait)
 }
 
-func before(text, mark string) string {
-	at := strings.LastIndex(text, mark)
-	return text[:max(at, 0)]
-}
-
 // replays has Ceo search, jump, remark and hold; Cto lets it go.
 func (s *site) replays(page string) {
 	s.t.Helper()
-	s.ceo.Goto(page)
+	began := time.Now() // what the client has seen the end of is sealed a moment later
+	for s.ceo.Goto(page); !strings.Contains(s.ceo.Text(), "Show the recording"); s.ceo.Goto(page) {
+		if time.Since(began) > wait {
+			s.t.Fatalf("the session is not over:\n%s", s.ceo.Text())
+		}
+	}
 	s.ceo.Type(`input[name="purpose"]`, "a look at what was done")
 	s.ceo.Press("Show the recording")
+	s.ceo.WaitText("Search in this track")
 	s.ceo.Type(`#find`, "live-42")
 	s.ceo.Press("Search")
 	s.ceo.WaitText("live-42")
@@ -97,6 +103,7 @@ func (s *site) take(who *harness.Person, page string) string {
 	if strings.Contains(who.Text(), "Why do you look") {
 		who.Type(`input[name="purpose"]`, "to keep it")
 		who.Press("Show the recording")
+		who.WaitText("Take the sealed recording")
 	}
 	text := who.Eval(`(() => { const r = new XMLHttpRequest(); r.open("GET", location.pathname + "/recording.tar", false); r.overrideMimeType("text/plain; charset=x-user-defined"); r.send(); return Array.from(r.responseText, c => (c.charCodeAt(0) & 255).toString(16).padStart(2, "0")).join("") })()`)
 	file := filepath.Join(s.t.TempDir(), "recording.tar")
