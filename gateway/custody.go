@@ -13,6 +13,7 @@ import (
 
 // A Custody is how long a recording is kept.
 type Custody struct {
+	Sealed  []string  `json:"sealed,omitempty"`  // whose keys open it: "vault", "auditor", "customer"; none: it is not written down
 	Until   time.Time `json:"until,omitzero"`    // when its key is destroyed; zero: never
 	Held    string    `json:"held,omitempty"`    // why it is kept beyond that; "": it is not
 	By      string    `json:"by,omitempty"`      // who said so
@@ -32,7 +33,7 @@ func (g *Gateway) Custody(ctx context.Context, who policy.Principal, session str
 		case d.Verdict != policy.Allow:
 			return approvals.ErrUnknown
 		}
-		c = Custody{Until: s.Until, Erased: s.Erased, Why: s.Why, Stuck: g.stuck(session)}
+		c = Custody{Sealed: s.Sealed, Until: s.Until, Erased: s.Erased, Why: s.Why, Stuck: g.stuck(session)}
 		if s.Hold != nil {
 			c.Held, c.By = s.Hold.Why, g.Named(s.Hold.By)
 		}
@@ -71,6 +72,8 @@ func (g *Gateway) Release(ctx context.Context, who policy.Principal, session, wh
 			return refuse("the recording is not held")
 		case s.Hold.By.ID == who.ID:
 			return refuse("another executive than the one who holds it lets it go")
+		case s.Who.ID == who.ID:
+			return refuse("another executive than the one whose session it was lets it go")
 		}
 		s.Hold = nil
 		return s.due(tx)

@@ -8,7 +8,8 @@ import (
 )
 
 // Track begins a track of the recording, and keeps what is done on it for the
-// receipt. A door begins every track with it.
+// receipt: without what the rule has taken out of the recording. A door begins
+// every track with it.
 func (v *Visit) Track(h recorder.Header) (*recorder.Track, error) {
 	t, err := v.Recording.Track(h)
 	if err != nil {
@@ -20,7 +21,7 @@ func (v *Visit) Track(h recorder.Header) (*recorder.Track, error) {
 		v.unkept++
 		return t, nil
 	}
-	v.deeds = append(v.deeds, approvals.Deed{At: time.Now().UTC(), Kind: h.Kind, Command: h.Command})
+	v.deeds = append(v.deeds, approvals.Deed{At: time.Now().UTC(), Kind: h.Kind, Command: h.Redacted().Command})
 	return t, nil
 }
 

@@ -83,6 +83,35 @@ func (h *halts) first() Halt {
 	return h.sick
 }
 
+// Halted says all that holds an open session back besides its time, as who
+// follows it may be told: what one customer said is not for another.
+func (g *Gateway) Halted(who policy.Principal, session string) (all []Halt) {
+	v := g.visit(session)
+	if v == nil {
+		return nil
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, f := range v.halts.by {
+		h, side := f.Halt, f.side()
+		switch {
+		case who.Kind != policy.Reviewer || side == who.Customer:
+		case side != "":
+			h.By, h.Why = "Lockbox", ""
+		case len(v.Session.Customers) > 1:
+			h.Why = ""
+		}
+		all = append(all, h)
+	}
+	if v.halts.alone.Watch {
+		all = append(all, v.halts.alone)
+	}
+	if v.halts.sick.Sick {
+		all = append(all, v.halts.sick)
+	}
+	return all
+}
+
 // weigh says anew whether anything may pass before the time is up. mu is held.
 func (v *Visit) weigh() {
 	h := &v.halts

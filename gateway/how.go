@@ -39,15 +39,38 @@ func how(p *policy.Policy, r policy.Recording, customers []string) (h recorder.H
 	return h, nil
 }
 
+// Those to whom recordings are sealed, as the log names them.
+const (
+	toVault    = "vault"
+	toAuditor  = "auditor"
+	toCustomer = "customer"
+)
+
+// sealedTo names those whose keys open what is recorded in that way.
+func sealedTo(p *policy.Policy, r policy.Recording, customers []string) (to []string) {
+	if r.Seal == 0 || r.Seal&policy.ToVault != 0 {
+		to = append(to, toVault)
+	}
+	if r.Seal&policy.ToAuditor != 0 && len(p.Auditors) > 0 {
+		to = append(to, toAuditor)
+	}
+	if r.Seal&policy.ToCustomer != 0 && len(customers) == 1 && len(p.Customers[customers[0]].SealTo) > 0 {
+		to = append(to, toCustomer)
+	}
+	return to
+}
+
 // record opens the recording of a visit. Its error is an *Ending.
 func (g *Gateway) record(v *Visit, a Answer) (err error) {
 	refuse := func(cause error, why string) error {
 		g.Report(fmt.Errorf("open recording %s: %w", v.Session.ID, cause))
 		return &Ending{NoRecorder, why}
 	}
-	if v.how, err = how(g.Desk.Policy(), a.Recording, a.Customers); err != nil {
+	p := g.Desk.Policy()
+	if v.how, err = how(p, a.Recording, a.Customers); err != nil {
 		return refuse(err, err.Error())
 	}
+	v.sealed = sealedTo(p, a.Recording, a.Customers)
 	if v.Recording, err = g.Shelf.Open(v.Session, v.how); err != nil {
 		return refuse(err, "the recorder cannot write, so no session is opened; operators see why on the status page")
 	}

@@ -47,6 +47,21 @@ func TestARecordingIsSealedToThoseWhomItsRuleNames(t *testing.T) {
 		w.Grant(t, w.Eng, time.Hour)
 		v := visit(t, w, w.Eng)
 		v.Leave()
+		var told []string
+		for _, who := range []struct {
+			name string
+			may  bool
+		}{{"vault", row.vault}, {"auditor", row.auditor}, {"customer", row.nord}} {
+			if who.may {
+				told = append(told, who.name)
+			}
+		}
+		if e := events(t, w, "session.open"); e[0].Detail["sealed-to"] != strings.Join(told, ", ") {
+			t.Errorf("%b: it says %q, want %q", row.seal, e[0].Detail["sealed-to"], told)
+		}
+		if c := custody(t, w, v.Session.ID); !slices.Equal(c.Sealed, told) {
+			t.Errorf("%b: custody says %q, want %q", row.seal, c.Sealed, told)
+		}
 		for _, by := range []struct {
 			name string
 			key  age.Identity

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -22,11 +23,13 @@ type Remark struct {
 	At       time.Duration    `json:"at,omitempty"`
 	Text     string           `json:"text,omitempty"`
 	Reviewed bool             `json:"reviewed,omitempty"`
+	Seq      int64            `json:"seq,omitempty"` // of its event
 }
 
 // Bounds of remarks.
 const (
-	remarksMost = 200  // on one recording
+	remarksMost = 200  // on one recording, besides that somebody reviewed it …
+	remarksEach = 50   // … by one person
 	remarkMost  = 2000 // characters
 )
 
@@ -56,26 +59,58 @@ func (g *Gateway) Say(ctx context.Context, who policy.Principal, session string,
 		switch {
 		case err != nil:
 			return err
-		case r.Reviewed && who.ID == s.Who.ID:
+		case r.Reviewed && (who.ID == s.Who.ID || who.Vouched == s.Who.ID): // whose key they confirmed may be theirs
 			return refuse("nobody reviews their own session")
 		case r.Reviewed && s.Ended.IsZero():
 			return refuse("a session is reviewed once it is over")
 		case !s.Erased.IsZero():
 			return refuse("the recording is erased, so that nothing can be said about it any more")
-		case s.Remarks >= remarksMost:
-			return refuse("there are %d remarks on this recording already, and there can be no more", remarksMost)
+		}
+		if err := room(tx, session, who, r.Reviewed); err != nil {
+			return err
 		}
 		r.By, r.When = who, tx.Now()
 		r.By.Groups = nil
+		if r.Seq, err = tx.Append(s.remarked(r)); err != nil {
+			return err
+		}
 		if err := tx.Put(remarkKey(session, s.Remarks), r); err != nil {
 			return err
 		}
 		s.Remarks++
-		if _, err := tx.Append(s.remarked(r)); err != nil {
-			return err
-		}
 		return tx.Put(sessionKey(session), s)
 	})
+}
+
+// room refuses a remark more than there may be. Nobody's remarks keep another
+// from saying that they reviewed the recording.
+func room(tx *ledger.Tx, session string, who policy.Principal, review bool) error {
+	all, mine, reviewed := 0, 0, false
+	err := eachRemark(tx, session, func(_ string, r Remark) error {
+		switch own := r.By.ID == who.ID; {
+		case r.Reviewed:
+			reviewed = reviewed || own
+		case own:
+			mine++
+			fallthrough
+		default:
+			all++
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("count the remarks on %s: %w", session, err)
+	case review && reviewed:
+		return refuse("you have said so already")
+	case review:
+		return nil
+	case mine >= remarksEach:
+		return refuse("you have made %d remarks on this recording already, and can make no more", remarksEach)
+	case all >= remarksMost:
+		return refuse("there are %d remarks on this recording already, and there can be no more", remarksMost)
+	}
+	return nil
 }
 
 // remarked is the event of a remark. What is said where several customers' data
@@ -140,5 +175,23 @@ func forgetRemarks(tx *ledger.Tx, session, person string, by int64) error {
 			r.Text = r.By.Name
 		}
 		return tx.Put(key, r)
+	})
+}
+
+// dropRemarks takes what was said about a recording that is erased: it may say
+// what was in it. That somebody reviewed it stays. The last event says why.
+func dropRemarks(tx *ledger.Tx, session string) error {
+	return eachRemark(tx, session, func(key string, r Remark) error {
+		if r.Text == "" {
+			return nil
+		}
+		var err error
+		if r.Seq > 0 {
+			err = tx.Erase(r.Seq)
+		}
+		if r.Text = ""; r.Reviewed {
+			return errors.Join(err, tx.Put(key, r))
+		}
+		return errors.Join(err, tx.Delete(key))
 	})
 }

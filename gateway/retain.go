@@ -226,6 +226,9 @@ func (g *Gateway) shred(ctx context.Context, d doom) error {
 		if _, err := tx.Append(e); err != nil {
 			return err
 		}
+		if err := dropRemarks(tx, s.ID); err != nil {
+			return err
+		}
 		for _, key := range []string{s.dueKey(), approvals.ShredKey(s.ID)} {
 			if err := tx.Delete(key); err != nil {
 				return err

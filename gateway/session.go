@@ -33,6 +33,7 @@ type stay struct {
 	Frozen []order `json:"frozen,omitempty"` // by people, one of each side
 	Stop   *order  `json:"stop,omitempty"`   // somebody ended it
 
+	Sealed  []string      `json:"sealed,omitempty"`  // those whose keys open the recording, see sealedTo
 	Keep    time.Duration `json:"keep,omitempty"`    // of the recording, after its end; 0: for ever
 	Until   time.Time     `json:"until,omitzero"`    // Ended + Keep
 	Hold    *order        `json:"hold,omitempty"`    // keeps it beyond that
@@ -103,15 +104,15 @@ func unnamed(s recorder.Session, always bool) string {
 	return s.Cause
 }
 
-// open stores a session that begins with event seq.
-func open(tx *ledger.Tx, s recorder.Session, seq int64, keep time.Duration) error {
+// open stores a session that begins.
+func open(tx *ledger.Tx, s stay) error {
 	if err := tx.Put(openKey(s.ID), s.ID); err != nil {
 		return err
 	}
 	if err := tx.Put(ofKey(s.Request, s.ID), s.ID); err != nil {
 		return err
 	}
-	return tx.Put(sessionKey(s.ID), stay{Session: s, Opened: seq, Keep: keep})
+	return tx.Put(sessionKey(s.ID), s)
 }
 
 // shut stores a session that has ended, with its event.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -67,9 +68,11 @@ type Visit struct {
 	deeds    []approvals.Deed // channels that were opened
 	unkept   int              // deeds beyond those
 	how      recorder.How     // it is recorded
+	sealed   []string         // those whose keys open the recording
 	keep     time.Duration    // of its recording; 0: for ever
 	halts    halts            // why nothing passes although the time is not up
 	watchers map[*place]struct{}
+	glances  []glance
 	moved    chan struct{} // closed and replaced when anything of this changes
 }
 
@@ -124,7 +127,7 @@ func (g *Gateway) Visit(ctx context.Context, k Knock) (*Visit, Answer, error) {
 	}
 	a, seq, err := g.admit(ctx, v, k)
 	if err != nil || a.Verdict != policy.Allow {
-		_, cerr := v.Recording.Close("never opened")
+		_, cerr := v.Recording.Close(recorder.CauseNever)
 		return nil, a, errors.Join(err, cerr)
 	}
 	return v.begin(ctx, a, seq)
@@ -163,13 +166,14 @@ func (g *Gateway) admit(ctx context.Context, v *Visit, k Knock) (a Answer, seq i
 			Kind: "session.open", Actor: k.Who.ID, Subjects: slices.Concat([]string{v.Session.ID, a.Grant.ID, k.On}, a.Customers), Customers: a.Customers,
 			Detail: map[string]string{
 				"login": a.Login, "ssh-key": k.Key, "not-after": a.Grant.NotAfter.Format(time.RFC3339Nano), "binding": a.Terminal.Binding(), "keep": kept(v.keep),
+				"sealed-to": strings.Join(v.sealed, ", "),
 			},
 			Private: map[string]string{"from": k.From.String()},
 		})
 		if err != nil {
 			return err
 		}
-		return open(tx, v.Session, seq, v.keep)
+		return open(tx, stay{Session: v.Session, Opened: seq, Keep: v.keep, Sealed: v.sealed})
 	})
 	if err != nil || a.Verdict != policy.Allow {
 		g.forget(v)
@@ -266,7 +270,7 @@ func (v *Visit) Leave() {
 		defer close(v.gone)
 		defer v.g.forget(v)
 		cause := context.Cause(v.ctx).Error()
-		seal, err := v.Recording.Close(cause)
+		seal, err := v.Recording.Close(unnamed(recorder.Session{Cause: cause}, true)) // signed, in the clear, and for good
 		if err != nil {
 			v.g.Report(fmt.Errorf("seal recording %s: %w", v.Session.ID, err))
 		}

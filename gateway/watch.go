@@ -10,35 +10,23 @@ import (
 )
 
 // watch ends the visit when it may no longer be: its time is up, its grant or
-// rule is gone, its recording fails, or the ledger cannot be read.
+// rule is gone, or the ledger cannot be read.
 func (v *Visit) watch(seq int64) {
 	events := make(chan bool, 1)
 	v.wg.Go(func() { v.listen(seq, events) })
+	v.wg.Go(v.mind)
 	up := time.NewTimer(v.due()) // monotonic: a clock set back does not give more
 	defer up.Stop()
 	tick := time.NewTicker(again)
 	defer tick.Stop()
 	progress := time.NewTicker(time.Minute)
 	defer progress.Stop()
-	place := time.NewTicker(look)
-	defer place.Stop()
-	trouble := v.trouble()
 	for {
 		select {
 		case <-v.ctx.Done():
 			return
 		case <-up.C:
 			v.recheck(false)
-		case <-trouble:
-			trouble = v.trouble()
-		case <-v.Recording.Failed():
-			v.unrecorded(v.Recording.Err())
-			return
-		case <-place.C:
-			if err := v.g.Shelf.Holds(v.Session.ID); err != nil {
-				v.unrecorded(err)
-				return
-			}
 		case <-progress.C:
 			v.progress()
 		case all := <-events:
@@ -50,6 +38,31 @@ func (v *Visit) watch(seq int64) {
 		}
 		v.overdue()
 		up.Reset(v.due())
+	}
+}
+
+// mind ends the visit when its recording fails, or something holds it back for
+// too long. It never waits for the log, whose disk may be as sick.
+func (v *Visit) mind() {
+	place := time.NewTicker(look)
+	defer place.Stop()
+	trouble := v.trouble()
+	for {
+		select {
+		case <-v.ctx.Done():
+			return
+		case <-trouble:
+			trouble = v.trouble()
+		case <-v.Recording.Failed():
+			v.unrecorded(v.Recording.Err())
+			return
+		case <-place.C:
+			if err := v.g.Shelf.Holds(v.Session.ID); err != nil {
+				v.unrecorded(err)
+				return
+			}
+			v.overdue()
+		}
 	}
 }
 

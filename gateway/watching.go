@@ -218,6 +218,28 @@ func (v *Visit) stillMay(who policy.Principal) (decides bool, err error) {
 	return decides, err
 }
 
+// A glance is that somebody may read what was recorded of an open session until then.
+type glance struct {
+	who          policy.Principal
+	since, until time.Time
+}
+
+// Reads lets the people of an open session know, as of those who watch, that who
+// may read what was recorded of it, for so long from now. Their look is written
+// down already.
+func (g *Gateway) Reads(who policy.Principal, session string, long time.Duration) {
+	v := g.visit(session)
+	if v == nil {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	now := time.Now()
+	v.glances = slices.DeleteFunc(v.glances, func(l glance) bool { return l.who.ID == who.ID || !now.Before(l.until) })
+	v.glances = append(v.glances, glance{who, now, now.Add(long)})
+	v.change()
+}
+
 // Watchers names those who follow a session now, each once.
 func (g *Gateway) Watchers(session string) []policy.Principal {
 	if v := g.visit(session); v != nil {
@@ -230,11 +252,20 @@ func (g *Gateway) Watchers(session string) []policy.Principal {
 func (v *Visit) Watchers() (who []policy.Principal) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	all := v.company()
-	slices.SortFunc(all, func(a, b *place) int { return a.since.Compare(b.since) })
-	for _, p := range all {
-		if !slices.ContainsFunc(who, func(w policy.Principal) bool { return w.ID == p.who.ID }) {
-			who = append(who, p.who)
+	now := time.Now()
+	var all []glance
+	for _, p := range v.company() {
+		all = append(all, glance{p.who, p.since, now})
+	}
+	for _, l := range v.glances {
+		if now.Before(l.until) {
+			all = append(all, l)
+		}
+	}
+	slices.SortFunc(all, func(a, b glance) int { return a.since.Compare(b.since) })
+	for _, l := range all {
+		if !slices.ContainsFunc(who, func(w policy.Principal) bool { return w.ID == l.who.ID }) {
+			who = append(who, l.who)
 		}
 	}
 	return who

@@ -43,12 +43,15 @@ func BenchmarkRecord(b *testing.B) {
 	const size = 16 << 20
 	for _, row := range []struct {
 		name  string
+		head  Header
 		data  []byte
 		write int
 	}{
-		{"text/32KiB", terminal(size), 32 << 10},
-		{"text/200B", terminal(size), 200},
-		{"random/32KiB", noise(size), 32 << 10},
+		{"text/32KiB", pty, terminal(size), 32 << 10},
+		{"text/200B", pty, terminal(size), 200},
+		{"random/32KiB", pty, noise(size), 32 << 10},
+		{"exec-text/32KiB", Header{Kind: "exec"}, terminal(size), 32 << 10},
+		{"exec-random/32KiB", Header{Kind: "exec"}, noise(size), 32 << 10},
 	} {
 		b.Run(row.name, func(b *testing.B) {
 			b.SetBytes(size)
@@ -56,7 +59,7 @@ func BenchmarkRecord(b *testing.B) {
 			var used time.Duration
 			for b.Loop() {
 				r := newRig(b)
-				_, rec, tr := r.begin(b, pty)
+				_, rec, tr := r.begin(b, row.head)
 				from := cpu()
 				for p := row.data; len(p) > 0; {
 					n := min(row.write, len(p))
@@ -73,6 +76,29 @@ func BenchmarkRecord(b *testing.B) {
 			b.ReportMetric(float64(disk)/n, "disk-B/B")
 		})
 	}
+}
+
+// BenchmarkBeyond reports processor time of what comes after a stream's limit:
+// it is counted and hashed only.
+func BenchmarkBeyond(b *testing.B) {
+	const size = 1 << 30
+	p := noise(32 << 10)
+	b.SetBytes(size)
+	var used time.Duration
+	for b.Loop() {
+		r := newRig(b)
+		_, rec, tr := r.begin(b, Header{Kind: "exec"})
+		from := cpu()
+		for range size / len(p) {
+			must(b, tr.Output(p))
+		}
+		if seal := closed(b, rec); seal.Bytes > 20<<20 {
+			b.Fatalf("%d bytes on disk", seal.Bytes)
+		}
+		used += cpu() - from
+		must(b, os.RemoveAll(r.Dir))
+	}
+	b.ReportMetric(float64(used.Microseconds())/1000/float64(b.N)/(size>>20), "cpu-ms/MiB")
 }
 
 // BenchmarkOpen is a session with one command.

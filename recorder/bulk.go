@@ -13,12 +13,13 @@ import (
 // A flow is one stream of a track: its content is kept up to a limit; all of it
 // is counted, and hashed unless it was typed at a terminal.
 type flow struct {
-	mu    sync.Mutex
-	most  int64 // bytes to keep
-	bytes int64
-	kept  int64
-	told  int64     // bytes when last written down
-	sum   hash.Hash // nil: a hash would let what was typed be guessed
+	mu     sync.Mutex
+	most   int64 // bytes to keep
+	bytes  int64
+	kept   int64
+	told   int64     // bytes when last written down
+	hashed bool      // with a hash
+	sum    hash.Hash // nil: a hash would let what was typed be guessed
 }
 
 // flowsOf are the streams of a track that have a size to tell; nil for what is kept whole.
@@ -73,18 +74,29 @@ func (f *flow) count(n int64) {
 	f.bytes += n
 }
 
+// hashLeast is how many bytes of what is not kept have a hash: one of less would
+// let a password be guessed that was piped in.
+const hashLeast = 64
+
+// A regard is what redaction saw of a stream.
+type regard struct {
+	redacts bool // it is to be redacted
+	taken   bool // something was taken out
+}
+
 // total is the event that tells of the whole stream; no data where there is
-// nothing to tell. The hash of what was redacted would let it be guessed.
-func (f *flow) total(code string, end, redacted bool) (as string, data []byte) {
+// nothing to tell.
+func (f *flow) total(code string, end bool, r regard) (as string, data []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.bytes == f.told || f.most > 0 && f.bytes == f.kept && !end {
+	hash := f.sum != nil && f.opaque(end, r)
+	if f.bytes == f.told && (f.hashed || !hash || f.bytes == 0) || f.most > 0 && f.bytes == f.kept && !end {
 		return CodeCut, nil
 	}
-	f.told = f.bytes
+	f.told, f.hashed = f.bytes, hash
 	bytes, kept := f.bytes, f.kept
 	s := sizes{Bytes: &bytes}
-	if f.sum != nil && !redacted {
+	if hash {
 		s.SHA256 = fmt.Sprintf("%x", f.sum.Sum(nil))
 	}
 	if f.most == 0 {
@@ -92,6 +104,19 @@ func (f *flow) total(code string, end, redacted bool) (as string, data []byte) {
 	}
 	s.Stream, s.Kept = code, &kept
 	return CodeCut, s.json()
+}
+
+// opaque says whether a hash lets nothing be guessed that is not to be known:
+// what was redacted, or where nobody looked whether it was to be; and of what is
+// not kept, the little that came in, or that came in since the hash before.
+func (f *flow) opaque(end bool, r regard) bool {
+	switch {
+	case r.taken, r.redacts && f.bytes > f.kept:
+		return false
+	case f.most == 0:
+		return end && f.bytes >= hashLeast
+	}
+	return true
 }
 
 // mark is the event that tells at once that no more is kept.

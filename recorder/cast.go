@@ -2,9 +2,11 @@ package recorder
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/bits"
 	"strconv"
 	"strings"
 	"time"
@@ -71,7 +73,7 @@ func (o castOurs) header() Header {
 
 // header makes the first line of a track.
 func header(words Session, t *Track) castHeader {
-	h := t.head.redacted()
+	h := t.head.Redacted()
 	c := castHeader{
 		Version: 3, Timestamp: t.began.Unix(), Title: title(words), Command: h.Command, Env: h.Env,
 		Term:    castTerm{Cols: h.Cols, Rows: h.Rows, Type: h.Term},
@@ -117,14 +119,13 @@ func appendEvent(dst []byte, wait int64, code string, data []byte) []byte {
 // appendText adds UTF-8 as the inside of a JSON string.
 func appendText(dst, p []byte) []byte {
 	const hex = "0123456789abcdef"
-	from := 0
-	for i, c := range p {
-		if c >= ' ' && c != '"' && c != '\\' {
-			continue
+	for len(p) > 0 {
+		n := asItIs(p)
+		dst = append(dst, p[:n]...)
+		if n == len(p) {
+			break
 		}
-		dst = append(dst, p[from:i]...)
-		from = i + 1
-		switch c {
+		switch c := p[n]; c {
 		case '"', '\\':
 			dst = append(dst, '\\', c)
 		case '\n':
@@ -136,8 +137,28 @@ func appendText(dst, p []byte) []byte {
 		default:
 			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 		}
+		p = p[n+1:]
 	}
-	return append(dst, p[from:]...)
+	return dst
+}
+
+// asItIs is how many bytes at the beginning of p a JSON string holds as they
+// are. It looks at eight at once: a term's high bit is set in the byte that is
+// below a blank, a quote or a backslash, and never before the first of them.
+func asItIs(p []byte) int {
+	const one, high = 0x0101010101010101, 0x8080808080808080
+	n := 0
+	for ; len(p)-n >= 8; n += 8 {
+		v := binary.LittleEndian.Uint64(p[n:])
+		q, b := v^'"'*one, v^'\\'*one
+		if hit := ((v-' '*one)&^v | (q-one)&^q | (b-one)&^b) & high; hit != 0 {
+			return n + bits.TrailingZeros64(hit)/8
+		}
+	}
+	for n < len(p) && p[n] >= ' ' && p[n] != '"' && p[n] != '\\' {
+		n++
+	}
+	return n
 }
 
 // parseEvent reads a line back. The Event's At is the wait since the event before.

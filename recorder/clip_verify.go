@@ -75,13 +75,16 @@ func (o *openedClip) read(b []byte) error {
 		return &StepError{"clip", "", fmt.Errorf("it has more than %d bytes", clipMost)}
 	}
 	in := tar.NewReader(bytes.NewReader(b))
-	for {
+	for left := int64(len(b)); ; {
 		h, err := in.Next()
 		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
 			return &StepError{"clip", "", err}
+		}
+		if left -= h.Size; left < 0 { // holes are filled with zeros
+			return &StepError{"clip", h.Name, fmt.Errorf("it has %d bytes, more than the archive", h.Size)}
 		}
 		data, err := io.ReadAll(in)
 		if err != nil || len(o.entries) > 1<<16 {

@@ -232,17 +232,53 @@ func (y *atKeys) until(s string) {
 	}
 }
 
+// types waits for the echo of each key, as fast as the machine is.
 func (y *atKeys) types(s string) {
+	y.t.Helper()
 	for _, c := range []byte(s) {
-		must(y.t, y.tr.Input([]byte{c}))
-		_, err := y.tty.Write([]byte{c})
-		must(y.t, err)
-		<-time.After(15 * time.Millisecond)
+		y.mu.Lock()
+		before := y.told.Len()
+		y.mu.Unlock()
+		y.key(c)
+		for end := time.After(20 * time.Second); ; {
+			y.mu.Lock()
+			n := y.told.Len()
+			y.mu.Unlock()
+			if n > before {
+				break
+			}
+			select {
+			case <-y.more:
+			case <-end:
+				y.t.Fatalf("no echo of %q in %q", c, s)
+			}
+		}
 	}
 }
 
+// hides types what is not echoed.
+func (y *atKeys) hides(s string) {
+	for _, c := range []byte(s) {
+		y.key(c)
+	}
+}
+
+func (y *atKeys) key(c byte) {
+	<-time.After(5 * time.Millisecond)
+	must(y.t, y.tr.Input([]byte{c}))
+	_, err := y.tty.Write([]byte{c})
+	must(y.t, err)
+}
+
+// slowed has a shelf's time pass so slowly that no echo is late on a busy machine.
+func (r rig) slowed() rig {
+	began := time.Now()
+	r.Now = func() time.Time { return began.Add(time.Since(began) / 20) }
+	return r
+}
+
 func TestOnARealTerminalNoPasswordIsKept(t *testing.T) {
-	r := newRig(t)
+	r := newRig(t).slowed()
 	w, rec, tr := r.begin(t, Header{Kind: "pty", Input: true, Cols: 80, Rows: 24})
 	cmd := exec.Command("sh", "-c", `
 echo ready; read a; echo "got $a"
@@ -259,13 +295,13 @@ read e; echo "bye $e"`)
 	y.types("first æ line\r")
 	y.until("got first æ line\r\n")
 	y.until("quiet\r\n")
-	y.types("hunter2\r")
+	y.hides("hunter2\r")
 	y.until("now 7\r\n")
 	y.until("Password: ")
-	y.types("correct horse\r")
+	y.hides("correct horse\r")
 	y.until("in 13\r\n")
 	y.until("noise\r\nhunter")
-	y.types("hunter2\r")
+	y.hides("hunter2\r")
 	y.until("len 7\r\n")
 	y.types("last\r")
 	y.until("bye last\r\n")
@@ -280,7 +316,7 @@ read e; echo "bye $e"`)
 
 // A shell that edits its lines itself, as most people use.
 func TestInAShellLinesAreKeptAndPasswordsAreNot(t *testing.T) {
-	r := newRig(t)
+	r := newRig(t).slowed()
 	w, rec, tr := r.begin(t, Header{Kind: "pty", Input: true, Cols: 80, Rows: 24})
 	cmd := exec.Command("bash", "--norc", "--noprofile", "-i")
 	cmd.Env = append(os.Environ(), "PS1=ready> ", "TERM=xterm", "HISTFILE=", "LC_ALL=C.UTF-8", "INPUTRC=/dev/null")
@@ -295,12 +331,12 @@ func TestInAShellLinesAreKeptAndPasswordsAreNot(t *testing.T) {
 	y.until("ready> ")
 	y.types("read -s x; echo; echo len ${#x}\r")
 	y.until("${#x}\r\n")
-	y.types("hunter2\r")
+	y.hides("hunter2\r")
 	y.until("len 7")
 	y.until("ready> ")
 	y.types("read -s -p 'Adgangskode: ' x; echo; echo len ${#x}\r")
 	y.until("\rAdgangskode: ")
-	y.types("hemmeligt\r")
+	y.hides("hemmeligt\r")
 	y.until("len 9")
 	y.until("ready> ")
 	y.types("ex\x7fxit\r")

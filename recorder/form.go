@@ -34,7 +34,7 @@ func (f Form) check() error {
 // header is a track's, in the form.
 func (f Form) header(h Header) Header {
 	h.Redact |= f.Redact
-	h = h.redacted()
+	h = h.Redacted()
 	return h
 }
 

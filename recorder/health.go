@@ -39,7 +39,8 @@ func (l Level) String() string {
 type Wait struct {
 	Segments int
 	Bytes    int64
-	Oldest   time.Time // when the oldest of them was closed; zero where none waits
+	Oldest   time.Time // when the oldest of them was closed that is not stuck; zero where none waits
+	Stuck    int       // of Segments: other bytes are in their place, or they cannot be read: a person has to look
 }
 
 const (
@@ -78,6 +79,9 @@ func (s *Shelf) Health() Health {
 		say(Red, "What was recorded has waited for the object storage for %v.", late.Round(time.Minute))
 	case late > waitAmber:
 		say(Amber, "What was recorded has waited for the object storage for %v.", late.Round(time.Second))
+	}
+	if h.Wait.Stuck > 0 {
+		say(Amber, "%d files of recordings cannot be brought to the object storage: other bytes are in their place there, or they cannot be read here.", h.Wait.Stuck)
 	}
 	bytes, percent := s.limits()
 	if v.ready == nil && (v.free < 2*bytes || float64(v.free)*100 < 2*float64(v.all)*float64(percent)) {

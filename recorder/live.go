@@ -35,7 +35,7 @@ func (l *Live) Tracks() (infos []TrackInfo) {
 	l.rec.mu.Lock()
 	defer l.rec.mu.Unlock()
 	for _, t := range l.rec.tracks {
-		infos = append(infos, TrackInfo{Name: t.name, Header: t.head, Began: t.began})
+		infos = append(infos, TrackInfo{Name: t.name, Header: t.head.Redacted(), Began: t.began})
 	}
 	return infos
 }

@@ -95,6 +95,9 @@ func open(root *os.Root, folder string, tails []*tape, ids []age.Identity) (*Pla
 // ErrErased: the recording's key was destroyed. It verifies, and nobody can read it.
 var ErrErased = errors.New("the recording was erased")
 
+// ErrChanged: what is in the folder is not what was signed there, or not what the log names.
+var ErrChanged = errors.New("it is not what was recorded")
+
 // erased says why there is no key.
 func erased(root *os.Root, err error) error {
 	if _, stat := root.Lstat(manifestName); errors.Is(err, fs.ErrNotExist) && stat == nil {
@@ -125,6 +128,9 @@ func (p *Playback) readManifest(root *os.Root) error {
 	}
 	text, _, _ := bytes.Cut(b, []byte("\n\n")) // the signature is Verify's
 	p.Manifest, err = parseManifest(string(text) + "\n")
+	if err == nil && treeRoot(p.Manifest.leaves()).String() != p.Manifest.Root {
+		err = fmt.Errorf("%w: the manifest does not come to its root", ErrChanged)
+	}
 	return err
 }
 

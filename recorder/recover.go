@@ -188,8 +188,31 @@ func (s *Shelf) Play(session string, ids ...age.Identity) (*Playback, error) {
 		tails = w.tapes
 	}
 	p, err := open(root, folder, tails, ids)
+	if err == nil {
+		err = s.own(root, session, p)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("play %s: %w", session, err)
 	}
 	return p, nil
+}
+
+// own refuses what is in the folder of a session and was not recorded of it
+// here. Where there is no manifest the segments could not be opened.
+func (s *Shelf) own(root *os.Root, session string, p *Playback) error {
+	if p.Manifest.Session == "" {
+		return nil
+	}
+	signed, err := read(root, manifestName, manifestMost)
+	if err != nil {
+		return err
+	}
+	m, err := openManifest(signed, s.Verifier)
+	if err == nil && (m.Session != session || m.text() != p.Manifest.text()) {
+		err = fmt.Errorf("it is of session %s", m.Session)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrChanged, err)
+	}
+	return nil
 }

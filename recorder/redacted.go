@@ -73,7 +73,7 @@ func (e *eraser) take(ev Event) (out []Event) {
 		ev.Data = b
 	case ev.Code == CodeMark:
 		ev.Data = []byte(redactText(string(ev.Data), e.want))
-	case ev.Code == CodeCut:
+	case ev.Code == CodeCut, ev.Code == CodeStdin:
 		ev.Data = e.sizes(ev.Data)
 	}
 	return append(out, ev)
@@ -87,14 +87,15 @@ func (e *eraser) rest(i int) (Event, bool) {
 	return Event{At: e.last, Code: streams()[i], Data: slices.Clone(e.reds[i].Flush())}, true
 }
 
-// sizes is the data of a CodeCut without the hash of a stream that something
-// was taken out of.
+// sizes is the data of a CodeCut or CodeStdin without the hash of what something
+// was taken out of, may yet be, or was not looked at.
 func (e *eraser) sizes(data []byte) []byte {
 	var s sizes
 	if err := json.Unmarshal(data, &s); err != nil {
 		return []byte("{}")
 	}
-	if i := slices.Index(streams(), s.Stream); i < 0 || e.reds[i] != nil && e.reds[i].Taken() {
+	i := slices.Index(streams(), s.Stream)
+	if whole := s.Kept != nil && s.Bytes != nil && *s.Kept == *s.Bytes; i < 0 || !whole || e.reds[i] != nil && (e.reds[i].Taken() || e.reds[i].Held()) {
 		s.SHA256 = ""
 	}
 	return s.json()

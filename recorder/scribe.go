@@ -88,7 +88,7 @@ func (w *scribe) begin(t *Track) error {
 	}
 	t.tape = &tape{
 		track: t, chain: w.next.derive(labelTrack, w.words.ID+" "+t.name), lines: append(line, '\n'),
-		state: trackState{Name: t.name, Began: t.began, Prev: make([]byte, 32)}, show: newShow(t.head),
+		state: trackState{Name: t.name, Began: t.began, Prev: make([]byte, 32)}, show: newShow(t),
 	}
 	if err := w.room(1); err != nil {
 		return err

@@ -62,10 +62,11 @@ type Seal struct {
 	Segments int
 }
 
-// Causes that the recorder itself gives.
+// Causes that have a meaning here.
 const (
 	CauseFailed  = "recorder failed"  // a write or a sync went wrong
 	CauseStopped = "recorder stopped" // the process ended before the recording
+	CauseNever   = "never opened"     // the door's: the session was refused after all, and the log does not know it
 )
 
 // crockford is the alphabet of session ids: no I, L, O or U.
@@ -122,8 +123,8 @@ func (h Header) check() error {
 // objects: a track of such a kind takes operations, not bytes.
 func (h Header) objects() bool { return slices.Contains([]string{"sftp", "http", "sql"}, h.Kind) }
 
-// redacted is the Header without what it says is to be taken out.
-func (h Header) redacted() Header {
+// Redacted is the Header without what it says is to be taken out.
+func (h Header) Redacted() Header {
 	if h.Redact == 0 {
 		return h
 	}

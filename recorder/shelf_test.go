@@ -61,7 +61,9 @@ func TestARecordingIsSealedToItsReaders(t *testing.T) {
 
 func TestHealth(t *testing.T) {
 	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
-	ago := func(d time.Duration) func() Wait { return func() Wait { return Wait{1, 10, now.Add(-d)} } }
+	ago := func(d time.Duration) func() Wait {
+		return func() Wait { return Wait{Segments: 1, Bytes: 10, Oldest: now.Add(-d)} }
+	}
 	for _, row := range []struct {
 		name  string
 		do    func(*Shelf)
@@ -226,12 +228,13 @@ func lastOfEach(names []string) []string {
 func TestOneDamagedAmongAThousandStarvesNobody(t *testing.T) {
 	t.Parallel()
 	const all, bad = 1000, 500
-	r := newRig(t)
+	r := newRig(t).slowed()
+	r.Patience = patienceMost // a thousand syncs are a load
 	ids := make([]string, all)
 	var wg sync.WaitGroup
-	for k := range 16 {
+	for k := range 8 {
 		wg.Go(func() {
-			for n := k; n < all; n += 16 {
+			for n := k; n < all; n += 8 {
 				ids[n] = cutShort(t, r)
 			}
 		})

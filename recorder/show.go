@@ -17,6 +17,7 @@ const lateMost = 64 << 10
 // A show is what the terminal of a track shows, and who looks on. It is the writer's.
 type show struct {
 	feed
+	rec   *Recording
 	pty   bool
 	term  *screen.Screen // nil while the track rests
 	late  []byte         // not yet written to it
@@ -25,11 +26,11 @@ type show struct {
 	since int            // bytes since
 }
 
-func newShow(h Header) *show {
-	s := &show{pty: h.Kind == "pty"}
+func newShow(t *Track) *show {
+	s := &show{rec: t.rec, pty: t.head.Kind == "pty"}
 	s.more = make(chan struct{})
 	if s.pty {
-		s.rests = keyOf(newScreen(h))
+		s.rests = keyOf(newScreen(t.head))
 	}
 	return s
 }
@@ -61,8 +62,12 @@ func (s *show) wake() *screen.Screen {
 		}
 		s.term, s.rests = term, nil
 	}
-	_, _ = s.term.Write(s.late) // never fails
-	s.late = s.late[:0]
+	if len(s.late) > 0 {
+		s.rec.idle()                // however long that takes, it is not the disk
+		_, _ = s.term.Write(s.late) // never fails
+		s.rec.alive()
+		s.late = s.late[:0]
+	}
 	return s.term
 }
 

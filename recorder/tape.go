@@ -168,7 +168,7 @@ func (w *scribe) totals(t *tape, end bool) error {
 		if g := t.track.gate; g != nil && i == 2 {
 			f.count(g.spent(end))
 		}
-		as, data := f.total(code, end, t.sieve[i].taken())
+		as, data := f.total(code, end, regard{t.track.head.Redact != 0, t.sieve[i].taken()})
 		if err := w.line(t, t.last, as, data); err != nil {
 			return err
 		}

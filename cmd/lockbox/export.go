@@ -151,7 +151,7 @@ func (x export) run(c *cobra.Command, name string) error {
 			return usage("--out: %s is there already", x.out)
 		}
 	}
-	p, done, err := x.look.open(c.Context(), name, x.did())
+	p, done, err := x.look.open(c.Context(), c.ErrOrStderr(), name, x.did())
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func playCommand() *cobra.Command {
 		case *idle <= 0:
 			return usage("--idle: %s is no time", *idle)
 		}
-		p, done, err := l.open(c.Context(), args[0], "played")
+		p, done, err := l.open(c.Context(), c.ErrOrStderr(), args[0], "played")
 		if err != nil {
 			return err
 		}

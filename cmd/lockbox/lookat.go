@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -32,8 +33,9 @@ func lookFlags(c *cobra.Command) look {
 	}
 }
 
-// open opens the recording that is named; did is what is written down about it. done must be called.
-func (l look) open(ctx context.Context, name, did string) (p *recorder.Playback, done func(), err error) {
+// open opens the recording that is named; did is what is written down about it.
+// What a copy was not held against is told. done must be called.
+func (l look) open(ctx context.Context, tell io.Writer, name, did string) (p *recorder.Playback, done func(), err error) {
 	ids, err := l.identities()
 	if err != nil {
 		return nil, nil, err
@@ -48,6 +50,7 @@ func (l look) open(ctx context.Context, name, did string) (p *recorder.Playback,
 	case len(ids) == 0:
 		return nil, nil, usage("say with which key: --identity FILE, an age identity that the recording was sealed to")
 	}
+	fmt.Fprintf(tell, "lockbox: this copy is played as it is; \"lockbox verify %s --pins pins.json\" says whether all of it is there\n", name)
 	return copied(path, ids)
 }
 

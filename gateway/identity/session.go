@@ -63,6 +63,15 @@ func (d *Directory) Session(ctx context.Context, cookie string) (l Login, err er
 	return l, nil
 }
 
+// SignedIn says who holds the cookie: who asks is no sign that they are here.
+func (d *Directory) SignedIn(ctx context.Context, cookie string) (l Login, err error) {
+	err = d.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		l, _, err = d.login(tx, cookie)
+		return err
+	})
+	return l, err
+}
+
 func (d *Directory) login(tx *ledger.Tx, cookie string) (Login, web, error) {
 	var w web
 	ok, err := tx.Verified(webKey(cookie), &w)

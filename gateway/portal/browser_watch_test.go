@@ -43,6 +43,18 @@ func (v *visitor) as(p *harness.Person, at string) {
 	p.Eval(fmt.Sprintf(`document.cookie = %q, ""`, v.cookies[0].Name+"="+v.cookies[0].Value+"; path=/"))
 }
 
+// staysWatched wants a page that shows a session not to be taken for gone.
+func (s *stage) staysWatched() {
+	s.t.Helper()
+	from := s.World.Ledger.Last()
+	<-time.After(goneAfter + time.Second)
+	events, err := s.World.Ledger.After(s.t.Context(), from, 100)
+	must(s.t, err)
+	if slices.Contains(slices.Collect(kinds(events)), "session.unwatched") {
+		s.t.Error("the page is taken for gone")
+	}
+}
+
 func TestASessionIsWatchedInABrowser(t *testing.T) {
 	s := newStage(t)
 	at, b := s.browsed(), harness.StartBrowser(t)
@@ -64,6 +76,7 @@ func TestASessionIsWatchedInABrowser(t *testing.T) {
 	must(t, tr.Output([]byte("and then this\r\n")))
 	p.WaitText("and then this")
 	p.WaitText("Watching now: Ceo")
+	s.staysWatched()
 	page.inspect(p)
 	p.Eval(`document.querySelector("#freeze-why").form.querySelector("button").click(), ""`)
 	p.WaitText("Ceo froze this session.")
@@ -71,7 +84,9 @@ func TestASessionIsWatchedInABrowser(t *testing.T) {
 		t.Errorf("%+v", h)
 	}
 	page.inspect(p)
+	p.Eval(`document.querySelector("h1").textContent = ""`)
 	p.Press("Let it go on")
+	p.WaitText("Session of Eng on") // on the next page
 	late := time.After(20 * time.Second)
 	for h, changed := v.Halted(); h.By != ""; h, changed = v.Halted() {
 		select {
@@ -98,4 +113,32 @@ func TestASessionIsWatchedInABrowser(t *testing.T) {
 	if got := slices.DeleteFunc(p.Complaints(), ending); len(got) > 0 {
 		t.Errorf("the browser complains: %q", got)
 	}
+}
+
+// Who looks at another page does not watch a session that somebody has to, and
+// watches again when they come back (B33).
+func TestB33APageThatNobodySeesDoesNotWatch(t *testing.T) {
+	if !hasPlayer() {
+		return
+	}
+	s := newStage(t)
+	at, b := s.browsed(), harness.StartBrowser(t)
+	v, tr := s.mustWatch()
+	must(t, tr.Output([]byte("it was opened\r\n")))
+	p := b.Person("ceo")
+	s.visitor(s.Ceo).as(p, at)
+	p.Goto(at + "/s/" + v.Session.ID)
+	p.WaitText("Nothing passes until one of those who decide watches.")
+	p.Type("#purpose", "to see what is done")
+	p.Press("Watch live")
+	stands(t, v, true)
+	s.staysWatched()
+	p.Eval(`Object.defineProperty(document, "hidden", { configurable: true, get: () => window.away }), window.away = true, ""`)
+	if took := stands(t, v, false); took > gone+time.Second {
+		t.Errorf("it goes on unseen for %s", took)
+	}
+	p.WaitText("This page was not seen to watch any more.")
+	p.Eval(`window.away = false, document.dispatchEvent(new Event("visibilitychange")), ""`)
+	stands(t, v, true)
+	p.WaitText("You see what is happening now.")
 }

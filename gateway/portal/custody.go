@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strings"
 
 	"lockbox/gateway"
 	"lockbox/policy"
@@ -17,8 +18,9 @@ import (
 // custodyFacts is how long a recording is kept.
 type custodyFacts struct {
 	gateway.Custody
-	May  bool // the reader may hold it, or let it go
-	Late bool // it should be destroyed and is not; why is for those who can mend it
+	May  bool   // the reader may hold it, or let it go
+	To   string // whose keys open it, in words
+	Late bool   // it should be destroyed and is not; why is for those who can mend it
 }
 
 func (p *Portal) custodyOf(x *exchange, s sight) (custodyFacts, error) {
@@ -26,11 +28,29 @@ func (p *Portal) custodyOf(x *exchange, s sight) (custodyFacts, error) {
 	if err != nil {
 		return custodyFacts{}, fmt.Errorf("find how long recording %s is kept: %w", s.ID, err)
 	}
-	f := custodyFacts{c, p.may(s, policy.Preserve), c.Stuck != ""}
+	f := custodyFacts{c, p.may(s, policy.Preserve), x.sealedTo(s, c.Sealed), c.Stuck != ""}
 	if !x.keeps() {
 		f.Stuck = ""
 	}
 	return f, nil
+}
+
+// sealedTo says whose keys open a recording.
+func (x *exchange) sealedTo(s sight, to []string) string {
+	var names []string
+	for _, who := range to {
+		switch {
+		case who == "vault" && len(x.p.Vault) == 0:
+			names = append(names, x.say.text("the company's vault, which is kept away from this gateway"))
+		case who == "vault":
+			names = append(names, x.say.text("this gateway's vault"))
+		case who == "auditor":
+			names = append(names, x.say.text("the auditor"))
+		case who == "customer" && len(s.Customers) == 1:
+			names = append(names, customerName(x.p.Desk.Policy(), s.Customers[0]))
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // keep holds a recording beyond its time, or lets that go.

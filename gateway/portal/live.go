@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -96,25 +97,21 @@ func (p *Portal) untilSignedOut(ctx context.Context, x *exchange, end func()) {
 			end()
 			return
 		}
-		if !concerns(e, x.who.ID) {
+		if !concerns(e) {
 			continue
 		}
-		if _, err := p.People.Session(ctx, x.cookie()); err != nil {
+		if _, err := p.People.SignedIn(ctx, x.cookie()); err != nil {
 			end()
 			return
 		}
 	}
 }
 
-// concerns says whether an event may have ended the session of who.
-func concerns(e ledger.Event, who string) bool {
-	switch e.Kind {
-	case "session.signed-out":
-		return e.Actor == who || e.Actor == "lockbox" || e.Private["person"] == who
-	case "credential.clone":
-		return e.Private["person"] == who
-	}
-	return false
+// concerns says whether an event may have ended somebody's session at the portal:
+// it, their passkey, or what lets that count.
+func concerns(e ledger.Event) bool {
+	of, _, _ := strings.Cut(e.Kind, ".")
+	return e.Kind == "session.signed-out" || of == "credential" || of == "person" || of == "policy"
 }
 
 // stream writes changes, and now and then that there are none.
@@ -148,16 +145,17 @@ func (p *Portal) stream(ctx context.Context, x *exchange, changes <-chan string)
 // A patientWriter gives each write its own time, where a whole answer may take longer
 // than the server's limit.
 type patientWriter struct {
-	w http.ResponseWriter
-	c *http.ResponseController
+	w      http.ResponseWriter
+	c      *http.ResponseController
+	within time.Duration
 }
 
 func patient(w http.ResponseWriter) *patientWriter {
-	return &patientWriter{w, http.NewResponseController(w)}
+	return &patientWriter{w, http.NewResponseController(w), writeWithin}
 }
 
 func (w *patientWriter) Write(b []byte) (int, error) {
-	_ = w.c.SetWriteDeadline(time.Now().Add(writeWithin)) // where the connection has none, none is needed
+	_ = w.c.SetWriteDeadline(time.Now().Add(w.within)) // where the connection has none, none is needed
 	n, err := w.w.Write(b)
 	if err == nil {
 		_ = w.c.Flush() // likewise

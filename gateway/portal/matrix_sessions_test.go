@@ -63,6 +63,8 @@ func (s *stage) matrixOfSessions() []matrixRow {
 			purpose(v, id)
 			return v.post("/s/" + id + "/live")
 		}, over},
+		{"a word back", "POST /s/{id}/beat", func(_ cell, v *visitor) reply { return v.post("/s/"+id+"/beat", "word", "guessed") },
+			[8]int{204, 204, 204, 204, 204, 204, 204, 204}},
 		{"freeze what is over", "POST /s/{id}/act", func(_ cell, v *visitor) reply { return v.post("/s/"+id+"/act", "do", "freeze") },
 			[8]int{401, 422, 404, 422, 422, 404, 422, 403}},
 		{"hold", "POST /s/{id}/custody", func(_ cell, v *visitor) reply {

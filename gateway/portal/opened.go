@@ -18,14 +18,21 @@ var errNoPurpose = &problem{403, "Say why first", "Open the page of the session 
 
 // play opens the recording of a session here; what is only in the object storage
 // is brought back first. The error is fs.ErrNotExist where there is none, or its
-// key is gone.
-func (p *Portal) play(ctx context.Context, session string) (*recorder.Playback, error) {
+// key is gone, and recorder.ErrChanged where it is not the one that the log names.
+func (p *Portal) play(ctx context.Context, s recorder.Session) (*recorder.Playback, error) {
+	session := s.ID
 	play, err := p.Shelf.Play(session, p.Vault...)
 	if p.Bring != nil && (err == nil && lost(play) || errors.Is(err, fs.ErrNotExist)) {
 		if err := p.Bring(ctx, session); err != nil {
 			return nil, fmt.Errorf("bring recording %s back: %w", session, err)
 		}
 		play, err = p.Shelf.Play(session, p.Vault...)
+	}
+	if err == nil && s.Root != "" && play.Manifest.Root != s.Root && !play.Manifest.Grew(s.Root) { // it grows where the end of one that failed is recovered
+		err = fmt.Errorf("%w: its root is %q, the log names %s", recorder.ErrChanged, play.Manifest.Root, s.Root)
+	}
+	if errors.Is(err, recorder.ErrChanged) {
+		p.report(fmt.Errorf("portal: recording %s: %w", session, err))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open recording %s: %w", session, err)
@@ -49,9 +56,9 @@ func (p *Portal) open(x *exchange) (*recorder.Playback, recorder.TrackInfo, erro
 	if len(p.Vault) == 0 {
 		return nil, none, errNoRecording
 	}
-	play, err := p.play(x.r.Context(), s.ID)
+	play, err := p.play(x.r.Context(), s.Session)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) || sealedToOthers(err):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, recorder.ErrChanged), sealedToOthers(err):
 		return nil, none, errNoRecording
 	case err != nil:
 		return nil, none, err
@@ -77,6 +84,8 @@ func (x *exchange) cannot(err error) template.HTML {
 		return x.say.html("This recording is sealed to others than this gateway. Who holds a key that it is sealed to, the auditor or the customer, takes the sealed recording below and plays it with `lockbox play`.")
 	case errors.Is(err, fs.ErrNotExist):
 		return x.say.html("The recording of this session is not here.")
+	case errors.Is(err, recorder.ErrChanged):
+		return x.say.html("What is here is not what was recorded: something was taken away or changed, so it is not replayed. `lockbox verify` says what.")
 	}
 	return ""
 }

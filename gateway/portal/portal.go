@@ -55,6 +55,7 @@ type Portal struct {
 	limits  limits
 	looks   looks
 	streams streams
+	pulses  pulses
 	newest  newest
 
 	once  sync.Once

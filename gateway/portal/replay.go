@@ -66,8 +66,6 @@ func whole(d time.Duration) time.Duration {
 // A sight is a session that somebody may look at, and the request that it was under.
 type sight struct {
 	recorder.Session
-	Frozen []frost `json:"frozen"`
-
 	view approvals.View
 	ask  policy.Question // whether they may look
 }
@@ -177,6 +175,7 @@ func (p *Portal) look(x *exchange) error {
 		return err
 	}
 	p.looks.add(x.lookKey(s.ID), purpose, p.now())
+	p.Gateway.Reads(x.who.Principal, s.ID, lookLife)
 	return x.see(x.here(s.ID))
 }
 

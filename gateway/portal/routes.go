@@ -17,6 +17,7 @@ const (
 	members  audience = iota // signed in with a confirmed passkey
 	signedIn                 // signed in, perhaps not confirmed
 	anybody
+	unasked // anybody, and nobody is asked who it is
 )
 
 // A route is one method on one pattern of addresses.
@@ -73,11 +74,12 @@ func (p *Portal) routesOfSessions() []route {
 		{"GET", "/s/{id}", members, true, p.inTurn(p.session)},
 		{"POST", "/s/{id}", members, true, p.look},
 		{"POST", "/s/{id}/live", members, true, p.watch},
+		{"POST", "/s/{id}/beat", unasked, false, p.beat},
 		{"POST", "/s/{id}/act", members, true, p.act},
 		{"POST", "/s/{id}/remarks", members, true, p.remarkOn},
 		{"POST", "/s/{id}/custody", members, true, p.keep},
 		{"GET", "/s/{id}/recording.tar", members, true, p.alone(p.sealed)},
-		{"GET", "/s/{id}/part/{track}", members, true, p.part},
+		{"GET", "/s/{id}/part/{track}", members, true, p.inTurn(p.part)},
 		{"GET", "/s/{id}/timeline/{track}", members, true, p.inTurn(p.timeline)},
 		{"GET", "/s/{id}/find/{track}", members, true, p.inTurn(p.search)},
 		{"GET", "/s/{id}/cast/{track}", members, true, p.cast},
@@ -178,6 +180,9 @@ func (p *Portal) serve(methods map[string]route) http.Handler {
 
 // enter lets a route answer to its audience only; everybody else gets the sign-in page.
 func (p *Portal) enter(x *exchange, to route) error {
+	if to.to == unasked {
+		return to.handle(x)
+	}
 	if err := x.identify(); err != nil {
 		return err
 	}

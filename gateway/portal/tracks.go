@@ -75,7 +75,7 @@ func (p *Portal) fillTracks(x *exchange, s sight, page *sessionPage) error {
 		page.Cannot = x.say.html("This gateway holds no key that opens recordings; whoever holds one takes the sealed recording below and plays it with `lockbox play`.")
 		return nil
 	}
-	play, err := p.play(x.r.Context(), s.ID)
+	play, err := p.play(x.r.Context(), s.Session)
 	if err != nil {
 		if page.Cannot = x.cannot(err); page.Cannot == "" {
 			return err

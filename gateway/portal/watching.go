@@ -21,7 +21,10 @@ const (
 	watchEach  = 500 * time.Millisecond // how often is asked who watches, and what goes on
 )
 
-var errOver = &problem{409, "Not any more", "The session has ended. Load the page again to replay it."}
+var (
+	errOver = &problem{409, "Not any more", "The session has ended. Load the page again to replay it."}
+	errAway = errors.New("who watched has gone")
+)
 
 // watchFacts is what the page of an open session says besides its recording.
 type watchFacts struct {
@@ -38,6 +41,7 @@ type watchLine struct {
 	Key   *key        `json:"key,omitempty"`   // what the terminal shows
 	Event *partLine   `json:"event,omitempty"`
 	State *watchState `json:"state,omitempty"`
+	Word  string      `json:"word,omitempty"` // to be sent back, see beat
 	End   *watchEnd   `json:"end,omitempty"`
 }
 
@@ -56,11 +60,12 @@ type watchState struct {
 type watchEnd struct {
 	Why  string `json:"why"`
 	Time bool   `json:"time"` // only the time of this stream was up
+	Gone bool   `json:"gone"` // no word came back any more
 }
 
 // watchOf says how an open session stands.
 func (p *Portal) watchOf(x *exchange, s sight) watchFacts {
-	f := watchFacts{Watchers: p.watchers(s.ID), Held: x.frozenBy(s.Frozen), Freeze: p.may(s, policy.Freeze), End: p.may(s, policy.Revoke)}
+	f := watchFacts{Watchers: p.watchers(s.ID), Held: x.held(s.ID), Freeze: p.may(s, policy.Freeze), End: p.may(s, policy.Revoke)}
 	f.Must = s.view.Grant != nil && s.view.Grant.Watched
 	return f
 }
@@ -75,7 +80,7 @@ func (p *Portal) watchers(session string) (names []string) {
 
 // watch follows an open session: lines of JSON, as they become known. It is a
 // POST, for it is written down, and who works there is told. It ends when the
-// session does, when the reader may no longer watch it, signs out, or after 15 minutes.
+// session does, when the reader may no longer watch it, signs out, is gone, or after 15 minutes.
 func (p *Portal) watch(x *exchange) error {
 	if err := x.form(); err != nil {
 		return err
@@ -97,6 +102,8 @@ func (p *Portal) watch(x *exchange) error {
 	purpose := x.purpose(s.ID)
 	own, cancel := context.WithTimeout(x.r.Context(), min(streamLife, x.who.Until.Sub(p.now())))
 	defer cancel()
+	own, gone := context.WithCancelCause(own)
+	defer gone(nil)
 	w, ctx, err := p.Gateway.Watch(own, x.who.Principal, s.ID, purpose)
 	if end := (*gateway.Ending)(nil); errors.As(err, &end) || errors.Is(err, recorder.ErrNotLive) {
 		return errOver
@@ -105,14 +112,16 @@ func (p *Portal) watch(x *exchange) error {
 		return err
 	}
 	p.looks.add(x.lookKey(s.ID), purpose, p.now())
+	p.Gateway.Reads(x.who.Principal, s.ID, lookLife)
 	x.stream("application/x-ndjson")
-	lines := make(chan watchLine, watchLines)
+	lines, words := make(chan watchLine, watchLines), make(chan string, 1)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel() // before waiting
 	wg.Go(func() { p.untilSignedOut(ctx, x, cancel) })
 	wg.Go(func() { tail(ctx, w, wanted, lines) })
-	p.send(ctx, own, x, w, lines)
+	wg.Go(func() { p.feel(ctx, x.lookKey(s.ID), words, func() { gone(errAway) }) })
+	p.send(ctx, own, x, w, lines, words)
 	return nil
 }
 
@@ -187,11 +196,11 @@ func follow(ctx context.Context, w *gateway.Watcher, t recorder.TrackInfo, give 
 }
 
 // send writes what comes, who watches, and at the end why it is over.
-func (p *Portal) send(ctx, own context.Context, x *exchange, w *gateway.Watcher, lines <-chan watchLine) {
-	each, ping := time.NewTicker(watchEach), time.NewTicker(streamPing)
+func (p *Portal) send(ctx, own context.Context, x *exchange, w *gateway.Watcher, lines <-chan watchLine, words <-chan string) {
+	each := time.NewTicker(watchEach)
 	defer each.Stop()
-	defer ping.Stop()
 	out := patient(x.w)
+	out.within = goneAfter
 	said := ""
 	for {
 		var buf bytes.Buffer
@@ -203,8 +212,8 @@ func (p *Portal) send(ctx, own context.Context, x *exchange, w *gateway.Watcher,
 			}
 		case <-each.C:
 			said = p.state(&buf, x, w, said)
-		case <-ping.C:
-			buf.WriteByte('\n')
+		case word := <-words:
+			put(&buf, watchLine{Word: word})
 		case <-p.quit:
 			return
 		case <-ctx.Done():
@@ -246,6 +255,8 @@ func (x *exchange) ended(ctx, own context.Context) *watchEnd {
 	switch {
 	case errors.As(context.Cause(ctx), &end):
 		return &watchEnd{Why: x.say.refused(end.Why)}
+	case errors.Is(context.Cause(own), errAway):
+		return &watchEnd{Gone: true}
 	case errors.Is(own.Err(), context.DeadlineExceeded):
 		return &watchEnd{Time: true}
 	}
@@ -306,35 +317,22 @@ func (p *Portal) done(x *exchange, s sight, field string, err error, anchor stri
 	return p.showSession(x, s, func(page *sessionPage) { page.In = in })
 }
 
-// A frost is that somebody holds an open session back.
-type frost struct {
-	By  policy.Principal `json:"by"`
-	At  time.Time        `json:"at"`
-	Why string           `json:"why"`
-}
-
-// frozenBy says who holds a session back, and why.
-func (x *exchange) frozenBy(all []frost) string {
+// held says why an open session stands still; "" while it goes on.
+func (x *exchange) held(session string) string {
 	var said []string
-	for _, f := range all {
-		if f.Why == "" {
-			said = append(said, x.say.text("{who} froze this session.", "who", x.p.Gateway.Named(f.By)))
-		} else {
-			said = append(said, x.say.text("{who} froze this session: {why}", "who", x.p.Gateway.Named(f.By), "why", f.Why))
+	for _, h := range x.p.Gateway.Halted(x.who.Principal, session) {
+		switch {
+		case h.Watch && h.Until.IsZero():
+			said = append(said, x.say.text("Nothing passes until one of those who decide watches."))
+		case h.Watch:
+			said = append(said, x.say.text("None of those who decide watches any more: nothing passes, and the session ends if nobody is back in time."))
+		case h.Sick:
+			said = append(said, x.say.text("The recorder cannot write: nothing passes until it can."))
+		case h.Why == "":
+			said = append(said, x.say.text("{who} froze this session.", "who", h.By))
+		default:
+			said = append(said, x.say.text("{who} froze this session: {why}", "who", h.By, "why", h.Why))
 		}
 	}
 	return strings.Join(said, " ")
-}
-
-// held says why an open session stands still; "" while it goes on.
-func (x *exchange) held(session string) string {
-	var s sight
-	err := x.p.view(x.r.Context(), func(tx *ledger.Tx) error {
-		_, err := tx.Get("session/"+session, &s)
-		return err
-	})
-	if err != nil {
-		return "" // the next look tells
-	}
-	return x.frozenBy(s.Frozen)
 }

@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +25,7 @@ type watching struct {
 	t     testing.TB
 	lines chan watchLine
 	stop  context.CancelFunc
+	deaf  atomic.Bool // it sends no word back
 }
 
 // served serves the stage's pages on loopback.
@@ -66,17 +69,46 @@ func (v *visitor) watches(at, id string) *watching {
 		defer close(done)
 		defer close(w.lines)
 		defer func() { _ = got.Body.Close() }()
-		in := bufio.NewScanner(got.Body)
-		in.Buffer(nil, 8<<20)
-		for in.Scan() {
-			var l watchLine
-			if len(in.Bytes()) > 0 && json.Unmarshal(in.Bytes(), &l) == nil {
-				w.lines <- l
+		w.read(got.Body, func(word string) {
+			if !w.deaf.Load() {
+				v.beats(ctx, at, id, word)
 			}
-		}
+		})
 	}()
 	t.Cleanup(func() { cancel(); <-done })
 	return w
+}
+
+// read takes the lines of a stream; of a word, with is told instead.
+func (w *watching) read(from io.Reader, with func(word string)) {
+	in := bufio.NewScanner(from)
+	in.Buffer(nil, 8<<20)
+	for in.Scan() {
+		var l watchLine
+		switch err := json.Unmarshal(in.Bytes(), &l); {
+		case err != nil:
+		case l.Word != "":
+			with(l.Word)
+		default:
+			w.lines <- l
+		}
+	}
+}
+
+// beats sends a word back, as the page does.
+func (v *visitor) beats(ctx context.Context, at, id, word string) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, at+"/s/"+id+"/beat", strings.NewReader("word="+word))
+	if err != nil {
+		v.s.t.Error(err)
+		return
+	}
+	r.Host = "localhost:8080"
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.AddCookie(v.cookies[0])
+	if got, err := http.DefaultClient.Do(r); err == nil { // who has gone sends none
+		_ = got.Body.Close()
+	}
 }
 
 // until reads lines until one is as wanted.
@@ -170,6 +202,25 @@ func TestALiveViewEndsWithTheRight(t *testing.T) {
 	}
 	if got := aud.post("/s/" + v.Session.ID + "/live"); got.status != http.StatusConflict {
 		t.Errorf("live of what is over: %d", got.status)
+	}
+}
+
+// Who took the cookie of a passkey that is retired watches no more (B32).
+func TestB32ALiveViewEndsWithItsPasskey(t *testing.T) {
+	s := newStage(t)
+	at := s.served()
+	v, tr := s.openSession()
+	must(t, tr.Output([]byte("secret\r\n")))
+	second := s.World.Second(t, s.Aud)
+	w := s.visitor(s.Aud).watches(at, v.Session.ID)
+	w.until("the screen", shows("secret"))
+	ask, err := s.World.People.BeginRetire(t.Context(), s.Aud.ID, s.Aud.Fingerprint)
+	must(t, err)
+	from := time.Now()
+	must(t, s.World.People.Retire(t.Context(), s.Aud.ID, ask.ID, second.Answer(t, ask.Options)))
+	w.until("the end with the passkey", func(l watchLine) bool { return l.End != nil })
+	if took := time.Since(from); took > 2*time.Second {
+		t.Errorf("it ended %s after", took)
 	}
 }
 

@@ -29,7 +29,7 @@ type client struct {
 	end  context.CancelCauseFunc
 	wg   sync.WaitGroup
 	told *gateway.Notes // what was refused
-	gate chan struct{}  // held by who opens a stay, so that there is one for a place
+	gate chan struct{}  // held by who opens a stay, so that there is one for a place; taken before mu
 
 	mu        sync.Mutex // guards the rest
 	departing bool
@@ -38,6 +38,7 @@ type client struct {
 	slots     int // sessions, with those whose close the client has not answered yet
 	sessions  map[*session]struct{}
 	stays     map[place]*stay
+	early     map[place]*early
 	quiet     *time.Timer // runs while there is no channel
 }
 
@@ -57,7 +58,7 @@ func newClient(ctx context.Context, d *Door, conn *ssh.ServerConn, g *guest, lim
 	}
 	c := &client{
 		door: d, limits: limits, conn: conn, socket: g, id: id, from: address(conn.RemoteAddr()), gate: make(chan struct{}, 1),
-		sessions: map[*session]struct{}{}, stays: map[place]*stay{},
+		sessions: map[*session]struct{}{}, stays: map[place]*stay{}, early: map[place]*early{},
 	}
 	c.told = d.Gateway.Notes(id.who, c.from)
 	c.ctx, c.end = context.WithCancelCause(context.WithoutCancel(ctx))

@@ -32,42 +32,88 @@ type stay struct {
 // without an error means that the answer says what to do first.
 // What has to come before the target is reached, ready says.
 func (c *client) enter(ctx context.Context, k gateway.Knock, ready func(*gateway.Visit) error) (*stay, gateway.Answer, error) {
-	select {
-	case c.gate <- struct{}{}:
-	case <-ctx.Done():
-		return nil, gateway.Answer{}, context.Cause(ctx)
+	var v *gateway.Visit
+	for {
+		select {
+		case c.gate <- struct{}{}:
+		case <-ctx.Done():
+			return nil, gateway.Answer{}, context.Cause(ctx)
+		}
+		st, e := c.at(place{k.Login, k.Customer})
+		switch {
+		case st != nil:
+			defer func() { <-c.gate }()
+			v = st.visit
+		case e == nil:
+			defer func() { <-c.gate }()
+			return c.open(ctx, k, ready)
+		default:
+			<-c.gate
+			v = e.visit
+		}
+		d, err := v.May(ctx, k.Do)
+		if err != nil || d.Verdict != policy.Allow {
+			g := v.Grant()
+			return nil, gateway.Answer{Decision: d, Grant: &g}, err
+		}
+		if st != nil {
+			return st, gateway.Answer{Decision: d}, nil
+		}
+		select {
+		case <-e.over:
+		case <-ctx.Done():
+			return nil, gateway.Answer{}, context.Cause(ctx)
+		}
 	}
-	defer func() { <-c.gate }()
-	st := c.stay(place{k.Login, k.Customer})
-	if st == nil {
-		return c.open(ctx, k, ready)
-	}
-	d, err := st.visit.May(ctx, k.Do)
-	if err != nil || d.Verdict != policy.Allow {
-		g := st.visit.Grant()
-		return nil, gateway.Answer{Decision: d, Grant: &g}, err
-	}
-	return st, gateway.Answer{Decision: d}, nil
 }
 
 // A place is what a person asks for on the target of a connection: a login,
 // and the customer where it reaches one.
 type place struct{ login, customer string }
 
-// stay is the one under way at a place, or nil.
-func (c *client) stay(at place) *stay {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.stays[at]
+// An early visit is not a stay yet: something has to come before.
+type early struct {
+	visit *gateway.Visit
+	over  chan struct{} // closed when it is a stay, or nothing
 }
 
-// open begins a visit, if the person may: recording, then target. gate is held.
+// at is the stay under way at a place, or what may become one; nil for none.
+func (c *client) at(at place) (*stay, *early) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stays[at], c.early[at]
+}
+
+// await lets others in while ready waits: who wants to the same place hears why
+// they cannot go in. gate is held before and after; done is for when it is settled.
+func (c *client) await(at place, v *gateway.Visit, ready func(*gateway.Visit) error) (done func(), err error) {
+	e := &early{v, make(chan struct{})}
+	c.mu.Lock()
+	c.early[at] = e
+	c.mu.Unlock()
+	err = func() error {
+		<-c.gate
+		defer func() { c.gate <- struct{}{} }() // nobody holds it for long
+		return ready(v)
+	}()
+	return func() {
+		c.mu.Lock()
+		delete(c.early, at)
+		c.mu.Unlock()
+		close(e.over)
+	}, err
+}
+
+// open begins a visit, if the person may: recording, then target. gate is held,
+// but not while ready waits.
 func (c *client) open(ctx context.Context, k gateway.Knock, ready func(*gateway.Visit) error) (*stay, gateway.Answer, error) {
 	v, a, err := c.door.Gateway.Visit(ctx, k)
 	if err != nil || v == nil {
 		return nil, a, err
 	}
-	if err := ready(v); err != nil {
+	done, err := c.await(place{k.Login, k.Customer}, v, ready)
+	defer done()
+	if err != nil {
 		v.End(&gateway.Ending{Why: err.Error()}) // unless it ended meanwhile, for another reason
 		v.Leave()
 		return nil, a, err

@@ -139,6 +139,36 @@ func TestWhoWaitsForAWatcherCanLeave(t *testing.T) {
 	}
 }
 
+func TestASecondChannelIsToldThatTheFirstWaitsForAWatcher(t *testing.T) {
+	h, target := stubHouse(t, echo)
+	h.mustWatch(t)
+	c := h.dial(t, login, h.Eng)
+	f := onScreen(t, c, "")
+	f.expect(`nothing passes until`)
+	id := h.session(t)
+	from := time.Now()
+	got := run(t, c, "true")
+	if got.Status != 255 || !strings.Contains(got.Stderr, "nothing passes in this session until one of those who decide watches it") || !strings.Contains(got.Stderr, "LBX-PENDING") {
+		t.Errorf("got %+v", got)
+	}
+	if took := time.Since(from); took > 2*time.Second {
+		t.Errorf("it was told after %s", took)
+	}
+	if n := len(h.Gateway.Visits()); n != 1 {
+		t.Errorf("%d sessions are open", n)
+	}
+	if conns, _, _ := target.counts(); conns != 0 {
+		t.Errorf("%d connections to the target", conns)
+	}
+	h.watches(t, h.Ann, id)
+	f.expect(`recorded, and watched by Nord Legal\.`)
+	g := onScreen(t, c, "")
+	g.expect(`recorded, and watched by Nord Legal\.`)
+	if n := len(h.Gateway.Visits()); n != 1 {
+		t.Errorf("%d sessions are open", n)
+	}
+}
+
 func TestWhoHasNoTerminalIsToldForWhomItWaits(t *testing.T) {
 	h, _ := stubHouse(t, func(ch ssh.Channel, _ *ssh.Request) { ends(ch, 3) })
 	h.mustWatch(t)

@@ -19,6 +19,7 @@ type Keeper struct {
 	Report func(error) // of what goes wrong in Run; nil: nobody is told
 
 	mu     sync.Mutex // guards what follows
+	began  time.Time  // of Run
 	queue  queue
 	held   map[string]*hold     // sessions that something is done to
 	recent map[string]time.Time // destroyed in this process, and when

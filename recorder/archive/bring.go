@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -122,20 +123,17 @@ func (k *Keeper) locate(ctx context.Context, session string) (month string, sign
 	return "", nil, err
 }
 
-// likely gives the months that the Store may have a recording in, the likely ones first.
+// likely gives the months that the Store may have a recording in, the likely
+// ones first: whether or not they are listed, for what is only a version of an
+// object that was deleted is not.
 func (k *Keeper) likely(ctx context.Context, session string) (ms []string, err error) {
 	made := madeIn(session)
-	first := []string{made.Format("2006/01"), made.AddDate(0, -1, 0).Format("2006/01"), made.AddDate(0, 1, 0).Format("2006/01")}
-	all, err := k.Store.months(ctx)
-	for _, m := range first {
-		for _, have := range all {
-			if m == have {
-				ms = append(ms, m)
-			}
-		}
+	for _, away := range []int{0, -1, 1} {
+		ms = append(ms, made.AddDate(0, away, 0).Format("2006/01"))
 	}
+	all, err := k.Store.months(ctx)
 	for _, m := range all {
-		if m != first[0] && m != first[1] && m != first[2] {
+		if !slices.Contains(ms[:3], m) {
 			ms = append(ms, m)
 		}
 	}

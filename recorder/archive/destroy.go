@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// graveName is the object that says, to whoever uses the same Store, that a key was destroyed.
+// graveName is the object that says, to whoever uses the same Store, that a key
+// was destroyed. It is signed: who can only write there destroys nothing by it.
 func graveName(session string) string { return path.Join("destroyed", session) }
 
 // Destroy destroys the key of a recording in every copy, versions of objects
@@ -124,9 +125,9 @@ func (k *Keeper) destroyStored(ctx context.Context, session string) (n int, err 
 	if k.Store == nil {
 		return 0, nil
 	}
-	err = k.Store.put(ctx, graveName(session), []byte("The key of this recording was destroyed. Nobody brings it back.\n"))
-	if err != nil {
-		return 0, err
+	inTheWay := k.engrave(ctx, session)
+	if inTheWay != nil && !errors.As(inTheWay, new(*ConflictError)) {
+		return 0, inTheWay
 	}
 	ms, err := k.likely(ctx, session)
 	if err != nil {
@@ -139,5 +140,38 @@ func (k *Keeper) destroyStored(ctx context.Context, session string) (n int, err 
 			return n, err
 		}
 	}
-	return n, nil
+	return n, inTheWay
+}
+
+// engrave leaves the word in the Store that a key was destroyed.
+func (k *Keeper) engrave(ctx context.Context, session string) error {
+	word, err := k.Shelf.SignDestroyed(session)
+	if err != nil {
+		return err
+	}
+	if err = k.Store.put(ctx, graveName(session), word); !errors.As(err, new(*ConflictError)) {
+		return err
+	}
+	if is, _ := k.buried(ctx, session); is { // by another key of ours
+		return nil
+	}
+	return err
+}
+
+// buried says whether the Store has the word that a key was destroyed. Other
+// bytes in its place are a *ConflictError.
+func (k *Keeper) buried(ctx context.Context, session string) (bool, error) {
+	if k.Store == nil {
+		return false, nil
+	}
+	word, err := k.Store.get(ctx, graveName(session), graveMost)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err == nil && k.Shelf.Destroyed(session, word):
+		return true, nil
+	case err == nil || errors.As(err, new(tooLarge)):
+		err = &ConflictError{Key: k.Store.prefix + graveName(session), Store: k.Store.name}
+	}
+	return false, err
 }

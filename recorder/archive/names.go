@@ -28,6 +28,7 @@ const (
 	segmentMost  = 4 << 20
 	keyMost      = 1 << 20
 	manifestMost = 64 << 20
+	graveMost    = 4 << 10
 )
 
 func matches(form, name string) bool {

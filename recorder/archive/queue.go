@@ -29,6 +29,7 @@ type file struct {
 	due     time.Time // by the wall clock of this machine
 	taken   bool
 	wrong   bool // other bytes are in its place
+	lost    bool // it cannot be read here
 	place   int  // in the heap
 }
 
@@ -159,7 +160,7 @@ func (k *Keeper) settle(f *file, err error) error {
 	}
 	f.tries++
 	q.later(f, backoff(f.tries))
-	if errors.As(err, new(localError)) {
+	if f.lost = errors.As(err, new(localError)); f.lost {
 		if f.tries == 1 {
 			return err
 		}
@@ -223,21 +224,33 @@ func backoff(tries int) time.Duration {
 	return d/2 + rand.N(d/2)
 }
 
-// Wait says what is closed and not in the Store yet.
+// Wait says what is closed and not in the Store yet. How long what is older than
+// this Run has waited counts while the Store is out: else it is being brought.
 func (k *Keeper) Wait() (w recorder.Wait) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, of := range k.queue.files {
+		stuck := false
+		for _, f := range of {
+			stuck = stuck || f.stuck()
+		}
 		for _, f := range of {
 			w.Segments++
 			w.Bytes += f.size
-			if w.Oldest.IsZero() || f.closed.Before(w.Oldest) {
+			switch {
+			case f.stuck(), stuck && f.name == manifestName: // which comes last
+				w.Stuck++
+			case k.queue.failed == 0 && f.closed.Before(k.began):
+			case w.Oldest.IsZero() || f.closed.Before(w.Oldest):
 				w.Oldest = f.closed
 			}
 		}
 	}
 	return w
 }
+
+// stuck says whether a person has to look after a file: it is of one recording, and no sign of the Store's.
+func (f *file) stuck() bool { return f.wrong || f.lost }
 
 // heapOf has the file on top that is due first, of those the one closed first.
 type heapOf []*file

@@ -28,6 +28,9 @@ func (k *Keeper) Run(ctx context.Context) error {
 		return fmt.Errorf("keep recordings: %w", err)
 	}
 	k.report(k.tidy())
+	k.mu.Lock()
+	k.began = k.now()
+	k.mu.Unlock()
 	var all sync.WaitGroup
 	defer all.Wait()
 	if k.Store != nil {

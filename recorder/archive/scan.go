@@ -126,11 +126,7 @@ func (k *Keeper) dead(ctx context.Context, root *os.Root, session string) (bool,
 	if dead, err := gone(root, session); dead || err != nil {
 		return dead, err
 	}
-	_, err := k.Store.get(ctx, graveName(session), keyMost)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil, err
+	return k.buried(ctx, session)
 }
 
 // sweep looks once more in the Store for keys that were destroyed lately.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path"
 	"path/filepath"
+	"time"
 
 	"filippo.io/age"
 
@@ -25,7 +27,8 @@ type Trial struct {
 }
 
 // Try verifies and plays a closed recording chosen by chance; expect gives the
-// root that the log holds of it ("": the log knows none, which is an error).
+// root that the log holds of it. One that the log does not know (fs.ErrNotExist)
+// is an error, unless it was never opened or ended just now: it is passed over.
 func (k *Keeper) Try(ctx context.Context, expect func(session string) (root string, err error)) (t Trial) {
 	root, err := k.root()
 	if err != nil {
@@ -110,13 +113,22 @@ func (k *Keeper) try(ctx context.Context, root *os.Root, month string, t *Trial,
 	}
 	t.Root, t.Erased = m.Root, m.Erased
 	want, err := expect(t.Session)
+	if errors.Is(err, fs.ErrNotExist) && k.unknowable(&m) {
+		*t = Trial{}
+		return nil
+	}
 	switch {
 	case err != nil:
 		return fmt.Errorf("ask the log: %w", err)
 	case want == "":
 		return errors.New("the log knows no such recording")
-	case want != m.Root:
+	case want != m.Root && !(m.Recovered && m.Grew(want)): // the end of one that failed was recovered after it
 		return fmt.Errorf("its root is %s, the log holds %s", m.Root, want)
+	}
+	if m.Erased {
+		if dead, err := k.dead(ctx, root, t.Session); err != nil || !dead {
+			return errors.Join(errors.New("its key is gone, and was not destroyed from here"), err)
+		}
 	}
 	t.Verified = true
 	if m.Erased || len(k.Vault) == 0 {
@@ -124,6 +136,12 @@ func (k *Keeper) try(ctx context.Context, root *os.Root, month string, t *Trial,
 	}
 	t.Played, err = k.play(ctx, at)
 	return err
+}
+
+// unknowable says of a recording whether the log may not know it: it was refused
+// before anything was recorded, or its end is being written down.
+func (k *Keeper) unknowable(m *recorder.Manifest) bool {
+	return len(m.Tracks) == 0 && m.Cause == recorder.CauseNever || k.now().Sub(m.Ended) < time.Minute
 }
 
 // play reads every track to its end, if one of the keys here opens the recording.

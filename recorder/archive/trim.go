@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"time"
@@ -26,6 +27,9 @@ func (k *Keeper) Trim(ctx context.Context, before time.Time) error {
 		return fmt.Errorf("trim recordings: %w", err)
 	}
 	defer func() { _ = root.Close() }() // only a way in
+	if err := k.elsewhere(ctx, root); err != nil {
+		return fmt.Errorf("trim recordings: %w", err)
+	}
 	ms, err := months(root)
 	if err != nil {
 		return fmt.Errorf("trim recordings: %w", err)
@@ -76,6 +80,27 @@ func (k *Keeper) trim(ctx context.Context, root *os.Root, month, session string,
 		return err
 	}
 	return errors.Join(syncFolder(root, month), root.RemoveAll(away))
+}
+
+// elsewhere looks that what the Store has is another copy: it can be the same
+// folder, under whatever name.
+func (k *Keeper) elsewhere(ctx context.Context, root *os.Root) error {
+	if err := makeFolders(root, notesDir); err != nil {
+		return err
+	}
+	probe := path.Join(notesDir, "probe-"+rand.Text())
+	if err := write(root, probe, []byte("is this the store?\n")); err != nil {
+		return err
+	}
+	defer func() { _ = root.Remove(probe) }() // it says nothing
+	_, err := k.object(ctx, probe, keyMost)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err == nil:
+		err = fmt.Errorf("%s is the folder of the recordings itself: nothing is removed here", k.Store)
+	}
+	return err
 }
 
 // compare looks that the Store has every file that was signed for.

@@ -1,5 +1,10 @@
 package screen
 
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
 // hidden is of strings, which no screen shows.
 func (s *Screen) hidden(rune) {}
 
@@ -98,6 +103,9 @@ func (s *Screen) restore() {
 	if c := s.saved[s.which()]; c != nil {
 		s.cursor = *c
 	}
+	if s.origin { // it does not leave the margins, which may be new
+		s.y = max(s.top, min(s.y, s.bottom))
+	}
 	s.pending = s.pending && s.wrap
 }
 
@@ -190,7 +198,11 @@ func (s *Screen) margins(top, bottom int) {
 func (s *Screen) again(n int) {
 	if x := s.before(); x >= 0 {
 		r := s.page[s.y].at(x).r
-		for range min(n, s.cols) {
+		if n = min(n, s.cols); s.set() == 'B' {
+			s.text(bytes.Repeat(utf8.AppendRune(nil, r), n))
+			return
+		}
+		for range n {
 			s.put(r)
 		}
 	}

@@ -74,9 +74,21 @@ func (w *row) at(x int) cell {
 // character stays, and no mark.
 func (w *row) part(from, to, cols int) {
 	w.need(to, cols)
-	if from > 0 && from < to && w.cells[from].r == 0 {
-		w.set(from-1, blank(w.cells[from-1].bg))
+	if from < to && w.cells[from].r == 0 {
+		w.lose(from - 1)
 	}
+	w.wipe(from, to)
+}
+
+// lose blanks the first half of a wide character, where there is one.
+func (w *row) lose(x int) {
+	if x >= 0 {
+		w.set(x, blank(w.cells[x].bg))
+	}
+}
+
+// wipe takes marks away, and a half of a wide character behind.
+func (w *row) wipe(from, to int) {
 	if to > from && to < len(w.cells) && w.cells[to].r == 0 {
 		w.cells[to] = blank(w.cells[to].bg)
 	}

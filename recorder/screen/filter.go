@@ -22,7 +22,7 @@ func (f *Filter) Filter(p []byte) []byte {
 // collected is a sink that writes down what it is given.
 type collected struct{ b []byte }
 
-func (o *collected) text(p []byte)  { o.b = append(o.b, p...) }
+func (o *collected) text(p []byte)  { o.b = appendText(o.b, p) }
 func (o *collected) control(c byte) { o.b = append(o.b, c) }
 func (o *collected) hidden(rune)    {}
 

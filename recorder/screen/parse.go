@@ -8,7 +8,7 @@ import (
 
 // A sink takes what a parser lets through.
 type sink interface {
-	text(p []byte)                   // UTF-8 without controls
+	text(p []byte)                   // without controls; a byte that is not UTF-8 stands for U+FFFD
 	control(c byte)                  // BS, HT, LF, VT, FF, CR, SO or SI
 	escape(mid, final byte)          // ESC and 7, 8, D, E, M or H; or mid, one of ()*+, and a character set
 	sequence(params []byte, fn byte) // CSI, with the part of its parameters that shows something
@@ -48,10 +48,14 @@ func (f *parser) feed(p []byte, to sink) {
 	}
 	for len(p) > 0 {
 		if f.state == inText {
-			n := plain(p)
-			if n > 0 {
+			if n := plain(p); n > 0 {
 				to.text(p[:n])
 				p = p[n:]
+				continue
+			}
+			if c := p[0]; c < ' ' && c != 0x1b {
+				f.next(rune(c), to)
+				p = p[1:]
 				continue
 			}
 		}
@@ -72,24 +76,36 @@ func (f *parser) feed(p []byte, to sink) {
 // whole takes a control sequence at the beginning of p that is all there, the
 // usual case, and gives its length.
 func (f *parser) whole(p []byte, to sink) int {
-	if f.state != inText || len(p) < 3 || p[0] != 0x1b || p[1] != '[' {
+	if f.state != inText {
 		return 0
+	}
+	n, given := sequence(p)
+	if n > 0 {
+		if params, ok := shows(given, p[n-1]); ok {
+			to.sequence(params, p[n-1])
+		}
+	}
+	return n
+}
+
+// sequence is the length of the control sequence that p begins with, and its
+// parameters; 0 if it is not all there, or has something else within.
+func sequence(p []byte) (n int, params []byte) {
+	if len(p) < 3 || p[0] != 0x1b || p[1] != '[' {
+		return 0, nil
 	}
 	for i, c := range p[2:min(len(p), seqMost)] {
 		switch {
 		case c >= 0x40 && c < 0x7f:
-			if params, ok := shows(p[2:2+i], c); ok {
-				to.sequence(params, c)
-			}
-			return i + 3
+			return i + 3, p[2 : 2+i]
 		case c < ' ' || c >= 0x7f:
-			return 0
+			return 0, nil
 		}
 	}
-	return 0
+	return 0, nil
 }
 
-// plain is how many bytes at the beginning of p are text.
+// plain is how many bytes at the beginning of p are text, in whole characters.
 func plain(p []byte) int {
 	for i := 0; i < len(p); {
 		if c := p[i]; c < utf8.RuneSelf {
@@ -99,8 +115,8 @@ func plain(p []byte) int {
 			i++
 			continue
 		}
-		r, n := utf8.DecodeRune(p[i:])
-		if r == utf8.RuneError && n == 1 || r < 0xa0 {
+		r, n := decode(p[i:])
+		if r < 0xa0 || n == 1 && len(p)-i < utf8.UTFMax && !utf8.FullRune(p[i:]) {
 			return i
 		}
 		i += n
@@ -132,6 +148,28 @@ func (f *parser) next(r rune, to sink) {
 	default:
 		f.control(byte(r), to)
 	}
+}
+
+// decode is utf8.DecodeRune, quick for ASCII and for what is no UTF-8.
+func decode(p []byte) (rune, int) {
+	switch c := p[0]; {
+	case c < utf8.RuneSelf:
+		return rune(c), 1
+	case c < 0xc2 || c > 0xf4 || len(p) > 1 && p[1]&0xc0 != 0x80:
+		return utf8.RuneError, 1
+	}
+	return utf8.DecodeRune(p)
+}
+
+// appendText adds what a sink is given as text, in UTF-8.
+func appendText(dst, p []byte) []byte {
+	if utf8.Valid(p) {
+		return append(dst, p...)
+	}
+	for _, r := range string(p) {
+		dst = utf8.AppendRune(dst, r)
+	}
+	return dst
 }
 
 // begun gives what of a sequence or string has come so far; what follows goes on in it.

@@ -1,6 +1,9 @@
 package screen
 
-import "unicode/utf8"
+import (
+	"slices"
+	"unicode/utf8"
+)
 
 // text puts characters where the cursor is.
 func (s *Screen) text(p []byte) {
@@ -15,31 +18,35 @@ func (s *Screen) text(p []byte) {
 	}
 }
 
-// run puts the ASCII at the beginning of p that fits into the row, where
-// nothing is to be thought of.
-func (s *Screen) run(p []byte) int {
+// run puts the characters of one column at the beginning of p that fit into
+// the row, where nothing is to be thought of, and gives the bytes of them.
+func (s *Screen) run(p []byte) (size int) {
 	if s.insert || s.pending || s.set() != 'B' {
 		return 0
 	}
-	n := min(len(p), s.cols-s.x)
-	for i := range n {
-		if p[i] >= utf8.RuneSelf {
-			n = i
-			break
+	w, st, x := &s.page[s.y], s.style, s.x
+	w.need(min(s.x+len(p), s.cols), s.cols)
+	half := w.cells[x].r == 0 // of a wide one
+	for ; size < len(p) && x < s.cols; x++ {
+		r, m := rune(p[size]), 1
+		if r >= utf8.RuneSelf {
+			if r, m = decode(p[size:]); r >= 0x300 && Width(r) != 1 {
+				break
+			}
 		}
+		w.cells[x] = cell{r, st}
+		size += m
 	}
-	if n == 0 {
+	if size == 0 {
 		return 0
 	}
-	w := &s.page[s.y]
-	w.part(s.x, s.x+n, s.cols)
-	to, st := w.cells[s.x:s.x+n], s.style
-	for i, c := range p[:n] {
-		to[i] = cell{rune(c), st}
+	if half {
+		w.lose(s.x - 1)
 	}
+	w.wipe(s.x, x)
 	w.fresh = true
-	s.advance(n)
-	return n
+	s.advance(x - s.x)
+	return size
 }
 
 // advance moves the cursor behind what was put.
@@ -149,8 +156,11 @@ func (s *Screen) scroll(y, n int) {
 
 // rotate moves rows up by n, the first ones to the end.
 func rotate(rows []row, n int) {
-	out := append(make([]row, 0, len(rows)), rows[n:]...)
-	copy(rows, append(out, rows[:n]...))
+	if n > 0 && n < len(rows) {
+		slices.Reverse(rows[:n])
+		slices.Reverse(rows[n:])
+		slices.Reverse(rows)
+	}
 }
 
 // clear erases rows [from, to).

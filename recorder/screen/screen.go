@@ -1,7 +1,6 @@
 package screen
 
 import (
-	"bytes"
 	"strings"
 	"unicode/utf8"
 )
@@ -66,36 +65,17 @@ func (s *Screen) Tell(do func(line string)) { s.told = do }
 // Write takes what a target wrote, cut anywhere. It never fails. What acts on a
 // viewer and what it does not know it passes over, as a Filter does.
 func (s *Screen) Write(p []byte) (int, error) {
-	n := len(p)
-	if s.told == nil {
-		p = p[s.flood(p):]
+	if s.told != nil {
+		s.parser.feed(p, s)
+		return len(p), nil
 	}
-	s.parser.feed(p, s)
-	return n, nil
-}
-
-// flood is how much of p need not be looked at: plain lines that are gone again
-// at its end, because enough others follow.
-func (s *Screen) flood(p []byte) int {
-	if s.parser.state != inText || s.parser.kept > 0 || s.top > 0 || s.bottom < s.rows-1 || len(p) < 8*s.rows {
-		return 0
+	for rest := p; len(rest) > 0; {
+		gone, end := s.flood(rest)
+		end = max(end, min(floodStep, len(rest)))
+		s.parser.feed(rest[gone:end], s)
+		rest = rest[end:]
 	}
-	end := 0
-	for end < len(p) && (p[end] >= ' ' && p[end] < 0x7f || p[end] == '\n' || p[end] == '\r' || p[end] == '\t') {
-		end++
-	}
-	for left, lines := end, 0; ; lines++ {
-		left = bytes.LastIndexByte(p[:left], '\n')
-		if left < 1 {
-			return 0
-		}
-		// Each feed goes down a row or scrolls: after rows of them no old row is
-		// below the cursor, after as many more none at all.
-		if lines > 2*s.rows && p[left-1] == '\r' {
-			s.x, s.pending = 0, false
-			return left + 1
-		}
-	}
+	return len(p), nil
 }
 
 // Resize changes the size; what does not fit is lost at the right and at the

@@ -152,13 +152,21 @@ func TestWhatAScreenIsTakesAwayIsNotSeen(t *testing.T) {
 }
 
 func TestAFloodEndsAsIfAllOfItWasRead(t *testing.T) {
-	for seed := range uint64(300) {
+	between := []string{"\x1b[31m", "\x1b[0m", "\x1b[m", "\x1b[1;44m", "\x1b[K", "\x1b[5G", "\x1b[2P", "\x1b[3@", "\x1b[?2004h", "\x1b[?7;1000z",
+		"\x1b[38;5;9m", "\x1b[;m", "\b", "\x00", "æøå漢e\u0301", "\xff\xc2", "\u00a0", "\x7f", "\v", "\r\n\xe6\xbc", "\xe2\xc2\x9f", "\x1b[4\rm"}
+	for seed := range uint64(3000) {
 		r := rand.New(rand.NewPCG(seed, 9))
 		s := written(1+r.IntN(14), 1+r.IntN(6), chance(r, 30))
 		again := written(s.cols, s.rows, ended(s.Dump()))
 		var p []byte
-		for n := range 20 + r.IntN(300) {
+		for n := range 20 + r.IntN(600) {
 			p = fmt.Appendf(p, "%s%d%s", strings.Repeat("x", r.IntN(20)), n, []string{"\r\n", "\n", "\r", "\t", "\r\n\r\n"}[r.IntN(5)])
+			if r.IntN(4) == 0 {
+				p = append(p, between[r.IntN(len(between))]...)
+			}
+			if r.IntN(400) == 0 {
+				p = append(p, chance(r, 2)...)
+			}
 		}
 		_, _ = s.Write(p)
 		for len(p) > 0 { // too little at once to be passed over
@@ -260,11 +268,19 @@ func FuzzScreen(f *testing.F) {
 	f.Add([]byte("\x1b[2;3r\x1b[?6h漢e\u0301\x1b[4h\x1b(0q\x1b[5b\x1b[?1049h"), []byte("x\x1b8"), 5, 4)
 	f.Add([]byte("\x1b[1000000000C\x1b]52;c;eA==\x07\u009b6n\xe2\x82"), []byte("\xac"), 1, 1)
 	f.Add(chance(rand.New(rand.NewPCG(1, 1)), 50), []byte("\x1b[S"), 9, 5)
+	f.Add(bytes.Repeat([]byte("\x1b[1;42m漢\xff e\u0301\x1b[K\r\n"), 30), []byte("\x1b[b"), 7, 2)
 	f.Fuzz(func(t *testing.T, a, b []byte, cols, rows int) {
 		cols, rows = 1+(cols&0x7fff)%30, 1+(rows&0x7fff)%20
 		s := written(cols, rows, ended(a))
 		if bad := s.sound(); bad != "" {
 			t.Fatal(bad)
+		}
+		bytewise := New(cols, rows)
+		for _, c := range ended(a) {
+			_, _ = bytewise.Write([]byte{c})
+		}
+		if got, want := s.state(), bytewise.state(); got != want {
+			t.Fatalf("got\n%s\nbyte by byte\n%s", got, want)
 		}
 		if d := goesOn(s, b); d != "" {
 			t.Fatal(d)

@@ -32,7 +32,7 @@ func (s *Spy) text(p []byte) {
 	if len(s.line)+len(p) > saidMost {
 		s.say(&s.line)
 	}
-	s.line = append(s.line, p...)
+	s.line = appendText(s.line, p)
 }
 
 func (s *Spy) control(c byte) {

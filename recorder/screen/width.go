@@ -1,6 +1,9 @@
 package screen
 
-import "unicode"
+import (
+	"unicode"
+	"unicode/utf8"
+)
 
 // Width is how many columns a character takes: none if it joins the one before
 // (marks and format characters of Unicode, the later parts of a Hangul
@@ -8,7 +11,7 @@ import "unicode"
 // and F), else one. A soft hyphen takes one.
 func Width(r rune) int {
 	switch {
-	case r < 0x300:
+	case r < 0x300, r == utf8.RuneError:
 		return 1
 	case r >= 0x30a0 && r <= 0xa4cf, r >= 0xac00 && r <= 0xd7a3: // none of them marks
 		return 2

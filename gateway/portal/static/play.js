@@ -231,7 +231,12 @@
 
   const live = (on) => {
     const start = button("watch"), leave = button("leave"), again = button("again"), things = at("things");
-    let asking = null;
+    let asking = null, met = false;
+    // Who looks elsewhere does not watch what somebody has to.
+    const beat = (word) => {
+      if (document.hidden && words.must) return;
+      fetch(words.beat, { method: "POST", body: new URLSearchParams({ word }) }).then((got) => { met = met || got.ok; }, () => {});
+    };
     const over = (text, go) => {
       asking = null;
       start.hidden = !go;
@@ -255,17 +260,28 @@
         at("watchers").textContent = line.state.watchers.join(", ") || words.nobody;
         at("held").textContent = line.state.held;
         at("held").hidden = !line.state.held;
+      } else if (line.word) beat(line.word);
+      else if (line.end && line.end.gone && met) {
+        over(words.gone, true);
+        comeBack();
+        return true;
       } else if (line.end) {
         over(line.end.why || (line.end.time ? words.time : words.over), line.end.time);
         return true;
       }
       return false;
     };
+    const comeBack = () => {
+      if (document.hidden) document.addEventListener("visibilitychange", comeBack, { once: true });
+      else if (!asking) watch();
+    };
     const watch = async () => {
+      met = false;
       const mine = asking = new AbortController();
       start.hidden = again.hidden = true;
       leave.hidden = false;
-      let ended = false;
+      let ended = false, heard = Date.now();
+      const still = setInterval(() => { if (Date.now() - heard > 5000) mine.abort(); }, 1000); // there is a word each second
       try {
         const got = await fetch(words.live, { method: "POST", body: new URLSearchParams({ track: words.track }), signal: mine.signal });
         if (got.status === 409) {
@@ -278,12 +294,14 @@
         for (;;) {
           const { done, value } = await reader.read();
           if (done) break;
+          heard = Date.now();
           const lines = (rest + text.decode(value, { stream: true })).split("\n");
           rest = lines.pop();
           for (const l of lines) if (l) ended = take(JSON.parse(l)) || ended;
         }
       } catch { /* told below */ }
-      if (!ended && asking === mine) over(words.broken, false);
+      clearInterval(still);
+      if (!ended && asking === mine) over(words.broken, true);
     };
     start.addEventListener("click", watch);
     leave.addEventListener("click", () => { const a = asking; over("", true); if (a) a.abort(); });
