@@ -134,3 +134,20 @@ func rss() int {
 	n, _ := strconv.Atoi(strings.Fields(after)[0])
 	return n
 }
+
+// BenchmarkBulk reports processor time of what is counted and hashed only.
+func BenchmarkBulk(b *testing.B) {
+	_, rec, tr := newRig(b).begin(b, Header{Kind: "exec", Bulk: 1})
+	p := noise(32 << 10)
+	b.SetBytes(int64(len(p)))
+	from := cpu()
+	for b.Loop() {
+		must(b, tr.Output(p))
+	}
+	perMiB(b, cpu()-from, len(p))
+	closed(b, rec)
+}
+
+func perMiB(b *testing.B, used time.Duration, n int) {
+	b.ReportMetric(float64(used.Microseconds())/1000/(float64(b.N)*float64(n)/(1<<20)), "cpu-ms/MiB")
+}

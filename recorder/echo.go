@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"bytes"
+	"lockbox/recorder/redact"
 	"regexp"
 	"sync"
 	"time"
@@ -28,12 +29,12 @@ type gate struct {
 	seen   time.Time // when the newest of shown was
 	kept   []byte    // to be written
 	lost   int64
-	blind  bool     // till the line ends, nothing is kept
-	keys   escaping // of what is typed
-	ss3    bool     // the next byte names a key
-	out    escaping // of the output
-	line   []byte   // the last of the output, without sequences
-	prompt bool     // it asks for a secret
+	blind  bool          // till the line ends, nothing is kept
+	keys   redact.Escape // of what is typed
+	ss3    bool          // the next byte names a key
+	out    redact.Escape // of the output
+	line   []byte        // the last of the output, without sequences
+	prompt bool          // it asks for a secret
 }
 
 // asks is how the prompts for secrets end: sudo's default, OpenSSH's, PAM's, and in Danish.
@@ -51,9 +52,9 @@ func (g *gate) input(p []byte, now time.Time) {
 
 func (g *gate) key(b byte, now time.Time) {
 	was := g.keys
-	g.keys = was.next(b)
+	g.keys = was.Next(b)
 	named := g.ss3
-	g.ss3 = was == escaped && b == 'O'
+	g.ss3 = was == redact.Escaped && b == 'O'
 	switch ends := b == '\r' || b == '\n'; {
 	case b == 0x03, b == 0x04, b == 0x1a, b == 0x1c: // ^C, ^D, ^Z, ^\: the line is over
 		g.lost++
@@ -64,7 +65,7 @@ func (g *gate) key(b byte, now time.Time) {
 	case g.blind, g.prompt:
 		g.lost++
 		g.blind = !ends
-	case named, was != ground || g.keys != ground, b < ' ' && !ends, b == 0x7f:
+	case named, was != redact.Ground || g.keys != redact.Ground, b < ' ' && !ends, b == 0x7f:
 		g.lost++
 	case len(g.typed) == echoMost:
 		g.lost++
@@ -134,17 +135,17 @@ func (g *gate) match(p []byte, now time.Time) bool {
 
 // behindSequences is p without the escape sequences that it begins with.
 func behindSequences(p []byte) []byte {
-	s, from := ground, 0
+	s, from := redact.Ground, 0
 	for i, b := range p {
 		was := s
-		if s = s.next(b); was == ground && s == ground {
+		if s = s.Next(b); was == redact.Ground && s == redact.Ground {
 			break
 		}
-		if s == ground {
+		if s == redact.Ground {
 			from = i + 1
 		}
 	}
-	if s != ground {
+	if s != redact.Ground {
 		return nil
 	}
 	return p[from:]
@@ -154,11 +155,11 @@ func behindSequences(p []byte) []byte {
 func (g *gate) read(p []byte) {
 	for _, b := range p {
 		was := g.out
-		g.out = was.next(b)
+		g.out = was.Next(b)
 		switch {
-		case b == '\n', moved(was, b) == '\n':
+		case b == '\n', was.Moved(b) == '\n':
 			g.line = g.line[:0]
-		case was != ground || g.out != ground || b < ' ':
+		case was != redact.Ground || g.out != redact.Ground || b < ' ':
 		case len(g.line) == gateLine:
 			g.line = append(g.line[:0], g.line[1:]...)
 			fallthrough

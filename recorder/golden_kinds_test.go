@@ -61,7 +61,7 @@ func typeKinds(t *testing.T, rec *Recording) {
 		must(t, a.Output([]byte("sudo ls\r\nPassword: ")))
 		must(t, a.Input([]byte("hunter2\r")))
 		must(t, a.Output([]byte("\r\ncpr 010190-1234 card 4111 1111 1111 1111 ghp_"+strings.Repeat("a", 36)+"\r\n")))
-		must(t, a.Output([]byte(pem("RSA PRIVATE KEY", 3))))
+		must(t, a.Output([]byte(privateKey("RSA PRIVATE KEY", 3))))
 		time.Sleep(31234 * time.Millisecond) // closes a segment
 	}
 	must(t, a.Resize(80, 24))

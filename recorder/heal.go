@@ -127,7 +127,6 @@ func (w *scribe) heal(do func() error) error {
 	if err == nil || w.rec == nil {
 		return err
 	}
-	w.shelf.erred(err)
 	for err != nil && w.rec.hope(err) {
 		err = do()
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"lockbox/policy"
+	"lockbox/recorder/redact"
 )
 
 // objectMost is how many bytes of JSON one operation may have.
@@ -78,9 +79,9 @@ func redactValueOf(v any, want policy.Redact) any {
 func redactMember(name string, want policy.Redact) string {
 	switch {
 	case want&policy.RedactTokens == 0:
-	case namesHeader(name):
+	case redact.NamesHeader(name):
 		return "header"
-	case namesSecret(name):
+	case redact.NamesSecret(name):
 		return "password"
 	}
 	return ""
@@ -91,7 +92,7 @@ func redactText(s string, want policy.Redact) string {
 	if want == 0 || s == "" {
 		return s
 	}
-	r := NewRedactor(want)
+	r := redact.New(want)
 	out := append([]byte(nil), r.Write([]byte(s))...)
 	return string(append(out, r.Flush()...))
 }

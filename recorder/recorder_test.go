@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -178,4 +180,17 @@ func grep(t testing.TB, dir, word string) (hits []string) {
 		return err
 	}))
 	return hits
+}
+
+const redactAll = policy.RedactTokens | policy.RedactKeys | policy.RedactCPR | policy.RedactCards
+
+// privateKey is one as ssh-keygen writes it, of no use.
+func privateKey(kind string, lines int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "-----BEGIN %s-----\r\n", kind)
+	for n := range lines {
+		fmt.Fprintf(&b, "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAABlwAAA%03dA+/=\r\n", n)
+	}
+	fmt.Fprintf(&b, "-----END %s-----\r\n", kind)
+	return b.String()
 }

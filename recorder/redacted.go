@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lockbox/policy"
+	"lockbox/recorder/redact"
 )
 
 // Redacted takes out of events what r says, as when a track is recorded, but
@@ -41,7 +42,7 @@ func Redacted(events iter.Seq2[Event, error], r policy.Redact) iter.Seq2[Event, 
 // An eraser redacts the events of a track.
 type eraser struct {
 	want policy.Redact
-	reds [3]*Redactor // of streams
+	reds [3]*redact.Redactor // of streams
 	last time.Duration
 }
 
@@ -59,7 +60,7 @@ func (e *eraser) take(ev Event) (out []Event) {
 	switch i := slices.Index(streams(), ev.Code); {
 	case i >= 0:
 		if e.reds[i] == nil {
-			e.reds[i] = NewRedactor(e.want)
+			e.reds[i] = redact.New(e.want)
 		}
 		ev.Data = slices.Clone(e.reds[i].Write(ev.Data))
 		if len(ev.Data) == 0 {

@@ -1,6 +1,9 @@
 package recorder
 
-import "time"
+import (
+	"lockbox/recorder/redact"
+	"time"
+)
 
 // sieveWait is how long, in ms, the beginning of what may be a secret is held
 // back while more comes: with a flush behind it stays below lead.
@@ -8,9 +11,9 @@ const sieveWait = 600
 
 // A sieve takes secrets out of one stream of a tape.
 type sieve struct {
-	red   *Redactor // nil until there is something
-	since int64     // ms: when what is held back came
-	old   bool      // it has waited for one flush
+	red   *redact.Redactor // nil until there is something
+	since int64            // ms: when what is held back came
+	old   bool             // it has waited for one flush
 }
 
 // redacts makes a sieve ready; false: nothing is to be taken out.
@@ -19,7 +22,7 @@ func (t *tape) redacts(v *sieve) bool {
 		return false
 	}
 	if v.red == nil {
-		v.red = NewRedactor(t.track.head.Redact)
+		v.red = redact.New(t.track.head.Redact)
 	}
 	return true
 }

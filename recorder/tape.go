@@ -159,7 +159,7 @@ func (w *scribe) totals(t *tape, end bool) error {
 	}
 	for i, code := range streams() {
 		if v := t.sieve[i]; v.red != nil {
-			v.red.rest()
+			v.red.Rest()
 		}
 		f := t.track.flows[i]
 		if f == nil {

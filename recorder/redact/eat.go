@@ -1,4 +1,4 @@
-package recorder
+package redact
 
 import (
 	"bytes"
@@ -69,7 +69,7 @@ func opensKey(s []byte) bool {
 
 // named looks whether what ends before '=' or ':' names a secret.
 func (r *Redactor) named(s []byte, b byte) {
-	s = bytes.TrimRight(s[max(0, len(s)-redactSeen):], " \t")
+	s = bytes.TrimRight(s[max(0, len(s)-mostSeen):], " \t")
 	n := len(s)
 	if n > 0 && (s[n-1] == '"' || s[n-1] == '\'') {
 		s = s[:n-1]
@@ -85,9 +85,9 @@ func (r *Redactor) named(s []byte, b byte) {
 	switch name := string(s[from:]); {
 	case len(name) > 40, from > 0 && s[from-1] == '/': // a path
 		return
-	case namesHeader(name) && b == ':':
+	case NamesHeader(name) && b == ':':
 		e.kind, e.mode = "header", eatLine
-	case namesSecret(name), b == '=' && strings.EqualFold(name, "sig"):
+	case NamesSecret(name), b == '=' && strings.EqualFold(name, "sig"):
 		e.kind = "password"
 	default:
 		return
@@ -142,20 +142,20 @@ func (e *eater) takes(b byte) bool {
 	e.last = b
 	if e.quote != 0 && last == '\\' && (b == e.quote || b == last) {
 		e.last = 0
-		return e.n <= redactValue
+		return e.n <= mostValue
 	}
 	switch e.mode {
 	case eatKey:
-		return e.n <= redactKey && e.takesKey(b)
+		return e.n <= mostKey && e.takesKey(b)
 	case eatRun:
-		return e.n <= redactValue && (e.form.takes(b) || b == '\b')
+		return e.n <= mostValue && (e.form.takes(b) || b == '\b')
 	case eatLine:
-		return e.n <= redactLine && !e.ends(b)
+		return e.n <= mostLine && !e.ends(b)
 	}
 	if last == '\b' && b == ' ' { // "\b \b" rubs a character out
 		return true
 	}
-	return e.n <= redactValue && !e.ends(b)
+	return e.n <= mostValue && !e.ends(b)
 }
 
 // kept is how many dashes of those that end a key were taken already.

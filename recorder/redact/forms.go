@@ -1,4 +1,4 @@
-package recorder
+package redact
 
 import (
 	"slices"
@@ -55,8 +55,8 @@ func forms(want policy.Redact) (fs []form) {
 // azure is the form of an application's secret behind its first six characters.
 func azure() *form { return &form{least: 28, more: "-_.~", kind: "token"} }
 
-// namesSecret says whether what such a name has is secret. All end in d, e, n, t or y.
-func namesSecret(name string) bool {
+// NamesSecret says whether what such a name has is secret. All end in d, e, n, t or y.
+func NamesSecret(name string) bool {
 	name = strings.ReplaceAll(strings.ToLower(name), "-", "_")
 	return slices.ContainsFunc([]string{
 		"password", "passwd", "passphrase", "adgangskode", "kodeord", "mysql_pwd", "secret_key", "client_secret", "access_key", "api_key",
@@ -69,8 +69,8 @@ func namesSecret(name string) bool {
 // name of a secret or a header: of the name, or a quote or space behind it.
 func endsName(b byte) bool { return strings.IndexByte("degntyDEGNTY\"' \t", b) >= 0 }
 
-// namesHeader says whether such a header of HTTP is secret.
-func namesHeader(name string) bool {
+// NamesHeader says whether such a header of HTTP is secret.
+func NamesHeader(name string) bool {
 	return slices.ContainsFunc([]string{
 		"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", "X-Api-Key", "X-Auth-Token", "X-Amz-Security-Token",
 	}, func(s string) bool { return strings.EqualFold(s, name) })

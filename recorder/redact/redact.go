@@ -1,4 +1,4 @@
-package recorder
+package redact
 
 import (
 	"lockbox/policy"
@@ -6,17 +6,17 @@ import (
 
 // Bounds of what a Redactor holds back, remembers and takes out.
 const (
-	redactHeld  = 256      // bytes held back because they may begin a secret
-	redactSeen  = 96       // bytes of text in which the name of what follows is looked for
-	redactValue = 4 << 10  // bytes of a password or token
-	redactLine  = 8 << 10  // of a header
-	redactKey   = 16 << 10 // of a private key
+	mostHeld  = 256      // bytes held back because they may begin a secret
+	mostSeen  = 96       // bytes of text in which the name of what follows is looked for
+	mostValue = 4 << 10  // bytes of a password or token
+	mostLine  = 8 << 10  // of a header
+	mostKey   = 16 << 10 // of a private key
 )
 
 // A Redactor takes secrets out of one stream, and writes ‹redacted:kind› in
 // their place. It reads the text without escape sequences, which stay; the
 // pieces that come in may be cut anywhere. It holds back what may be the
-// beginning of a secret, at most redactHeld bytes, until Flush.
+// beginning of a secret, at most mostHeld bytes, until Flush.
 //
 // Not caught: what is encoded, wrapped to a further line, or drawn out of
 // order; values without a name ("-p hunter2"); names not in the list; tokens of
@@ -29,8 +29,8 @@ type Redactor struct {
 	second [256]string // of forms, by the first
 	out    []byte      // not given out yet, or just now
 	given  int         // bytes of out that were given out
-	first  escaping    // where out[0] stands in an escape sequence
-	escape escaping
+	first  Escape      // where out[0] stands in an escape sequence
+	escape Escape
 	seen   []byte // the newest text
 	live   byte   // which of the following go on
 	token  tokenAt
@@ -48,8 +48,8 @@ const (
 	liveEat
 )
 
-// NewRedactor makes a Redactor of one stream.
-func NewRedactor(want policy.Redact) *Redactor {
+// New makes a Redactor of one stream, that takes out what want says.
+func New(want policy.Redact) *Redactor {
 	r := &Redactor{want: want, forms: forms(want)}
 	r.classify()
 	return r
@@ -62,7 +62,7 @@ func (r *Redactor) Taken() bool { return r.taken }
 func (r *Redactor) Write(p []byte) []byte {
 	r.shift()
 	for len(p) > 0 {
-		if r.live == 0 && r.escape == ground {
+		if r.live == 0 && r.escape == Ground {
 			n := r.plain(p)
 			r.out = append(r.out, p[:n]...)
 			r.remember(p[:n])
@@ -102,8 +102,8 @@ func (r *Redactor) likely() {
 // Held says whether something is held back.
 func (r *Redactor) Held() bool { return r.given < len(r.out) }
 
-// rest lets memory go that is not needed while nothing comes.
-func (r *Redactor) rest() {
+// Rest lets memory go that is not needed while nothing comes.
+func (r *Redactor) Rest() {
 	if !r.Held() {
 		r.shift()
 		r.out = nil
@@ -115,7 +115,7 @@ func (r *Redactor) shift() {
 	if r.given == 0 {
 		return
 	}
-	r.first = ground // what is held back begins with text
+	r.first = Ground // what is held back begins with text
 	if r.given == len(r.out) {
 		r.first = r.escape
 	}
@@ -145,17 +145,17 @@ func (r *Redactor) hold() int {
 // step takes one byte.
 func (r *Redactor) step(b byte) {
 	was := r.escape
-	r.escape = was.next(b)
+	r.escape = was.Next(b)
 	switch {
-	case was == ground && r.escape == ground, was != ground && b < ' ' && b != 0x1b, b >= 0x80:
+	case was == Ground && r.escape == Ground, was != Ground && b < ' ' && b != 0x1b, b >= 0x80:
 		r.text(b)
 	default: // it is of an escape sequence, and stays
 		r.out = append(r.out, b)
-		if gap := moved(was, b); gap != 0 {
+		if gap := was.Moved(b); gap != 0 {
 			r.gap(gap)
 		}
 	}
-	for r.live&^liveEat != 0 && len(r.out)-r.hold() > redactHeld {
+	for r.live&^liveEat != 0 && len(r.out)-r.hold() > mostHeld {
 		r.drop()
 	}
 }
@@ -252,11 +252,11 @@ func (r *Redactor) put(b byte) {
 // remember notes text that was added.
 func (r *Redactor) remember(p []byte) {
 	if cap(r.seen) == 0 {
-		r.seen = make([]byte, 0, 4*redactSeen)
+		r.seen = make([]byte, 0, 4*mostSeen)
 	}
-	p = p[max(0, len(p)-redactSeen):]
+	p = p[max(0, len(p)-mostSeen):]
 	if len(r.seen)+len(p) >= cap(r.seen) {
-		n := copy(r.seen, r.seen[max(0, len(r.seen)-redactSeen):])
+		n := copy(r.seen, r.seen[max(0, len(r.seen)-mostSeen):])
 		clear(r.seen[n:])
 		r.seen = r.seen[:n]
 	}
@@ -270,7 +270,7 @@ func (r *Redactor) inWord() bool {
 
 // replace puts a label in the place of text.
 func (r *Redactor) replace(from, to int, kind string) {
-	s := ground
+	s := Ground
 	if from == 0 {
 		s = r.first
 	}
