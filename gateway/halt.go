@@ -216,7 +216,7 @@ func (v *Visit) hold(all []order) {
 // trouble notes whether the recorder can write, and gives the channel that is
 // closed when that changes.
 func (v *Visit) trouble() <-chan struct{} {
-	since, why, changed := v.Recording.Trouble()
+	since, changed, why := v.Recording.Trouble()
 	v.mu.Lock()
 	was := v.halts.sick
 	if v.halts.sick = (Halt{}); !since.IsZero() {

@@ -258,11 +258,11 @@ func TestAFreezeEndsTheSessionWhenNobodyComesBack(t *testing.T) {
 
 func TestWhatIsFrozenByAPersonStillEndsForEveryOtherReason(t *testing.T) {
 	w := newWorld(t)
-	code, v := brief(t, w, time.Second)
+	_, v := brief(t, w, time.Second)
 	must(t, w.Gateway.Freeze(t.Context(), w.Ceo.Principal, v.Session.ID, ""))
 	endsWithin(t, v, 3*time.Second, "time of the grant is up")
 	v.Leave()
-	code = w.Grant(t, w.Eng, time.Hour)
+	code := w.Grant(t, w.Eng, time.Hour)
 	v = visit(t, w, w.Eng)
 	must(t, w.Gateway.Freeze(t.Context(), w.Ceo.Principal, v.Session.ID, ""))
 	must(t, w.Desk.Revoke(t.Context(), w.Ann.Principal, code, ""))

@@ -27,10 +27,10 @@ type trouble struct {
 // Trouble says since when, and why, a recording has not been able to write:
 // nothing is taken meanwhile. Zero where it can. The channel is closed at the
 // next change. Failed is closed when it is given up.
-func (r *Recording) Trouble() (since time.Time, why error, changed <-chan struct{}) {
+func (r *Recording) Trouble() (since time.Time, changed <-chan struct{}, why error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.trouble.since, r.trouble.why, r.trouble.changed
+	return r.trouble.since, r.trouble.changed, r.trouble.why
 }
 
 // freeze has the recording take nothing. Needs mu.

@@ -73,7 +73,7 @@ func TestAnErrorFreezesAndIsTold(t *testing.T) {
 
 func frozen(t *testing.T, r rig, b *breaks, lasts time.Duration, fails bool) {
 	w, rec, tr := r.begin(t, pty)
-	_, why, changed := rec.Trouble()
+	_, changed, why := rec.Trouble()
 	if why != nil {
 		t.Errorf("in trouble from the beginning: %v", why)
 	}
@@ -81,7 +81,7 @@ func frozen(t *testing.T, r rig, b *breaks, lasts time.Duration, fails bool) {
 	must(t, tr.Output([]byte("before ")))
 	<-changed
 	began := time.Now()
-	since, why, changed := rec.Trouble()
+	since, changed, why := rec.Trouble()
 	if !errors.Is(why, syscall.EIO) || since != began {
 		t.Errorf("got trouble %v since %v", why, since)
 	}
@@ -105,7 +105,7 @@ func frozen(t *testing.T, r rig, b *breaks, lasts time.Duration, fails bool) {
 		_, _ = rec.Close("x")
 		return
 	}
-	if _, why, _ := rec.Trouble(); why != nil {
+	if _, _, why := rec.Trouble(); why != nil {
 		t.Errorf("still in trouble: %v", why)
 	}
 	if h := r.Health(); h.Level != Red {
@@ -129,12 +129,12 @@ func TestAHungDiskIsToldBeforeItFails(t *testing.T) {
 		s := &stall{gone: make(chan struct{})}
 		r.before, r.Patience = s.before, 0
 		_, rec, tr := r.begin(t, pty)
-		_, _, changed := rec.Trouble()
+		_, changed, _ := rec.Trouble()
 		s.on.Store(true)
 		began := time.Now()
 		must(t, tr.Output([]byte("x")))
 		<-changed
-		since, why, _ := rec.Trouble()
+		since, _, why := rec.Trouble()
 		if got := since.Sub(began); got != time.Second || !errors.Is(why, errStalled) {
 			t.Errorf("got %v after %v, want %v after 1 s", why, got, errStalled)
 		}
@@ -162,12 +162,12 @@ func TestASlowDiskDelaysAndGoesOn(t *testing.T) {
 			return nil
 		}
 		w, rec, tr := r.begin(t, pty)
-		_, _, changed := rec.Trouble()
+		_, changed, _ := rec.Trouble()
 		slow.Store(true)
 		must(t, tr.Output([]byte("one ")))
 		<-changed
 		must(t, tr.Output([]byte("two"))) // waits
-		if _, why, _ := rec.Trouble(); why != nil {
+		if _, _, why := rec.Trouble(); why != nil {
 			t.Errorf("still in trouble: %v", why)
 		}
 		slow.Store(false)
@@ -189,7 +189,7 @@ func TestAFolderThatIsGoneEndsTheRecording(t *testing.T) {
 		}
 	}
 	<-rec.Failed()
-	if since, why, _ := rec.Trouble(); time.Since(since) > 3*time.Second || !errors.Is(why, os.ErrNotExist) {
+	if since, _, why := rec.Trouble(); time.Since(since) > 3*time.Second || !errors.Is(why, os.ErrNotExist) {
 		t.Errorf("got %v, since %v", why, time.Since(since))
 	}
 	if _, err := rec.Close("x"); err == nil {

@@ -273,7 +273,7 @@ func shows(params []byte, final byte) ([]byte, bool) {
 	}
 	switch final {
 	case 'J': // 3 clears what the viewer could scroll back to
-		return params, bytes.IndexAny(params, "3456789;") < 0
+		return params, !bytes.ContainsAny(params, "3456789;")
 	case 'T': // with more it tracks the mouse
 		return params, bytes.IndexByte(params, ';') < 0
 	case 'h', 'l':

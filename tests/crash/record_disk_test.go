@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ type place struct {
 	t     *testing.T
 	dir   string
 	image string // of an ext4; "" for a tmpfs
+	stop  func() // ends fill
 }
 
 func (p *place) command(name string, args ...string) {
@@ -64,25 +66,43 @@ func (p *place) unmount() {
 	_ = c.Run() // it may be unmounted already
 }
 
-// fill leaves not a byte.
+// fill leaves not a byte, and takes what a session that ends lets go, until free.
 func (p *place) fill() {
 	p.t.Helper()
 	f, err := os.Create(filepath.Join(p.dir, "filler"))
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	defer func() { _ = f.Close() }() // it is full
-	for b := make([]byte, 64<<10); ; {
-		if _, err := f.Write(b); err == nil {
-			continue
+	stuff(f)
+	ctx, stop := context.WithCancel(p.t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer func() { _ = f.Close() }() // it is full
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			stuff(f)
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+			}
 		}
-		if b = b[:len(b)/2]; len(b) == 0 {
-			return
+	})
+	p.stop = func() { stop(); wg.Wait() }
+	p.t.Cleanup(p.stop)
+}
+
+// stuff writes until there is no room for a byte.
+func stuff(f *os.File) {
+	for b := make([]byte, 64<<10); len(b) > 0; {
+		if _, err := f.Write(b); err != nil {
+			b = b[:len(b)/2]
 		}
 	}
 }
 
 func (p *place) free() {
+	p.stop()
 	if err := os.Remove(filepath.Join(p.dir, "filler")); err != nil {
 		p.t.Error(err)
 	}
