@@ -102,18 +102,21 @@ func frozen(t *testing.T, r rig, b *breaks, lasts time.Duration, fails bool) {
 	}
 	if fails {
 		<-rec.Failed()
+		if h := r.Health(); h.Level != Red {
+			t.Errorf("got %v, want red after what did not heal", h.Level)
+		}
+		time.Sleep(31 * time.Second)
+		if h := r.Health(); h.Level != Green || h.Why != nil {
+			t.Errorf("got %v", h)
+		}
 		_, _ = rec.Close("x")
 		return
 	}
 	if _, _, why := rec.Trouble(); why != nil {
 		t.Errorf("still in trouble: %v", why)
 	}
-	if h := r.Health(); h.Level != Red {
-		t.Errorf("got %v, want red after a write error", h.Level)
-	}
-	time.Sleep(31 * time.Second)
 	if h := r.Health(); h.Level != Green || h.Why != nil {
-		t.Errorf("got %v", h)
+		t.Errorf("got %v after what healed", h)
 	}
 	closed(t, rec)
 	if got := string(stream(r.played(t, w.ID), CodeOutput)); got != "before after" {

@@ -38,6 +38,7 @@ type Shelf struct {
 	seen   vitals
 	mu     sync.Mutex            // guards what follows
 	enc    *zstd.Encoder         // shared: an encoder is large
+	home   os.FileInfo           // of Dir, as it was at first
 	live   map[string]*Recording // sessions being recorded; nil while it begins, or is recovered
 	bad    error                 // the newest error of a recording's disk
 	badAt  time.Time
@@ -80,14 +81,46 @@ func (s *Shelf) disk() (*disk, error) {
 	case s.AtRest == [32]byte{}:
 		return nil, errors.New("no key for journals")
 	}
-	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
+	if err := s.make(); err != nil {
 		return nil, err
 	}
 	root, err := os.OpenRoot(s.Dir)
 	if err != nil {
 		return nil, err
 	}
+	if err := s.same(root); err != nil {
+		_ = root.Close() // only a way in
+		return nil, err
+	}
 	return &disk{root: root, before: s.before}, nil
+}
+
+// make makes the folder, if none was there yet.
+func (s *Shelf) make() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.home != nil {
+		return nil
+	}
+	return os.MkdirAll(s.Dir, 0o700)
+}
+
+// same says whether the folder is still the one that was there at first: one
+// that stands where another was unmounted or taken away is no place to record.
+func (s *Shelf) same(root *os.Root) error {
+	fi, err := root.Stat(".")
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.home == nil {
+		s.home = fi
+	}
+	if !os.SameFile(s.home, fi) {
+		return fmt.Errorf("%s is not the folder that was there when this gateway started: mount it again, or start the gateway anew", s.Dir)
+	}
+	return nil
 }
 
 // room checks the limits of free space.

@@ -157,8 +157,8 @@ func mishaps() []mishap {
 			if err := os.RemoveAll(filepath.Join(p.dir, "recordings")); err != nil {
 				p.t.Fatal(err)
 			}
-		}, func(*place) {}, true},
-		{"it is unmounted", newExt4, (*place).unmount, func(*place) {}, true},
+		}, nil, true},
+		{"it is unmounted", newExt4, (*place).unmount, nil, true},
 		{"a file stands in its place", tmpfs2, func(p *place) {
 			folder := filepath.Join(p.dir, "recordings")
 			if err := os.Rename(folder, folder+".away"); err != nil {
