@@ -105,11 +105,12 @@ func frozen(t *testing.T, r rig, b *breaks, lasts time.Duration, fails bool) {
 		if h := r.Health(); h.Level != Red {
 			t.Errorf("got %v, want red after what did not heal", h.Level)
 		}
+		_, _ = rec.Close("x")
+		r.before = nil
 		time.Sleep(31 * time.Second)
 		if h := r.Health(); h.Level != Green || h.Why != nil {
 			t.Errorf("got %v", h)
 		}
-		_, _ = rec.Close("x")
 		return
 	}
 	if _, _, why := rec.Trouble(); why != nil {
