@@ -37,10 +37,11 @@ var (
 // fail answers an error. A person reads what was refused and why; of what failed
 // they get a reference only.
 func (x *exchange) fail(err error) {
+	if errors.Is(err, context.Canceled) && (x.sent || x.r.Context().Err() != nil) {
+		return // who asked has gone
+	}
 	if x.sent {
-		if !errors.Is(err, context.Canceled) {
-			x.p.report(fmt.Errorf("portal: %s after the answer began: %w", x.r.Pattern, err))
-		}
+		x.p.report(fmt.Errorf("portal: %s after the answer began: %w", x.r.Pattern, err))
 		return
 	}
 	e, ref := x.problem(err)

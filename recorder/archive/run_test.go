@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -73,9 +74,9 @@ func TestWhatAStopLeftIsStoredAtTheNextStart(t *testing.T) {
 func TestAnUploadThatWasCutIsDoneAgain(t *testing.T) {
 	w := newWorld(t)
 	id := w.record(t)
-	n := 0
+	var puts atomic.Int32 // several files are sent beside each other
 	w.broken.breakPut(func(key string, data []byte) error {
-		if n++; n%2 == 1 && n < 8 { // it comes to the store, and we do not hear
+		if n := puts.Add(1); n%2 == 1 && n < 8 { // it comes to the store, and we do not hear
 			if err := w.broken.objects.put(t.Context(), key, data); err != nil {
 				return err
 			}
