@@ -32,8 +32,10 @@ type CertAsk struct {
 	Extensions []string      // none by default; see extensions
 }
 
-// extensions are those a door may ask for. Agent and X11 forwarding and user rc are never among them.
-func extensions() []string { return []string{"permit-pty", "permit-port-forwarding"} }
+// extensions are those a door may ask for. User rc is never among them.
+func extensions() []string {
+	return []string{"permit-pty", "permit-port-forwarding", "permit-agent-forwarding", "permit-X11-forwarding"}
+}
 
 // TargetCert signs a certificate of the target CA. Form: OpenSSH PROTOCOL.certkeys.
 func (r *Ring) TargetCert(a CertAsk) (*ssh.Certificate, error) {

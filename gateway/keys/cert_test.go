@@ -141,7 +141,7 @@ func TestWhatATargetCertificateMayNotBe(t *testing.T) {
 		{"a certificate as key", func(a *CertAsk) { a.Pub = inner }, "certificate itself"},
 		{"the gateway's host key", func(a *CertAsk) { a.Pub = r.Host.PublicKey() }, "own"},
 		{"the CA's key", func(a *CertAsk) { a.Pub = r.TargetCA.PublicKey() }, "own"},
-		{"the agent", func(a *CertAsk) { a.Extensions = []string{"permit-agent-forwarding"} }, "extension"},
+		{"a file that runs at login", func(a *CertAsk) { a.Extensions = []string{"permit-user-rc"} }, "extension"},
 		{"no touch", func(a *CertAsk) { a.Extensions = []string{"no-touch-required"} }, "extension"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

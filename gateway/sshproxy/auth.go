@@ -70,6 +70,9 @@ func (d *Door) config(ctx context.Context) (*ssh.ServerConfig, error) {
 			if err != nil {
 				return nil, err
 			}
+			if cert, ok := key.(*ssh.Certificate); ok {
+				key = cert.Key
+			}
 			id := identity{who, key, ssh.FingerprintSHA256(key)}
 			return &ssh.Permissions{ExtraData: map[any]any{proven{}: id}}, nil
 		},
@@ -98,6 +101,9 @@ func sound(c *ssh.ServerConfig) error {
 
 // known finds whose key it is. What is slow or dangerous to verify is not looked up.
 func (d *Door) known(ctx context.Context, key ssh.PublicKey) (policy.Principal, error) {
+	if cert, ok := key.(*ssh.Certificate); ok {
+		return d.certified(ctx, cert)
+	}
 	if err := fit(key); err != nil {
 		return policy.Principal{}, err
 	}

@@ -36,6 +36,7 @@ type client struct {
 	refused   int // channels
 	noted     int // refusals that were to be written down
 	slots     int // sessions, with those whose close the client has not answered yet
+	forwards  int // direct-tcpip channels
 	sessions  map[*session]struct{}
 	stays     map[place]*stay
 	early     map[place]*early
@@ -115,6 +116,13 @@ func (c *client) global(requests <-chan *ssh.Request) {
 
 // offer opens a session or says why not, at once.
 func (c *client) offer(offered ssh.NewChannel) {
+	if offered.ChannelType() == "direct-tcpip" && c.mayDirect() {
+		c.spawn("direct", func() {
+			defer c.directDone()
+			c.direct(offered)
+		})
+		return
+	}
 	if reason, why := c.may(offered.ChannelType()); reason != 0 {
 		c.note("channel "+offered.ChannelType(), "", strings.TrimPrefix(why, "lockbox: "))
 		_ = offered.Reject(reason, why) // fails only when the connection is gone
@@ -145,13 +153,33 @@ func (c *client) may(kind string) (ssh.RejectionReason, string) {
 		reason, why = ssh.ResourceShortage, fmt.Sprintf("lockbox: at most %d sessions on one connection", c.limits.Channels)
 	case kind == "session":
 		return 0, ""
-	case kind == "direct-tcpip", kind == "direct-streamlocal@openssh.com", kind == "tun@openssh.com":
-		reason, why = ssh.Prohibited, "lockbox: forwarding and -J are not open here: use ssh TARGET@GATEWAY"
+	case kind == "direct-tcpip":
+		reason, why = ssh.ResourceShortage, fmt.Sprintf("lockbox: at most %d forwards on one connection", c.limits.Forwards)
+	case kind == "direct-streamlocal@openssh.com", kind == "tun@openssh.com":
+		reason, why = ssh.Prohibited, "lockbox: only TCP is forwarded, to addresses that a rule lists"
 	}
 	if c.refused++; c.refused > refusals {
 		c.hangUp()
 	}
 	return reason, why
+}
+
+// mayDirect takes a place for a direct-tcpip channel, if there is one.
+func (c *client) mayDirect() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.departing || c.forwards >= c.limits.Forwards {
+		return false
+	}
+	c.forwards++
+	return true
+}
+
+// directDone gives the place back.
+func (c *client) directDone() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.forwards--
 }
 
 // note writes down what was refused on the target that the client came for, or

@@ -41,6 +41,7 @@ type Limits struct {
 	Startups  int           // connections that are not authenticated yet: 100
 	PerSource int           // of those, from one address (IPv6: /64): 20
 	Channels  int           // open at a time on one connection: 10
+	Forwards  int           // direct-tcpip channels open at a time on one connection: 64
 	KeepAlive time.Duration // between questions to a silent client; cut after three without an answer: 30 s
 	Idle      time.Duration // without a channel: 15 min
 }
@@ -60,6 +61,7 @@ func (l Limits) orDefault() Limits {
 	num(&l.Startups, 100)
 	num(&l.PerSource, 20)
 	num(&l.Channels, 10)
+	num(&l.Forwards, 64)
 	def(&l.KeepAlive, 30*time.Second)
 	def(&l.Idle, 15*time.Minute)
 	return l

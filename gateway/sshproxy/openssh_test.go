@@ -206,7 +206,7 @@ func TestB11OpenSSHWithoutASession(t *testing.T) {
 		t.Errorf("a remote forward: exit %d", got)
 	}
 	jump := c.Run("", append([]string{"-o", "LogLevel=INFO", "-W", "127.0.0.1:22"}, harness.To(login, h.Addr)...)...)
-	if jump.Code != 255 || jump.Stdout != "" || !strings.Contains(jump.Stderr, "lockbox: forwarding and -J are not open here") {
+	if jump.Code != 255 || jump.Stdout != "" || !strings.Contains(jump.Stderr, "lockbox: forwarding is not open here") {
 		t.Errorf("-W: got %+v", jump)
 	}
 }

@@ -30,6 +30,8 @@ type relay struct {
 	told chan struct{} // closed when it is known how the program ended, or that nobody says
 	gone chan struct{} // closed when the target has closed the channel
 	exit *ssh.Request  // how it ended; read it after told
+
+	files *files // reads along; nil: the bytes are passed on as they are
 }
 
 // lull is how far things may come apart that happen together: the end of
@@ -137,18 +139,22 @@ func (r *relay) refused(why string) *refusal {
 // run passes everything on until the target has closed the channel.
 func (r *relay) run() *refusal {
 	s := r.s
-	s.c.spawn("input", r.input)
+	input, output := r.input, func() { r.pump(false) }
+	if r.files != nil {
+		input, output = r.files.input, r.files.output
+	}
+	s.c.spawn("input", input)
 	s.c.spawn("requests", r.requests)
 	s.c.spawn("hang-up", r.hangUp)
 	if r.tty {
 		s.c.spawn("warnings", r.warn)
 	}
 	var streams sync.WaitGroup
-	for _, stderr := range []bool{false, true} {
+	for _, pump := range []func(){output, func() { r.pump(true) }} {
 		streams.Add(1)
 		s.c.spawn("output", func() {
 			defer streams.Done()
-			r.pump(stderr)
+			pump()
 		})
 	}
 	streams.Wait()

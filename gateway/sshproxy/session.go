@@ -2,14 +2,12 @@ package sshproxy
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 
-	"lockbox/gateway"
 	"lockbox/policy"
 )
 
@@ -123,6 +121,10 @@ func (s *session) handle(r *ssh.Request) (p *program, ok, answer bool) {
 		return nil, ok, !ok || !s.pass(r)
 	case "signal", "break", "eow@openssh.com":
 		return nil, false, !s.pass(r)
+	case "auth-agent-req@openssh.com":
+		return nil, s.wantsAgent(r), true
+	case "x11-req":
+		return nil, s.wantsX11(r), true
 	case "shell", "exec", "subsystem":
 		var command struct{ Text string }
 		if s.started || r.Type != "shell" && ssh.Unmarshal(r.Payload, &command) != nil {
@@ -131,7 +133,7 @@ func (s *session) handle(r *ssh.Request) (p *program, ok, answer bool) {
 		s.started = true
 		return &program{r.Type, command.Text}, true, true
 	}
-	s.c.note("request "+r.Type, "", "this door does not do it") // agent and X11 forwarding, and what is not invented yet
+	s.c.note("request "+r.Type, "", "this door does not do it") // what is not invented yet
 	return nil, false, true
 }
 
@@ -207,18 +209,6 @@ func (s *session) work(p program) *refusal {
 	default:
 		return s.visit(aim, p)
 	}
-}
-
-// subsystem refuses: sftp is not understood here yet, so that no bound of a
-// rule on files could be kept.
-func (s *session) subsystem(a aim, p program) *refusal {
-	r := &refusal{code: policy.ByPolicy, exit: exitDenied, why: s.say().noSubsystem, next: s.say().noSubsystemNext, target: a.target}
-	k := gateway.Knock{Who: s.c.id.who, Key: s.c.id.fingerprint, From: s.c.from, Do: policy.SFTPGet, On: a.target, Login: a.login, Customer: s.option("CUSTOMER")}
-	if d, err := s.c.door.Gateway.Enter(s.ctx, k); err == nil && d.Bounds.SFTP != nil {
-		r.why, r.next = fmt.Sprintf(s.say().boundSubsystem, d.Rule), ""
-	}
-	s.c.note("subsystem "+p.command, "", r.why)
-	return r
 }
 
 func (s *session) say() texts {

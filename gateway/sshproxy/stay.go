@@ -10,6 +10,8 @@ import (
 
 	"lockbox/gateway"
 	"lockbox/policy"
+
+	"golang.org/x/crypto/ssh"
 )
 
 // A stay is a visit with the connection to its target. The sessions of one
@@ -157,7 +159,10 @@ func (c *client) dial(ctx context.Context, v *gateway.Visit) (*upstream, error) 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	defer context.AfterFunc(v.Context(), stop)()
-	return call{target: t, login: v.Session.Login, keyID: id, sign: d.Keys.TargetCert, now: d.now, gate: v.Gate}.dial(ctx)
+	return call{
+		target: t, login: v.Session.Login, keyID: id, sign: d.Keys.TargetCert, now: d.now, gate: v.Gate,
+		extensions: extensions(v.Grant().Actions), offered: func(ch ssh.NewChannel) { c.offered(v, ch) },
+	}.dial(ctx)
 }
 
 func (c *client) settle(st *stay) bool {

@@ -17,6 +17,11 @@ type texts struct {
 	working
 	commands
 	deeds
+	jumping
+	filing
+	forwarding
+	reaching
+	loggingIn
 }
 
 // speak gives the texts in the language of a POSIX locale: Danish for da_*, else English.

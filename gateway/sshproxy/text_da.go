@@ -1,7 +1,7 @@
 package sshproxy
 
 func danish() texts {
-	return texts{askingDanish(), grantingDanish(), refusingDanish(), workingDanish(), commandsDanish(), deedsDanish()}
+	return texts{askingDanish(), grantingDanish(), refusingDanish(), workingDanish(), commandsDanish(), deedsDanish(), jumpingDanish(), filingDanish(), forwardingDanish(), reachingDanish(), loggingInDanish()}
 }
 
 func askingDanish() asking {

@@ -1,7 +1,7 @@
 package sshproxy
 
 func english() texts {
-	return texts{askingEnglish(), grantingEnglish(), refusingEnglish(), workingEnglish(), commandsEnglish(), deedsEnglish()}
+	return texts{askingEnglish(), grantingEnglish(), refusingEnglish(), workingEnglish(), commandsEnglish(), deedsEnglish(), jumpingEnglish(), filingEnglish(), forwardingEnglish(), reachingEnglish(), loggingInEnglish()}
 }
 
 func askingEnglish() asking {

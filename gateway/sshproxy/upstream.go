@@ -34,6 +34,9 @@ type call struct {
 	sign   func(keys.CertAsk) (*ssh.Certificate, error)
 	now    func() time.Time
 	gate   func(context.Context) error // what every byte goes through, in both directions
+
+	extensions []string             // of the certificate, besides permit-pty
+	offered    func(ssh.NewChannel) // answers what the target opens; nil: refused
 }
 
 // dial connects. It gives up with ctx, and after dialTime.
@@ -101,8 +104,12 @@ func (c call) handshake(socket net.Conn, hostKeys []string) (*upstream, error) {
 	up := &upstream{Conn: conn, socket: through, gone: make(chan struct{})}
 	up.wg.Go(func() { ssh.DiscardRequests(requests) })
 	up.wg.Go(func() {
-		for offered := range channels { // a target opens nothing towards the person: no agent, no X11, no forwards
-			_ = offered.Reject(ssh.Prohibited, "lockbox: not from here") // fails only when the connection is gone
+		for offered := range channels {
+			if c.offered == nil {
+				_ = offered.Reject(ssh.Prohibited, "lockbox: not from here") // fails only when the connection is gone
+				continue
+			}
+			c.offered(offered)
 		}
 	})
 	up.wg.Go(func() {
@@ -123,7 +130,7 @@ func (c call) certificate(source string) (ssh.Signer, error) {
 		return nil, fmt.Errorf("make a key: %w", err)
 	}
 	cert, err := c.sign(keys.CertAsk{
-		Pub: signer.PublicKey(), Login: c.login, Source: source, KeyID: c.keyID, Now: c.now(), Extensions: []string{"permit-pty"},
+		Pub: signer.PublicKey(), Login: c.login, Source: source, KeyID: c.keyID, Now: c.now(), Extensions: append([]string{"permit-pty"}, c.extensions...),
 	})
 	if err != nil {
 		return nil, err
