@@ -1,10 +1,10 @@
 # Lockbox. `make run` to try it, `make test` to test it, `make help` for the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check format vet staticcheck layers vuln web bench bench-policy bench-ledger bench-recorder crash fuzz shots clean
+.PHONY: help build run test check format vet staticcheck layers vuln web bench bench-policy bench-ledger bench-recorder bench-ssh crash fuzz shots clean
 
 ARGS     ?=      # for lockbox dev: make run ARGS="--http 127.0.0.1:9000"
-PKG      ?= ./... # for test and bench: make test PKG=./policy/...
+PKG      ?= ./tests/e2e ./... # the longest first; for test and bench: make test PKG=./policy/...
 FUZZTIME ?= 20s
 SHOTS    ?= .pictures
 
@@ -70,6 +70,11 @@ bench-recorder: ## recording on and off, bytes on disk, seeking in eight hours, 
 	go run ./tests/bench/recorder -json $(CURDIR)/bin/bench-recorder.json
 	LOCKBOX_BENCH=1 go test -count=1 -run AnHour -v ./tests/bench/recorder
 	go test -run '^$$' -bench 'Seek|Live' -benchtime 1x ./recorder
+
+bench-ssh: ## the SSH door beside direct OpenSSH: set-up, bulk, keystrokes, sessions a second, memory
+	@.ci/deps test
+	@mkdir -p bin
+	go run ./tests/bench/ssh -json $(CURDIR)/bin/bench-ssh.json
 
 crash: ## nothing acknowledged is lost: 500 kill -9, 100 power cuts, each call that can fail; as root, with strace
 	@.ci/deps crash

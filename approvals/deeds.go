@@ -4,16 +4,43 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"lockbox/recorder/ledger"
 )
 
-// A Deed is one channel that was opened in a session.
+// A Deed is one channel that was opened in a session, or one file.
 type Deed struct {
 	At      time.Time `json:"at"`
-	Kind    string    `json:"kind"`              // of the track: "pty", "exec"
+	Kind    string    `json:"kind"`              // of the track: "pty", "exec", "sftp"; of a file what was done: "get", "put", "rename", …
 	Command string    `json:"command,omitempty"` // of an exec
+	File    *DeedFile `json:"file,omitempty"`
+}
+
+// A DeedFile is a file that was moved or changed.
+type DeedFile struct {
+	Path    string `json:"path"`
+	To      string `json:"to,omitempty"` // of a rename or a link
+	Bytes   int64  `json:"bytes"`        // that were moved
+	SHA256  string `json:"sha256,omitempty"`
+	Partial bool   `json:"partial,omitempty"` // they are not one pass from the beginning
+}
+
+// String is the file on one line: "/srv/a, 12 bytes, SHA-256 9f86…".
+func (f DeedFile) String() string {
+	text := printable(f.Path)
+	if f.To != "" {
+		text += " -> " + printable(f.To)
+	}
+	if f.SHA256 == "" {
+		return text
+	}
+	text += fmt.Sprintf(", %d bytes, SHA-256 %s", f.Bytes, f.SHA256)
+	if f.Partial {
+		text += " of a part"
+	}
+	return text
 }
 
 // Deeds are what was done in a session, as far as the door can tell: what is

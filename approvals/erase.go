@@ -278,6 +278,10 @@ func (d *Desk) erasedAll(tx *ledger.Tx, o order) error {
 	if err != nil {
 		return err
 	}
+	given := func(raw json.RawMessage) bool {
+		var p given
+		return json.Unmarshal(raw, &p) == nil && p.Proof.Of == o.Person
+	}
 	for prefix, is := range map[string]func(raw json.RawMessage) bool{
 		ballotKey(""): func(raw json.RawMessage) bool {
 			var b Ballot
@@ -287,10 +291,8 @@ func (d *Desk) erasedAll(tx *ledger.Tx, o order) error {
 			var t Touch
 			return json.Unmarshal(raw, &t) == nil && t.Terminal.Person.ID == o.Person
 		},
-		proofKey(""): func(raw json.RawMessage) bool {
-			var p given
-			return json.Unmarshal(raw, &p) == nil && p.Proof.Of == o.Person
-		},
+		proofKey(""):   given,
+		touchedKey(""): given,
 	} {
 		var keys []string
 		err := tx.Scan(prefix, func(key string, raw json.RawMessage) (bool, error) {

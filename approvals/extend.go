@@ -70,6 +70,9 @@ func (d *Desk) longer(tx *ledger.Tx, who policy.Principal, r row, q *policy.Requ
 		Target: g.Target, Login: g.Login, Customer: one(g.Customers), Do: first(g.Actions), For: long, From: from,
 		Need: policy.Need{Reason: q.Need.Reason, Text: "extension of " + g.ID + ": " + strings.TrimSpace(why), Ticket: q.Need.Ticket},
 	}
+	if a.Do == policy.Forward && len(g.To) > 0 {
+		a.To = g.To[0] // of the rule that lists it
+	}
 	if len(strings.TrimSpace(why)) == 0 {
 		return nil, refuse("say why you need more time")
 	}
@@ -98,6 +101,9 @@ func (d *Desk) longer(tx *ledger.Tx, who policy.Principal, r row, q *policy.Requ
 		return nil, err
 	}
 	x.Extends = g.ID
+	if x.To = in(g.To, x.To); len(x.To) == 0 {
+		x.Actions = slices.DeleteFunc(x.Actions, func(a policy.Action) bool { return a == policy.Forward })
+	}
 	if x.Actions = in(g.Actions, x.Actions); len(x.Actions) == 0 {
 		return nil, refuse("the policy permits nothing of grant %s any more", g.ID)
 	}
@@ -157,7 +163,7 @@ func goOn(g, old *policy.Grant, now time.Time) {
 
 // sameAccess says whether two grants let the same person do things in the same place.
 func sameAccess(a, b *policy.Grant) bool {
-	return a.Who.ID == b.Who.ID && a.Target == b.Target && a.Login == b.Login && a.Machine == b.Machine && subset(b.Actions, a.Actions)
+	return a.Who.ID == b.Who.ID && a.Target == b.Target && a.Login == b.Login && a.Machine == b.Machine && subset(b.Actions, a.Actions) && subset(b.To, a.To)
 }
 
 // follows proves that a grant goes on from another as its row says.

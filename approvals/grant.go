@@ -3,6 +3,7 @@ package approvals
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"lockbox/policy"
@@ -115,7 +116,7 @@ func grantOf(q *policy.Request, s policy.Status, now time.Time) *policy.Grant {
 		start = s.NotBefore
 	}
 	return &policy.Grant{
-		ID: q.ID, Who: q.Who, Target: q.Target, Login: q.Login, Actions: s.Actions, Customers: q.Customers, Reason: q.Need.Reason, Machine: q.Machine,
+		ID: q.ID, Who: q.Who, Target: q.Target, Login: q.Login, Actions: s.Actions, To: q.To, Customers: q.Customers, Reason: q.Need.Reason, Machine: q.Machine,
 		For: s.For, Made: now, ActivateBefore: start.Add(q.ActivateWithin), NotBefore: s.NotBefore, Watched: s.Watched, Promises: s.Promises, Stages: q.Stages,
 		Witnesses: q.Witnesses,
 	}
@@ -126,6 +127,9 @@ func told(g *policy.Grant) map[string]string {
 	all := map[string]string{
 		"for": g.For.String(), "may": actions(g.Actions), "not-before": moment(g.NotBefore), "promises-sha256": promised(g.Promises),
 		"extends": or(g.Extends, "none"), "spent": g.Spent.String(),
+	}
+	if len(g.To) > 0 {
+		all["to"] = strings.Join(g.To, ", ")
 	}
 	if g.Watched {
 		all["watched"] = "yes"

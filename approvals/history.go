@@ -78,6 +78,7 @@ type Asking struct {
 	Do     []policy.Action  `json:"do"`
 	On     string           `json:"on"`
 	Login  string           `json:"login"`
+	To     []string         `json:"to,omitempty"`   // where tunnels were to end
 	From   string           `json:"from,omitempty"` // address; "" unknown
 	Reason policy.Reason    `json:"reason"`
 	For    time.Duration    `json:"for"`
@@ -96,7 +97,7 @@ func (d *Desk) Asked(ctx context.Context, since time.Time) (all []Asking, err er
 				return false, err
 			}
 			all = append(all, Asking{
-				Code: q.ID, At: q.At, Who: q.Who, Do: q.Actions, On: q.Target, Login: q.Login, From: r.From, Reason: q.Need.Reason,
+				Code: q.ID, At: q.At, Who: q.Who, Do: q.Actions, On: q.Target, Login: q.Login, To: q.To, From: r.From, Reason: q.Need.Reason,
 				For: q.For, Rule: q.Rule, Stages: q.Stages, Phase: q.Tally(tx.Now()).Phase,
 			})
 			return true, nil

@@ -32,7 +32,7 @@ func (d *Desk) EndAll(tx *ledger.Tx, why string) error {
 	if err != nil {
 		return err
 	}
-	return dropAll(tx, ballotKey(""), touchKey(""), proofKey(""))
+	return dropAll(tx, ballotKey(""), touchKey(""), proofKey(""), touchedKey(""))
 }
 
 // inForce lists the grants that are not over.

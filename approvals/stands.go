@@ -115,7 +115,7 @@ func supports(q *policy.Request, g *policy.Grant) error {
 		return fmt.Errorf("grant %s goes on from what was not asked for, or for too long", g.ID)
 	case !asksAll(q):
 		return fmt.Errorf("request %s did not ask every customer that it concerns", q.ID)
-	case !subset(g.Actions, s.Actions) || !subset(g.Customers, q.Customers):
+	case !subset(g.Actions, s.Actions) || !subset(g.Customers, q.Customers) || !subset(g.To, q.To):
 		return fmt.Errorf("grant %s is wider than what was approved", g.ID)
 	case s.Watched && !g.Watched:
 		return fmt.Errorf("grant %s leaves out that somebody must watch", g.ID)

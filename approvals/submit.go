@@ -20,6 +20,7 @@ type Application struct {
 	Login    string // "" for the target's first
 	Customer string // where the login reaches one
 	Do       policy.Action
+	To       string // of forward: host:port that the rule must list; "" for the first that permits
 	Need     policy.Need
 	For      time.Duration // 0 for the rule's default
 	From     netip.Addr
@@ -83,7 +84,7 @@ func (d *Desk) where(page string) string {
 // that the person promised confidentiality.
 func (d *Desk) access(tx *ledger.Tx, who policy.Principal, a Application) (policy.Question, error) {
 	ask := policy.Question{
-		Now: tx.Now(), Who: who, Do: a.Do, On: a.Target, Login: a.Login, Customer: a.Customer, From: a.From, Reason: a.Need.Reason,
+		Now: tx.Now(), Who: who, Do: a.Do, On: a.Target, Login: a.Login, Customer: a.Customer, To: a.To, From: a.From, Reason: a.Need.Reason,
 	}
 	text := d.Policy().Declaration
 	if text == nil || d.Charter == nil {
@@ -112,11 +113,17 @@ func (d *Desk) compose(tx *ledger.Tx, who policy.Principal, a Application, dec p
 		return nil, err
 	}
 	actions := slices.DeleteFunc(slices.Clone(dec.Actions()), func(x policy.Action) bool {
-		ask.Do = x
+		if ask.Do, ask.To = x, ""; x == policy.Forward {
+			ask.To = a.To
+		}
 		return d.Policy().Decide(ask).Verdict != policy.Ask
 	})
+	var to []string
+	if slices.Contains(actions, policy.Forward) {
+		to = dec.Bounds.To
+	}
 	return &policy.Request{
-		At: tx.Now(), Who: who, Target: a.Target, Login: dec.Login, Actions: actions, Customers: dec.Customers,
+		At: tx.Now(), Who: who, Target: a.Target, Login: dec.Login, Actions: actions, To: to, Customers: dec.Customers,
 		Need: a.Need, For: long, ActivateWithin: dec.Limits.ActivateWithin, Stages: stages, Rule: dec.Rule, Policy: d.Policy().Digest, Machine: dec.Machine(), ReadOnly: dec.ReadOnly,
 		Witnesses: dec.Witnesses,
 	}, nil

@@ -31,7 +31,7 @@ type Summary struct {
 	Revoked    bool
 	Votes      []VoteFacts
 	Sessions   []SessionFacts
-	Files      []string // that were taken out; no channel that could is open here
+	Files      []string // that were taken out by file transfer
 	Others     bool     // another customer is concerned too
 	Checkpoint string   // of the main log, as it was signed
 
@@ -99,11 +99,32 @@ func (c *checker) summarise() {
 		s.Ended = c.end.At
 	}
 	s.Used = covered(s.Sessions, c.limit)
+	s.Files = takenOut(s.Sessions)
 	main := c.r.Trail[0]
 	if c.r.Head != nil {
 		main = *c.r.Head
 	}
 	s.Checkpoint = string(main.Proof.Checkpoint)
+}
+
+// takenOut are the files that were read through file transfer.
+func takenOut(all []SessionFacts) (files []string) {
+	for _, s := range all {
+		for _, d := range filesOf(s.Deeds) {
+			if d.Kind == "get" {
+				files = append(files, d.File.Path)
+			}
+		}
+		if s.More > 0 && len(files) > 0 {
+			files = append(files, "…")
+		}
+	}
+	return files
+}
+
+// filesOf are the deeds that are files.
+func filesOf(all []Deed) []Deed {
+	return slices.DeleteFunc(slices.Clone(all), func(d Deed) bool { return d.File == nil })
 }
 
 // covered is how long at least one of the sessions was open and not frozen.

@@ -39,7 +39,11 @@ func (s Summary) Text() string {
 	for _, t := range s.Sessions {
 		line("session", "%s, %s to %s, recording %s", t.ID, stamp(t.Began), stamp(t.Ended), or(t.Root, "not closed"))
 		for _, d := range t.Deeds {
-			line("", "%s %s %s", stamp(d.At), d.Kind, d.Command)
+			what := d.Command
+			if d.File != nil {
+				what = d.File.String()
+			}
+			line("", "%s %s %s", stamp(d.At), d.Kind, what)
 		}
 		if t.More > 0 {
 			line("", "and %d more", t.More)

@@ -172,17 +172,19 @@ func (d *Desk) old(tx *ledger.Tx) (keys []string, err error) {
 		return !tx.Now().Before(shown.Until), err
 	}
 	fresh := d.freshest()
+	stale := func(raw json.RawMessage) (bool, error) {
+		var g given
+		err := json.Unmarshal(raw, &g)
+		return !tx.Now().Before(g.Proof.At.Add(fresh + proofKept)), err
+	}
 	for _, kind := range []struct {
 		prefix string
 		old    func(json.RawMessage) (bool, error)
 	}{
 		{ballotKey(""), unsigned},
 		{touchKey(""), unsigned},
-		{proofKey(""), func(raw json.RawMessage) (bool, error) {
-			var g given
-			err := json.Unmarshal(raw, &g)
-			return !tx.Now().Before(g.Proof.At.Add(fresh + proofKept)), err
-		}},
+		{proofKey(""), stale},
+		{touchedKey(""), stale},
 		{dayKey(""), func(raw json.RawMessage) (bool, error) {
 			var n tally
 			err := json.Unmarshal(raw, &n)

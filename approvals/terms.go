@@ -59,7 +59,7 @@ func watchable(q *policy.Request) bool {
 }
 
 // in gives those of all that are in part, in the order of all; nil for none.
-func in(all, part []policy.Action) (out []policy.Action) {
+func in[T comparable](all, part []T) (out []T) {
 	for _, a := range all {
 		if slices.Contains(part, a) && !slices.Contains(out, a) {
 			out = append(out, a)

@@ -62,6 +62,9 @@ const (
 func touchKey(id string) string      { return "touch/" + id }
 func proofKey(binding string) string { return "proof/" + binding }
 
+// touchedKey is the newest touch of a person, for whatever terminal.
+func touchedKey(person string) string { return "touched/" + person }
+
 // A given proof is kept with what was signed, so that Enter verifies it again.
 type given struct {
 	Proof     policy.Proof `json:"proof"`
@@ -249,7 +252,11 @@ func keep(tx *ledger.Tx, t Touch, proof policy.Proof, key statement.Key, a state
 	if err := tx.Delete(touchKey(t.ID)); err != nil {
 		return err
 	}
-	if err := tx.Put(proofKey(proof.For), given{proof, t.Statement, signed, key.Fingerprint()}); err != nil {
+	g := given{proof, t.Statement, signed, key.Fingerprint()}
+	if err := tx.Put(proofKey(proof.For), g); err != nil {
+		return err
+	}
+	if err := tx.Put(touchedKey(proof.Of), g); err != nil {
 		return err
 	}
 	customers, err := reached(tx, t.Terminal)
@@ -263,35 +270,4 @@ func keep(tx *ledger.Tx, t Touch, proof policy.Proof, key statement.Key, a state
 		},
 	})
 	return err
-}
-
-// Proofs gives the proof that was touched for this terminal, verified again
-// from what was signed; none when nobody touched.
-func (d *Desk) Proofs(tx *ledger.Tx, at Terminal) ([]policy.Proof, error) {
-	var g given
-	if ok, err := tx.Verified(proofKey(at.Binding()), &g); err != nil || !ok {
-		return nil, err
-	}
-	said, err := statement.ParseTouch(g.Statement)
-	if err != nil {
-		return nil, err
-	}
-	if said.Person != at.Person.ID || said.Binding != at.Binding() || said.Log != d.Log {
-		return nil, fmt.Errorf("the touch for grant %s was given for something else", at.Grant)
-	}
-	a, err := statement.ParseAssertion(g.Assertion)
-	if err != nil {
-		return nil, err
-	}
-	key, of, err := d.People.Passkey(tx, g.Key)
-	if err != nil {
-		return nil, err
-	}
-	if of != at.Person.ID {
-		return nil, fmt.Errorf("the touch for grant %s was given by somebody else", at.Grant)
-	}
-	if _, err := statement.Verify(a, key, statement.Challenge(statement.ForTouch, g.Statement), d.Party); err != nil {
-		return nil, err
-	}
-	return []policy.Proof{g.Proof}, nil
 }

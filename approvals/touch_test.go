@@ -3,8 +3,6 @@ package approvals
 import (
 	"errors"
 	"fmt"
-	"lockbox/policy"
-	"lockbox/recorder/ledger"
 	"testing"
 )
 
@@ -68,12 +66,7 @@ func TestATouchCountsForOneTerminal(t *testing.T) {
 	}
 	proofs := func(at Terminal) int {
 		t.Helper()
-		var got []policy.Proof
-		err := w.Ledger.View(t.Context(), func(tx *ledger.Tx) (err error) { got, err = w.Proofs(tx, at); return err })
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(got)
+		return len(w.proofs(t, at))
 	}
 	if proofs(at) != 1 {
 		t.Error("the touch does not count")

@@ -1,6 +1,7 @@
 package approvals
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -153,7 +154,10 @@ func (c *checker) deeds(what string, s Stay, f ledger.Leaf, at *SessionFacts) {
 			return
 		}
 		at.Deeds, at.More = s.Deeds.All, s.Deeds.More
-		c.say(StepScope, "what was done", "in %s %d channels were opened, as the log has it", what, len(s.Deeds.All)+s.Deeds.More)
+		if n := len(filesOf(s.Deeds.All)); n > 0 {
+			what += fmt.Sprintf(" %d files were moved or changed, and", n)
+		}
+		c.say(StepScope, "what was done", "in %s %d channels were opened, as the log has it", what, len(s.Deeds.All)-len(filesOf(s.Deeds.All))+s.Deeds.More)
 	}
 }
 

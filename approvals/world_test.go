@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -68,7 +69,10 @@ func (h *human) sign(challenge []byte) statement.Assertion {
 }
 
 // crowd is a People that keeps no counters; the real one is gateway/identity.
-type crowd struct{ all []*human }
+type crowd struct {
+	all    []*human
+	logins []statement.Login
+}
 
 func (c *crowd) find(f func(*human) bool) *human {
 	if i := slices.IndexFunc(c.all, f); i >= 0 {
@@ -115,6 +119,17 @@ func (c *crowd) Pinned(_ *ledger.Tx, s policy.Stage, fingerprint string) (bool, 
 }
 
 func (c *crowd) HoldsKey(*ledger.Tx, string, string) (bool, error) { return true, nil }
+
+func (c *crowd) Logins(_ *ledger.Tx, person, key string) ([]statement.Login, bool, error) {
+	hardware := strings.HasPrefix(key, "SHA256:sk")
+	var all []statement.Login
+	for _, l := range c.logins {
+		if l.Person == person && (hardware || l.Key == key) {
+			all = append(all, l)
+		}
+	}
+	return all, hardware, nil
+}
 
 func (c *crowd) Voters(tx *ledger.Tx, s policy.Stage) (all []policy.Principal, err error) {
 	for _, h := range c.all {

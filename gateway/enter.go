@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -42,6 +43,7 @@ type Knock struct {
 	Key      string     // fingerprint of the SSH key they proved
 	From     netip.Addr // where they are
 	Do       policy.Action
+	To       string // of forward: host:port as rules write it
 	On       string // target
 	Login    string // "" for the target's first
 	Customer string // where the login reaches one
@@ -58,6 +60,7 @@ type Answer struct {
 	Grant    *policy.Grant      // that holds, or would after a touch, a promise or some time
 	Terminal approvals.Terminal // what to ask a touch for, of a Prove
 
+	said      string          // hex SHA-256 of the newest statement that was signed for this terminal
 	question  policy.Question // as it was decided
 	extension *policy.Request // that waits, of an open visit whose time is up
 	next      *policy.Grant   // that goes on from Grant
@@ -97,10 +100,10 @@ const notYours = "the SSH key is not yours any more, or its passkey is locked"
 
 // decide finds what the person holds and asks policy.
 func (g *Gateway) decide(tx *ledger.Tx, k Knock) (Answer, error) {
-	if ok, err := g.Desk.People.HoldsKey(tx, k.Who.ID, k.Key); err != nil || !ok {
-		return Answer{Decision: policy.Decision{Code: policy.ByPolicy, Why: policy.Says(notYours)}}, err
+	if why, err := g.holds(tx, k); err != nil || why != "" {
+		return Answer{Decision: policy.Decision{Code: policy.ByPolicy, Why: policy.Says(why)}}, err
 	}
-	q := policy.Question{Now: tx.Now(), Who: k.Who, Do: k.Do, On: k.On, Login: k.Login, Customer: k.Customer, From: k.From}
+	q := policy.Question{Now: tx.Now(), Who: k.Who, Do: k.Do, On: k.On, Login: k.Login, Customer: k.Customer, To: k.To, From: k.From}
 	if k.now.After(q.Now) {
 		q.Now = k.now
 	}
@@ -117,9 +120,16 @@ func (g *Gateway) decide(tx *ledger.Tx, k Knock) (Answer, error) {
 	a.Terminal = approvals.Terminal{
 		Person: k.Who, Key: k.Key, Source: k.From.String(), Target: k.On, Login: a.Login, Grant: a.Grant.ID,
 	}
-	proofs, err := g.Desk.Proofs(tx, a.Terminal)
+	shown, err := g.Desk.Proofs(tx, a.Terminal)
 	if err != nil {
 		return Answer{}, fmt.Errorf("verify the touch for grant %s: %w", a.Grant.ID, err)
+	}
+	var proofs []policy.Proof
+	var newest time.Time
+	for _, s := range shown {
+		if proofs = append(proofs, s.Proof); !s.At.Before(newest) {
+			newest, a.said = s.At, s.Said
+		}
 	}
 	if k.grant != "" { // a touch opened this visit; it need not be fresh for what comes next in it
 		proofs = append(proofs, policy.Proof{Kind: policy.Passkey, Of: k.Who.ID, At: q.Now, For: a.Terminal.Binding()})
@@ -192,8 +202,9 @@ func (u *Unproven) Error() string {
 // Unwrap gives what was wrong.
 func (u *Unproven) Unwrap() error { return u.Err }
 
-// held finds what the person holds for the login: a grant, else the newest
-// open request. An open visit holds its own grant, and no other.
+// held finds what the person holds for the login, of what was asked for to do
+// this: a grant, else the newest open request. What was asked for other work
+// is not in its way. An open visit holds its own grant, and no other.
 func (g *Gateway) held(tx *ledger.Tx, k Knock, a *Answer) error {
 	if k.grant != "" {
 		v, err := g.Desk.Whole(tx, k.Who, k.grant)
@@ -208,7 +219,7 @@ func (g *Gateway) held(tx *ledger.Tx, k Knock, a *Answer) error {
 		return err
 	}
 	for _, v := range mine {
-		if v.Request.Target != k.On || v.Request.Login != a.Login {
+		if v.Request.Target != k.On || v.Request.Login != a.Login || !asksFor(v.Request, k) {
 			continue
 		}
 		switch {
@@ -223,6 +234,11 @@ func (g *Gateway) held(tx *ledger.Tx, k Knock, a *Answer) error {
 		}
 	}
 	return nil
+}
+
+// asksFor says whether a request is for what is knocked for now.
+func asksFor(q *policy.Request, k Knock) bool {
+	return slices.Contains(q.Actions, k.Do) && (k.To == "" || slices.Contains(q.To, k.To))
 }
 
 // Close ends every visit and lets nobody in any more.
@@ -264,7 +280,7 @@ func stirs(kind string) bool {
 	switch kind {
 	case "motion.made", "motion.shown", "motion.used":
 		return false
-	case "key.removed", "credential.clone":
+	case "key.removed", "credential.clone", "credential.retired", "login.ended":
 		return true
 	}
 	return strings.HasPrefix(kind, "policy.") || strings.HasPrefix(kind, "motion.")
@@ -272,6 +288,27 @@ func stirs(kind string) bool {
 
 // look is how often a visit makes sure that its recording still has its place.
 const look = 500 * time.Millisecond
+
+// holds says why the SSH key does not stand for the person; "" where it does. A
+// visit outlives the time of the login that opened it, not its end.
+func (g *Gateway) holds(tx *ledger.Tx, k Knock) (why string, err error) {
+	ok, err := g.Desk.People.HoldsKey(tx, k.Who.ID, k.Key)
+	if err != nil || ok {
+		return "", err
+	}
+	all, _, err := g.Desk.People.Logins(tx, k.Who.ID, k.Key)
+	switch {
+	case err != nil:
+		return "", err
+	case len(all) == 0:
+		return notYours, nil
+	case k.grant != "":
+		return "", nil
+	}
+	return loginOver, nil
+}
+
+const loginOver = "your login is over; run `lockbox login` again"
 
 // Known gives a person as they are now, if the SSH key that they proved is
 // still theirs, and counts. Its error is an *approvals.Refusal where it is not.

@@ -149,7 +149,7 @@ func (v *Visit) goOn(next *policy.Grant) (a Answer, err error) {
 	err = v.g.Ledger.Update(v.ctx, func(tx *ledger.Tx) error {
 		keep := time.Duration(0)
 		for _, do := range v.begun() {
-			k.Do = do
+			k.Do, k.To = do.do, do.to
 			if a, err = v.g.enter(tx, k); err != nil || a.Verdict != policy.Allow {
 				return err
 			}

@@ -59,14 +59,16 @@ type Visit struct {
 	mu       sync.Mutex // guards the rest
 	grant    policy.Grant
 	decision policy.Decision
-	until    time.Time       // when the time is up
-	does     []policy.Action // what was begun in it: all of it has to be allowed
+	until    time.Time // when the time is up
+	does     []deed    // what was begun in it: all of it has to be allowed
 	frozen   Frozen
 	sworn    int              // witnesses that cosigned what it rests on
 	swearing int              // witnesses that are asked
 	next     oath             // what comes next
 	deeds    []approvals.Deed // channels that were opened
 	unkept   int              // deeds beyond those
+	files    filing           // what the log has still to tell of files
+	failure  string           // on the way to the target, or on it; "": none
 	how      recorder.How     // it is recorded
 	sealed   []string         // those whose keys open the recording
 	keep     time.Duration    // of its recording; 0: for ever
@@ -115,7 +117,7 @@ func (g *Gateway) Visit(ctx context.Context, k Knock) (*Visit, Answer, error) {
 	if err != nil || a.Verdict != policy.Allow {
 		return nil, a, err
 	}
-	v := &Visit{g: g, knock: k, gone: make(chan struct{}), poke: make(chan struct{}, 1), base: time.Now(), moved: make(chan struct{}), does: []policy.Action{k.Do}}
+	v := &Visit{g: g, knock: k, gone: make(chan struct{}), poke: make(chan struct{}, 1), base: time.Now(), moved: make(chan struct{}), does: []deed{{k.Do, k.To}}}
 	v.ctx, v.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	v.Session = recorder.Session{
 		ID: recorder.NewID(time.Now()), Request: a.Grant.ID, Target: k.On, Login: a.Login, Remote: k.From.String(),
@@ -165,7 +167,7 @@ func (g *Gateway) admit(ctx context.Context, v *Visit, k Knock) (a Answer, seq i
 		seq, err = tx.Append(ledger.Event{
 			Kind: "session.open", Actor: k.Who.ID, Subjects: slices.Concat([]string{v.Session.ID, a.Grant.ID, k.On}, a.Customers), Customers: a.Customers,
 			Detail: map[string]string{
-				"login": a.Login, "ssh-key": k.Key, "not-after": a.Grant.NotAfter.Format(time.RFC3339Nano), "binding": a.Terminal.Binding(), "keep": kept(v.keep),
+				"login": a.Login, "ssh-key": k.Key, "not-after": a.Grant.NotAfter.Format(time.RFC3339Nano), "binding": a.Terminal.Binding(), "touch-sha256": a.said, "keep": kept(v.keep),
 				"sealed-to": strings.Join(v.sealed, ", "),
 			},
 			Private: map[string]string{"from": k.From.String()},
@@ -205,24 +207,35 @@ func (g *Gateway) forget(v *Visit) {
 // May asks again, for one more channel or request of this visit, and proves
 // again what it rests on. While the visit is frozen it may nothing.
 func (v *Visit) May(ctx context.Context, do policy.Action) (policy.Decision, error) {
+	return v.MayTo(ctx, do, "")
+}
+
+// MayTo is May for a tunnel, which leads to host:port as rules write it.
+func (v *Visit) MayTo(ctx context.Context, do policy.Action, to string) (policy.Decision, error) {
 	if f, _ := v.Frozen(); !f.Until.IsZero() {
 		return policy.Decision{Code: policy.NotYet, Why: policy.Says("the time is up; this session is frozen while extension %s waits", f.Extension)}, nil
 	}
 	if h, _ := v.Halted(); h != (Halt{}) {
 		return policy.Decision{Code: policy.NotYet, Why: h.sentence()}, nil
 	}
-	a, err := v.ask(ctx, do, v.g.enter)
+	a, err := v.ask(ctx, deed{do, to}, v.g.enter)
 	if a.Decision = v.recordable(a.Decision); err != nil || a.Verdict != policy.Allow {
 		return a.Decision, err
 	}
 	if err := v.keepFor(ctx, a.Recording.Keep); err != nil {
 		return policy.Decision{}, err
 	}
-	v.begins(do)
+	v.begins(deed{do, to})
 	return a.Decision, nil
 }
 
-func (v *Visit) begins(do policy.Action) {
+// A deed is what a door asked for, and was allowed.
+type deed struct {
+	do policy.Action
+	to string // of forward
+}
+
+func (v *Visit) begins(do deed) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if !slices.Contains(v.does, do) {
@@ -231,14 +244,14 @@ func (v *Visit) begins(do policy.Action) {
 }
 
 // begun is all that was begun in the visit. The door does not say what has ended.
-func (v *Visit) begun() []policy.Action {
+func (v *Visit) begun() []deed {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return slices.Clone(v.does)
 }
 
 // ask asks about the visit's own grant.
-func (v *Visit) ask(ctx context.Context, do policy.Action, ask func(*ledger.Tx, Knock) (Answer, error)) (a Answer, err error) {
+func (v *Visit) ask(ctx context.Context, do deed, ask func(*ledger.Tx, Knock) (Answer, error)) (a Answer, err error) {
 	if v.ctx.Err() != nil {
 		d := policy.Decision{Code: policy.ByPolicy, Why: policy.Says("%s", context.Cause(v.ctx).Error())}
 		if end := (*Ending)(nil); errors.As(context.Cause(v.ctx), &end) {
@@ -247,7 +260,7 @@ func (v *Visit) ask(ctx context.Context, do policy.Action, ask func(*ledger.Tx, 
 		return Answer{Decision: d}, nil
 	}
 	k := v.knock
-	k.Do, k.grant = do, v.Grant().ID
+	k.Do, k.To, k.grant = do.do, do.to, v.Grant().ID
 	if v.up() {
 		k.now = v.Until() // by the clock that cannot be set back
 	}
@@ -291,11 +304,30 @@ func (v *Visit) close(cause string, seal recorder.Seal) error {
 		if end := (*Ending)(nil); errors.As(context.Cause(v.ctx), &end) && end.Code != "" {
 			detail["code"] = string(end.Code) // why in words names people
 		}
+		if err := v.lastFiles(tx); err != nil {
+			return err
+		}
 		if f, _ := v.Frozen(); !f.Until.IsZero() {
 			detail["frozen"] = f.Since.Format(time.RFC3339Nano) // nothing passed since
 		}
+		if slices.ContainsFunc(v.begun(), func(d deed) bool { return d.do == policy.Shell || d.do == policy.Exec }) {
+			detail["left"] = "unknown" // what it started on the target may run on (setsid, nohup, tmux): nobody looks
+		}
+		v.mu.Lock()
+		if v.failure != "" {
+			detail["target"] = v.failure
+		}
+		v.mu.Unlock()
 		return shut(tx, v.Session, detail, v.done())
 	})
+}
+
+// Failed is for what went wrong with the target: the event of the end carries
+// the kind of the last one.
+func (v *Visit) Failed(kind string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.failure = kind
 }
 
 // Why is why it ended, as an *Ending where that is known.

@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"lockbox/policy"
@@ -13,8 +14,8 @@ import (
 // rule is gone, or the ledger cannot be read.
 func (v *Visit) watch(seq int64) {
 	events := make(chan bool, 1)
-	v.wg.Go(func() { v.listen(seq, events) })
-	v.wg.Go(v.mind)
+	v.spawn(func() { v.listen(seq, events) })
+	v.spawn(v.mind)
 	up := time.NewTimer(v.due()) // monotonic: a clock set back does not give more
 	defer up.Stop()
 	tick := time.NewTicker(again)
@@ -99,6 +100,9 @@ func (v *Visit) listen(seq int64, wake chan bool) {
 
 // concerns says whether an event is about the visit: its session, its grant, or the extension that it waits for.
 func (v *Visit) concerns(e ledger.Event) bool {
+	if strings.HasPrefix(e.Kind, "file") { // our own, and of no weight
+		return false
+	}
 	f, _ := v.Frozen()
 	about := []string{v.Session.ID, v.Session.Request, v.Grant().ID}
 	if !f.Until.IsZero() {

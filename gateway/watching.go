@@ -139,7 +139,7 @@ func (v *Visit) attend(ctx context.Context, p *place, since time.Time, decides b
 		return false
 	}
 	p.since, p.decides = since, decides
-	v.wg.Go(func() {
+	v.spawn(func() {
 		select {
 		case <-ctx.Done():
 		case <-v.ctx.Done():

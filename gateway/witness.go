@@ -43,7 +43,7 @@ func (v *Visit) begin(ctx context.Context, a Answer, seq int64) (*Visit, Answer,
 		v.mu.Unlock()
 		err := v.cosigned(ctx, seq+1, a.Witnesses)
 		if err == nil {
-			if a, err = v.ask(ctx, v.knock.Do, v.g.enter); err == nil && a.Verdict != policy.Allow {
+			if a, err = v.ask(ctx, deed{v.knock.Do, v.knock.To}, v.g.enter); err == nil && a.Verdict != policy.Allow {
 				v.End(&Ending{a.Code, a.Why.String()})
 			}
 		}
@@ -59,7 +59,7 @@ func (v *Visit) begin(ctx context.Context, a Answer, seq int64) (*Visit, Answer,
 		}
 	}
 	v.runs(a)
-	v.wg.Go(func() { v.watch(seq) })
+	v.spawn(func() { v.watch(seq) })
 	return v, a, nil
 }
 
@@ -124,7 +124,7 @@ func (v *Visit) swear(k int) {
 		return
 	}
 	v.swearing = k
-	v.wg.Go(func() {
+	v.spawn(func() {
 		if err := v.cosigned(v.ctx, v.g.Ledger.Last()+1, k); err != nil && v.ctx.Err() == nil {
 			v.End(asEnding(err))
 		}
@@ -144,7 +144,7 @@ func (v *Visit) witnessed(a Answer) bool {
 	if v.next.of != name {
 		v.next.of, v.next.done = name, make(chan struct{})
 		done := v.next.done
-		v.wg.Go(func() {
+		v.spawn(func() {
 			if err := v.cosigned(v.ctx, v.g.Ledger.Last()+1, k); err != nil {
 				v.End(asEnding(err))
 				return

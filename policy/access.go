@@ -102,6 +102,8 @@ func (d *Decision) under(q *Question) {
 		d.Why = Says("%s is another machine, or holds other data, than when grant %s was approved; ask again", g.Target, g.ID)
 	case !slices.Contains(g.Actions, q.Do):
 		d.Code, d.Why = ByPolicy, Says("grant %s does not hold %s", g.ID, string(q.Do))
+	case q.Do == Forward && !slices.Contains(g.To, q.To):
+		d.Code, d.Why = ByPolicy, Says("grant %s was approved for other addresses than %s; ask again", g.ID, q.To)
 	case !covers(g.Customers, d.Customers):
 		d.Why = Says("%s now reaches a customer that grant %s was not approved for", d.Login, g.ID)
 	case !g.Revoked.IsZero():

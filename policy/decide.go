@@ -14,6 +14,7 @@ type Question struct {
 	On       string     // target, for actions on a target
 	Login    string     // "" is the target's first
 	Customer string     // whose data, where the login reaches one; whose log
+	To       string     // of forward: host:port as rules write it; "" while it is not known, which only asking can do
 	From     netip.Addr // where the person is
 	Reason   Reason     // why, once known
 	Binding  string     // what a proof must have been given for
@@ -134,6 +135,8 @@ func (p *Policy) Decide(q Question) (d Decision) {
 		return d
 	case q.Do == Vouch:
 		return p.vouch(&q)
+	case q.Do == LogIn:
+		return logIn(&q)
 	case q.Do == ReadLog:
 		return p.log(&q)
 	case q.Motion != nil:
@@ -167,6 +170,10 @@ func (a Action) place() int {
 		return 6
 	case HTTPPut:
 		return 7
+	case Agent:
+		return 8
+	case X11:
+		return 9
 	}
 	return 0
 }

@@ -175,6 +175,21 @@ func mayLook(who Principal, r *Request) bool {
 	return len(r.Customers) == 1 && r.Customers[0] == who.Customer
 }
 
+// LoginMost is how long a login lasts at most.
+const LoginMost = 8 * time.Hour
+
+// logIn decides whether a person may let an SSH key stand for them. It opens
+// nothing by itself: that takes a grant.
+func logIn(q *Question) Decision {
+	switch {
+	case q.Who.Kind == Machine:
+		return deny(ByPolicy, "a machine has no passkey to log in with")
+	case !q.proven(Passkey, ceremony):
+		return Decision{Verdict: Prove, Code: NeedTouch, Proof: Passkey, Why: Says("logging in is a passkey signature")}
+	}
+	return Decision{Verdict: Allow, Why: Says("you may log in")}
+}
+
 // Operators is the group of those who run the gateway: they see its state, and decide on nothing.
 const Operators = "operators"
 

@@ -191,6 +191,10 @@ func TestDecide(t *testing.T) {
 		{"an auditor does not keep it", Question{Now: t1, Who: audit, Do: Preserve, Request: request()}, Deny, ByPolicy, "not yours to preserve"},
 		{"an unknown action", Question{Now: t1, Who: ceo, Do: "fly", Request: request()}, Deny, ByPolicy, "not yours to fly"},
 
+		{"a login is signed", Question{Now: t1, Who: eng, Do: LogIn}, Prove, NeedTouch, "passkey signature"},
+		{"a login that is signed", Question{Now: t1, Who: eng, Do: LogIn, Binding: "b", Proofs: []Proof{{Passkey, eng.ID, at(1), "b"}}}, Allow, "", ""},
+		{"a login signed by another", Question{Now: t1, Who: eng, Do: LogIn, Binding: "b", Proofs: []Proof{{Passkey, op.ID, at(1), "b"}}}, Prove, NeedTouch, ""},
+		{"the login of a machine", Question{Now: t1, Who: Principal{ID: "ci", Kind: Machine}, Do: LogIn}, Deny, ByPolicy, "machine"},
 		{"an executive vouches, signed", Question{Now: t1, Who: ceo, Do: Vouch, Person: eng}, Prove, NeedTouch, ""},
 		{"and signs", Question{Now: t1, Who: ceo, Do: Vouch, Person: eng, Binding: "v", Proofs: []Proof{{Passkey, ceo.ID, at(1), "v"}}}, Allow, "", ""},
 		{"one who is not pinned does not", Question{Now: t1, Who: Principal{ID: "x", Kind: Executive}, Do: Vouch, Person: eng}, Deny, ByPolicy, "only an executive"},

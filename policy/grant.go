@@ -13,6 +13,7 @@ type Grant struct {
 	Target         string        `json:"target"`
 	Login          string        `json:"login"`
 	Actions        []Action      `json:"actions"`
+	To             []string      `json:"to,omitempty"` // host:port that tunnels may end at
 	Customers      []string      `json:"customers,omitempty"`
 	Reason         Reason        `json:"reason"`
 	Machine        string        `json:"machine"` // Target.Machine when it was asked for

@@ -7,7 +7,7 @@ import "slices"
 // about it; what those have in common is left.
 type index struct {
 	places  map[string]*place // by the target's name
-	actions [8]set            // by Action.place; at 0 rules that permit anything
+	actions [10]set           // by Action.place; at 0 rules that permit anything
 	persons map[string]set    // by id: rules that name the person, or a group of the policy that holds them
 	groups  map[string]set    // rules that name the group
 	all     set               // rules for everybody

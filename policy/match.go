@@ -122,8 +122,15 @@ func (r *Rule) miss(q *Question) string {
 		return "from its networks"
 	case len(r.Reasons) > 0 && !open && !slices.Contains(r.Reasons, reason):
 		return "for other reasons"
+	case q.Do == Forward && !r.Forbid && !r.leads(q):
+		return "to the addresses it lists"
 	}
 	return ""
+}
+
+// leads says whether a tunnel may end where it shall. Who asks may do so before that is known.
+func (r *Rule) leads(q *Question) bool {
+	return q.To == "" && q.Grant == nil || slices.Contains(r.Bounds.To, q.To)
 }
 
 func (r *Rule) near(from netip.Addr) bool {

@@ -22,12 +22,13 @@ func one[T any](t *rapid.T, name string, of ...T) T {
 
 func anyRule(t *rapid.T, name string) Rule {
 	r := Rule{
-		Name: name, Position: name, Forbid: rapid.Bool().Draw(t, "forbid"), Actions: few(t, "actions", Shell, Exec, SFTPGet),
+		Name: name, Position: name, Forbid: rapid.Bool().Draw(t, "forbid"), Actions: few(t, "actions", Shell, Exec, SFTPGet, Forward),
 		Groups: few(t, "groups", "a", "b", "idp"), People: few(t, "people", "eng", "op", "ceo"), Targets: few(t, "targets", "x.prod", "y.prod", "z.test"),
 		Kinds: few(t, "kinds", "ssh", "http"), Reasons: few(t, "reasons", Reason("outage"), Reason("planned")), Fresh: time.Hour,
 		Stages: few(t, "stages", Stage{Kind: ByExecutive, Count: 1}, Stage{Kind: ByCustomer, Count: 1}, Stage{Kind: ByPeer, Group: "a", Count: 2}),
 	}
 	r.Record = Recording{Keep: one(t, "kept", 0, 2*time.Hour, time.Minute), Seal: one(t, "seal", 0, 0, ToVault, ToCustomer, ToAuditor, ToVault|ToCustomer)}
+	r.Bounds.To = few(t, "leads to", "a:1", "b:2")
 	for _, k := range few(t, "labels", "env", "role", "none") {
 		if r.Labels == nil {
 			r.Labels = map[string]string{}
@@ -68,7 +69,7 @@ func anyPolicy(t *rapid.T) *Policy {
 func anyQuestion(t *rapid.T, p *Policy) Question {
 	q := Question{
 		Now: noon, Who: Principal{ID: one(t, "who", "eng", "op", "ceo", "nobody"), Kind: one(t, "kind of person", Staff, Machine, Executive), Groups: few(t, "says the provider", "a", "idp")},
-		Do: one(t, "do", Shell, Exec, SFTPGet), On: one(t, "on", "x.prod", "y.prod", "z.test", "nil.prod", "w.prod"),
+		Do: one(t, "do", Shell, Exec, SFTPGet, Forward), To: one(t, "to", "", "a:1", "b:2", "c:3"), On: one(t, "on", "x.prod", "y.prod", "z.test", "nil.prod", "w.prod"),
 		Login: one(t, "login", "", "root", "s_nord", "s_{{customer}}", "{{customer}}", "nord", "zz"), Customer: one(t, "customer", "", "nord", "syd", "zz"),
 		Reason: one(t, "reason", Reason(""), "outage", "planned"), Binding: "b",
 	}
@@ -79,7 +80,7 @@ func anyQuestion(t *rapid.T, p *Policy) Question {
 	}
 	if rapid.Bool().Draw(t, "granted") {
 		if d := p.Decide(q); d.Verdict == Ask { // what was asked for was approved
-			q.Grant = &Grant{ID: "G", Who: q.Who, Target: q.On, Login: d.Login, Actions: d.Actions(), Customers: d.Customers, Reason: "outage", Machine: d.Machine(),
+			q.Grant = &Grant{ID: "G", Who: q.Who, Target: q.On, Login: d.Login, Actions: d.Actions(), To: d.Bounds.To, Customers: d.Customers, Reason: "outage", Machine: d.Machine(),
 				For: time.Hour, Made: noon, ActivateBefore: at(60), Stages: d.Stages()}
 		}
 	}

@@ -22,6 +22,7 @@ type Request struct {
 	Login          string        `json:"login"`
 	ReadOnly       bool          `json:"read_only,omitempty"` // the login is declared to change nothing
 	Actions        []Action      `json:"actions"`
+	To             []string      `json:"to,omitempty"`        // of forward: Rule.Bounds.To when made
 	Customers      []string      `json:"customers,omitempty"` // every customer that the login reaches
 	Need           Need          `json:"need"`
 	For            time.Duration `json:"for"`

@@ -130,7 +130,7 @@ func TestTerms(t *testing.T) {
 		{"nothing said takes nothing", Terms{}, false, all},
 		{"these alone", Terms{Actions: []Action{Exec, Forward}}, false, []Action{Exec, Forward}},
 		{"no more than was asked for", Terms{Actions: []Action{"fly"}}, false, nil},
-		{"no file transfer", Terms{NoFiles: true}, false, []Action{Shell, Exec, Forward, HTTPGet, HTTPPut}},
+		{"no file transfer", Terms{NoFiles: true}, false, []Action{Shell, Exec, Forward, Agent, X11, HTTPGet, HTTPPut}},
 		{"nothing that writes", Terms{ReadOnly: true}, false, []Action{SFTPGet, HTTPGet}},
 		{"a read-only login keeps its shell", Terms{ReadOnly: true}, true, []Action{Shell, Exec, SFTPGet, HTTPGet}},
 		{"all of it", Terms{ReadOnly: true, NoFiles: true, Actions: []Action{SFTPGet, HTTPGet}}, true, []Action{HTTPGet}},

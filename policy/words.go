@@ -63,6 +63,8 @@ const (
 	SFTPGet Action = "sftp-get"
 	SFTPPut Action = "sftp-put"
 	Forward Action = "forward"
+	Agent   Action = "agent"      // use the person's SSH agent from the target
+	X11     Action = "x11"        // open windows on the person's display from the target
 	HTTPGet Action = "http-read"  // safe methods: GET, HEAD, OPTIONS
 	HTTPPut Action = "http-write" // all others
 
@@ -81,6 +83,7 @@ const (
 	Freeze   Action = "freeze"   // hold an open session back, and let it go on
 	Preserve Action = "preserve" // keep a recording beyond its time, and let that go
 	Vouch    Action = "vouch"    // confirm the first key of another person
+	LogIn    Action = "log-in"   // let an SSH key of a terminal stand for oneself for some hours
 	ReadLog  Action = "read-log" // read a log: Customer's, or the main one
 
 	Propose Action = "propose" // make a motion
@@ -91,7 +94,7 @@ const (
 
 // OnTarget lists the actions that a rule can permit and a grant can hold.
 func OnTarget() []Action {
-	return []Action{Shell, Exec, SFTPGet, SFTPPut, Forward, HTTPGet, HTTPPut}
+	return []Action{Shell, Exec, SFTPGet, SFTPPut, Forward, Agent, X11, HTTPGet, HTTPPut}
 }
 
 // Customer is one whose data some targets hold. Who speaks for it is not here:

@@ -31,6 +31,9 @@ func newTrackOf(r *Recording, h Header) *Track {
 	return t
 }
 
+// Ready waits as Output does: it is for what passes and is told of later.
+func (t *Track) Ready() error { return t.wait() }
+
 // Name is the track's name in the recording: "pty0".
 func (t *Track) Name() string { return t.name }
 

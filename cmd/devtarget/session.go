@@ -1,6 +1,7 @@
 package devtarget
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -60,9 +61,22 @@ func (se *session) handle(r *ssh.Request) bool {
 	case "exec":
 		var m struct{ Command string }
 		return ssh.Unmarshal(r.Payload, &m) == nil && m.Command != "" && se.start(m.Command)
-	default: // subsystems, agent and X11 forwarding, and what is not invented yet
+	case "subsystem":
+		var m struct{ Name string }
+		return ssh.Unmarshal(r.Payload, &m) == nil && m.Name == "sftp" && se.size == nil && sftpServer() != "" && se.start("exec "+sftpServer())
+	default: // other subsystems, agent and X11 forwarding, and what is not invented yet
 		return false
 	}
+}
+
+// sftpServer is OpenSSH's own, where it is installed.
+func sftpServer() string {
+	for _, p := range []string{"/usr/lib/openssh/sftp-server", "/usr/libexec/sftp-server", "/usr/libexec/openssh/sftp-server", "/usr/lib/ssh/sftp-server"} {
+		if _, err := os.Stat(p); err == nil {
+			return p
+		}
+	}
+	return ""
 }
 
 func (se *session) setenv(payload []byte) bool {

@@ -30,6 +30,10 @@ func clientCommands() []*cobra.Command {
 		c.Flags().String("gateway", "", "address of the gateway: https://…; else LOCKBOX_URL")
 		c.Flags().String("token-file", "", "file of mode 0600 with a token; else LOCKBOX_TOKEN. `ssh GATEWAY token` makes one")
 	}
+	for _, c := range []*cobra.Command{loginCommand(), logoutCommand()} {
+		c.Flags().String("gateway", "", "address of the gateway: https://…; else LOCKBOX_URL")
+		all = append(all, c)
+	}
 	return all
 }
 
@@ -97,9 +101,10 @@ func requestCommand() *cobra.Command {
 	code := c.Flags().String("code", "", "reason code, where the rule takes more than one")
 	ticket := c.Flags().String("ticket", "", "ticket or case number")
 	customer := c.Flags().String("customer", "", "whose data, where the login reaches one")
+	do, to := c.Flags().String("do", "", "what for: shell, forward, …; the first without"), c.Flags().String("to", "", "where a tunnel ends: 127.0.0.1:5432")
 	wait := c.Flags().Bool("wait", false, "wait until it is decided")
 	c.RunE = speaks(func(ctx context.Context, j job, args []string) error {
-		w := api.Wish{Need: *why, Reason: policy.Reason(*code), Ticket: *ticket, Customer: *customer, Target: args[0]}
+		w := api.Wish{Need: *why, Reason: policy.Reason(*code), Ticket: *ticket, Customer: *customer, Target: args[0], Do: policy.Action(*do), To: *to}
 		if login, target, two := strings.Cut(args[0], "%"); two {
 			w.Login, w.Target = login, target
 		}

@@ -61,6 +61,23 @@ func newClient(c *cobra.Command) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
+	return call(u, token), nil
+}
+
+// newCaller is a client without a token, for who has none yet.
+func newCaller(c *cobra.Command) (*client, error) {
+	address, err := c.Flags().GetString("gateway")
+	if err != nil {
+		return nil, err
+	}
+	u, err := gatewayURL(cmp.Or(address, os.Getenv("LOCKBOX_URL")))
+	if err != nil {
+		return nil, err
+	}
+	return call(u, ""), nil
+}
+
+func call(u *url.URL, token string) *client {
 	transport := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13}, TLSHandshakeTimeout: 10 * time.Second,
 		DialContext: (&net.Dialer{Timeout: 10 * time.Second}).DialContext, MaxResponseHeaderBytes: 64 << 10, ForceAttemptHTTP2: true,
@@ -68,7 +85,7 @@ func newClient(c *cobra.Command) (*client, error) {
 	return &client{u.String(), u.Hostname(), token, &http.Client{
 		Transport: transport, Timeout: time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	}}
 }
 
 // gatewayURL reads the gateway's address. In the clear a token goes no further than this machine.
@@ -145,7 +162,9 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 	if err != nil {
 		return usage("%w", err)
 	}
-	r.Header.Set("Authorization", "Bearer "+c.token)
+	if c.token != "" {
+		r.Header.Set("Authorization", "Bearer "+c.token)
+	}
 	r.Header.Set("Accept", "application/json")
 	if in != nil {
 		r.Header.Set("Content-Type", "application/json")

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -42,7 +43,7 @@ func newRemote(t *testing.T) *remote {
 	r := &remote{World: w, t: t, tokens: &api.Tokens{Ledger: w.Ledger, People: w.People}}
 	r.Server = httptest.NewUnstartedServer(nil)
 	a := &api.API{
-		Gateway: w.Gateway, Desk: w.Desk, Charter: w.Desk.Charter, Tokens: r.tokens, URL: "http://" + r.Listener.Addr().String(),
+		Gateway: w.Gateway, Desk: w.Desk, Charter: w.Desk.Charter, Tokens: r.tokens, Logins: w.People, URL: "http://" + r.Listener.Addr().String(),
 		Report: func(err error) { t.Errorf("reported: %v", err) },
 	}
 	r.Config.Handler = a.Handler()
@@ -78,7 +79,15 @@ type ran struct {
 // run runs one command as Main does.
 func run(t *testing.T, args ...string) ran {
 	t.Helper()
-	var out, errs bytes.Buffer
+	var errs bytes.Buffer
+	got := runWith(t.Context(), &errs, args...)
+	got.errs = errs.String() + got.errs
+	return got
+}
+
+// runWith is run with what is written for people.
+func runWith(ctx context.Context, errs io.Writer, args ...string) ran {
+	var out bytes.Buffer
 	root := &cobra.Command{Use: "lockbox", SilenceUsage: true, SilenceErrors: true}
 	root.PersistentFlags().Bool("json", false, "")
 	root.PersistentFlags().Bool("no-color", false, "")
@@ -86,11 +95,11 @@ func run(t *testing.T, args ...string) ran {
 	root.AddCommand(clientCommands()...)
 	root.SetArgs(args)
 	root.SetOut(&out)
-	root.SetErr(&errs)
-	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	root.SetErr(errs)
+	ctx, stop := context.WithTimeout(ctx, 20*time.Second)
 	defer stop()
 	err := root.ExecuteContext(ctx)
-	got := ran{out.String(), errs.String(), 0}
+	got := ran{out: out.String()}
 	if err != nil {
 		got.errs += "lockbox: " + err.Error()
 		got.code = exitRefused

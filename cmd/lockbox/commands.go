@@ -134,24 +134,6 @@ func versionCommand() *cobra.Command {
 	}}
 }
 
-func sshConfigCommand() *cobra.Command {
-	c := &cobra.Command{Use: "ssh-config", Short: "Print a Host block for ~/.ssh/config", Args: cobra.NoArgs}
-	config := configFlag(c)
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		conf, err := readConfig(*config)
-		if err != nil {
-			return err
-		}
-		block, err := hostBlock(conf, "lockbox", "", "")
-		if err != nil {
-			return err
-		}
-		fmt.Fprint(c.OutOrStdout(), block)
-		return nil
-	}
-	return c
-}
-
 func checkOnly(conf Config, w io.Writer) error {
 	s, err := lang.Load(conf.Policy.Dir)
 	if err != nil {

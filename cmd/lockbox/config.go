@@ -202,6 +202,11 @@ func (c Config) signed(ring *keys.Ring) string {
 	} {
 		fmt.Fprintf(h, "%d:%s", len(s), s)
 	}
+	if ring.HostCA != nil { // a ring may be older than it
+		for _, s := range []string{"host-ca", string(ring.HostCA.PublicKey().Marshal())} {
+			fmt.Fprintf(h, "%d:%s", len(s), s)
+		}
+	}
 	for _, w := range c.Witnesses {
 		for _, s := range []string{"witness", w.Name, w.Key, w.URL} {
 			fmt.Fprintf(h, "%d:%s", len(s), s)

@@ -10,12 +10,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
 
 	"lockbox/gateway/keys"
+	"lockbox/gateway/sshproxy"
+	"lockbox/policy/lang"
 )
 
 const (
@@ -157,52 +158,29 @@ tests:
   - { as: max@example.eu, do: shell, on: db1.prod, expect: deny }
 `
 
-// writeClient writes what OpenSSH's client needs to find the door and know it.
+// writeClient writes what OpenSSH's client needs to find the door and its targets, and know them.
 func (f devFolder) writeClient() error {
 	ring, err := keys.Load(f.path("keys"))
 	if err != nil {
 		return err
 	}
-	host, port, err := net.SplitHostPort(f.ssh)
+	source, err := lang.Load(f.path("policy"))
+	if err != nil {
+		return &exit{exitUsage, err}
+	}
+	var c Config
+	c.SSH.Listen = f.ssh
+	s, err := c.setup(ring, source.Policy.Targets)
 	if err != nil {
 		return err
 	}
-	known := fmt.Sprintf("[%s]:%s %s", host, port, ssh.MarshalAuthorizedKey(ring.Host.PublicKey()))
-	if err := os.WriteFile(f.path("known_hosts"), []byte(known), 0o644); err != nil {
-		return err
-	}
-	block, err := hostBlock(Config{SSH: struct {
-		Listen string `yaml:"listen"`
-	}{f.ssh}}, "lockbox", f.path("engineer_key"), f.path("known_hosts"))
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(f.path("ssh_config"), []byte(block), 0o644)
-}
-
-// hostBlock is a Host block for ssh_config(5). What could end a line is refused.
-func hostBlock(c Config, name, identity, known string) (string, error) {
-	host, port, err := net.SplitHostPort(c.SSH.Listen)
-	if err != nil {
-		return "", usage("ssh.listen: %w", err)
-	}
-	if host == "" {
-		host = c.host()
-	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return "", usage("ssh.listen: %q is no port", port)
-	}
-	if strings.ContainsAny(host+identity+known, "\n\"") {
-		return "", usage("a path or host holds a quote or a new line; choose another folder")
-	}
-	block := fmt.Sprintf("Host %s\n  HostName %s\n  Port %s\n  ServerAliveInterval 30\n", name, host, port)
-	if identity != "" {
-		block += fmt.Sprintf("  IdentityFile \"%s\"\n  IdentitiesOnly yes\n", identity)
-	}
-	if known != "" {
-		block += fmt.Sprintf("  UserKnownHostsFile \"%s\"\n  StrictHostKeyChecking yes\n", known)
-	}
-	return block, nil
+	known := f.path("known_hosts")
+	text, err := s.Config("", sshproxy.SetupNames{Gateway: "lockbox", Identity: f.path("engineer_key"), Known: known})
+	return errors.Join(
+		err,
+		os.WriteFile(known, []byte(strings.Join(s.KnownHosts(), "\n")+"\n"), 0o644),
+		os.WriteFile(f.path("ssh_config"), []byte(text), 0o644),
+	)
 }
 
 // writeConfig writes lockbox.yaml at every start, for the addresses may have changed.

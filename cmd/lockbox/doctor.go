@@ -112,6 +112,9 @@ func (c Config) lookOutside(now time.Time) (all []finding) {
 	default:
 		all = append(all, finding{"vault", fine, "its key is here: recordings play on this machine"})
 	}
+	if err == nil {
+		all = append(all, c.lookAtHostCA(ring))
+	}
 	source, err := lang.Load(c.Policy.Dir)
 	if err == nil {
 		err = source.Valid()
@@ -124,6 +127,15 @@ func (c Config) lookOutside(now time.Time) (all []finding) {
 	all = append(all, c.lookAtStore()...)
 	all = append(all, c.lookAtBackups(now)...)
 	return append(all, c.lookAtCertificate(now))
+}
+
+// lookAtHostCA tells how to add what older keys folders do not have.
+func (c Config) lookAtHostCA(ring *keys.Ring) finding {
+	if ring.HostCA != nil {
+		return finding{"host CA", fine, "`ssh -J` shows clients a certificate for each target"}
+	}
+	return finding{"host CA", warn, fmt.Sprintf("there is none, so that `ssh -J` shows clients the gateway's plain host key: ssh-keygen -q -t ed25519 -N '' -C host_ca -f %s, "+
+		"then start the gateway again; in production two executives sign the change", filepath.Join(c.Keys.Dir, "host_ca"))}
 }
 
 // lookAtStore tries whether the object storage of recordings can be written, read and cleared.

@@ -130,4 +130,6 @@ const realNext = `Written to %[1]s. Next:
    one's fingerprint on the page "People" and confirms it; that executive does not decide on
    the requests of whom they confirmed.
 6  Let targets trust the target CA only:   TrustedUserCAKeys with %[1]s/target_ca.pub
+7  Give engineers what their ssh needs:    lockbox ssh-config --config %[1]s/lockbox.yaml
+   or they ask for it themselves:          ssh GATEWAY ssh-config, or lockbox ssh-config GATEWAY
 `

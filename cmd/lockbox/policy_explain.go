@@ -18,9 +18,9 @@ import (
 
 // An asking holds the flags of explain.
 type asking struct {
-	as, do, on, login, customer, at, from, reason, kind, request, config string
-	groups                                                               []string
-	all                                                                  bool
+	as, do, on, login, customer, to, at, from, reason, kind, request, config string
+	groups                                                                   []string
+	all                                                                      bool
 }
 
 func explainCommand() *cobra.Command {
@@ -40,6 +40,7 @@ func explainCommand() *cobra.Command {
 	f.StringVar(&a.on, "on", "", "on which target: db1.prod")
 	f.StringVar(&a.login, "login", "", "as which login; else the target's first")
 	f.StringVar(&a.customer, "customer", "", "whose data, where the login is one for each customer")
+	f.StringVar(&a.to, "to", "", "where a tunnel ends, of forward: 127.0.0.1:5432; else anywhere that a rule lists")
 	f.StringVar(&a.at, "at", "now", "when: 2026-11-22T02:00+01:00")
 	f.StringVar(&a.from, "from", "", "from which address: 10.1.2.3; else it is not known")
 	f.StringVar(&a.reason, "reason", "", "why: customer-case, outage, …; else it is not said yet")
@@ -77,7 +78,7 @@ func (a asking) question(now time.Time) (policy.Question, error) {
 	kinds := []policy.Kind{policy.Staff, policy.Machine, policy.Executive, policy.Reviewer, policy.Auditor}
 	q := policy.Question{
 		Now: now, Who: policy.Principal{ID: a.as, Groups: a.groups}, Do: policy.Action(a.do), On: a.on,
-		Login: a.login, Customer: a.customer, Reason: policy.Reason(a.reason),
+		Login: a.login, Customer: a.customer, To: a.to, Reason: policy.Reason(a.reason),
 	}
 	for _, k := range kinds {
 		if string(k) == a.kind {

@@ -84,7 +84,7 @@ func TestABackupIsRestoredByCommands(t *testing.T) {
 	}
 	again := filepath.Join(to, "lockbox.yaml")
 	must(t, os.CopyFS(filepath.Join(to, "keys"), os.DirFS(keys)))
-	for _, f := range []string{"at_rest", "host", "log", "people_ca", "target_ca", "vault"} {
+	for _, f := range []string{"at_rest", "host", "host_ca", "log", "people_ca", "target_ca", "vault"} {
 		must(t, os.Chmod(filepath.Join(to, "keys", f), 0o600))
 	}
 	must(t, os.Chmod(filepath.Join(to, "keys"), 0o700))

@@ -79,7 +79,7 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (s *Server, err error
 	}
 	o := ledger.Options{
 		Origin: c.Log, Signer: s.Keys.Log, Verifier: s.Keys.LogVerifier, Secret: secret, Now: time.Now,
-		Newest: []string{"grant/", "extension/", "request/", "person/", "credential/", "sshkey/", "pins/", "proof/", "motion/", "motion-held/", "policy/", "token/", "uses/", "restored/", "shred/"},
+		Newest: []string{"grant/", "extension/", "request/", "person/", "credential/", "sshkey/", "login/", "pins/", "proof/", "touched/", "motion/", "motion-held/", "policy/", "token/", "uses/", "restored/", "shred/"},
 	}
 	s.Ledger, err = ledger.Open(ctx, engine, o)
 	if err != nil {
@@ -226,7 +226,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	serve("ssh door", func(ctx context.Context) error { return door.Serve(ctx, s.ssh) })
 	programs := &api.API{
-		Gateway: s.Gateway, Desk: s.Desk, Charter: s.Charter, Tokens: s.Tokens, URL: s.Config.URL, Report: report, Now: time.Now,
+		Gateway: s.Gateway, Desk: s.Desk, Charter: s.Charter, Tokens: s.Tokens, Logins: s.People, URL: s.Config.URL, Report: report, Now: time.Now,
 	}
 	web := pages.Server()
 	web.Handler = s.beside(programs.Beside(web.Handler))

@@ -27,7 +27,7 @@ func (s *Server) wire() {
 		Ledger: s.Ledger, Production: c.Mode == modeProduction, Config: c.signed(s.Keys), Report: s.failed, Actor: localUser(),
 		Read: func() (map[string][]byte, error) { return lang.Read(c.Policy.Dir) }, Count: s.seen.reload,
 	}
-	s.People = &identity.Directory{Ledger: s.Ledger, Log: c.Log, Party: party, Policy: s.Book.InForce, Now: time.Now}
+	s.People = &identity.Directory{Ledger: s.Ledger, Log: c.Log, Party: party, Policy: s.Book.InForce, Now: time.Now, PeopleCA: s.Keys.PeopleCA}
 	s.Charter = &charter.Charter{
 		Ledger: s.Ledger, People: s.People, Policy: s.Book.InForce, Log: c.Log, Party: party,
 		Effect: s.effect, Idle: func(tx *ledger.Tx, person string) error { return s.Desk.Idle(tx, person) },

@@ -32,12 +32,14 @@ type API struct {
 	Desk    *approvals.Desk
 	Charter *charter.Charter // nil: there are no motions
 	Tokens  *Tokens
+	Logins  Logins           // nil: terminals cannot log in
 	URL     string           // public origin: "https://lock.example.eu"; any other Host is refused
 	Report  func(error)      // hears of failures; the program gets a reference that is in it
 	Now     func() time.Time // nil: time.Now
 
 	limits limits
 	waits  waits
+	alone  waits // of who has no token, by source
 }
 
 // Handler answers everything below Prefix. It is whole: headers, limits and tokens are inside.

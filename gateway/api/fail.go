@@ -10,6 +10,7 @@ import (
 	"lockbox/approvals"
 	"lockbox/approvals/charter"
 	"lockbox/gateway"
+	"lockbox/gateway/identity"
 	"lockbox/policy"
 )
 
@@ -97,6 +98,7 @@ func explain(err error) *problem {
 	var own *problem
 	var desk *approvals.Refusal
 	var house *charter.Refusal
+	var who *identity.Refusal
 	switch {
 	case errors.As(err, &own):
 		return own
@@ -106,6 +108,8 @@ func explain(err error) *problem {
 		return refusal(desk.Code, desk.Why)
 	case errors.As(err, &house):
 		return refusal(house.Code, house.Why)
+	case errors.As(err, &who):
+		return refusal(policy.ByPolicy, who.Why)
 	}
 	return nil
 }

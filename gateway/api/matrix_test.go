@@ -80,6 +80,13 @@ func golden() []cell {
 		{"", "POST /motions/{code}/oppose", post("/motions/%s/oppose", (*hall).moved, `{"comment":"no"}`), nordActs},
 		{"", "POST /motions/{code}/end", post("/motions/%s/end", (*hall).moved, `{}`), nordActs},
 		{"", "POST /motions/{code}/sign", post("/motions/%s/sign", (*hall).moved, `{}`), [8]int{401, 404, 404, 404, 403, 404, 403, 404}},
+		{"", "POST /logins", func(s *hall, token string) reply { return s.post(token, "/logins", s.terminal()) }, all(200)},
+		{"of no terminal", "POST /logins/wait", func(s *hall, token string) reply {
+			return s.post(token, "/logins/wait", `{"secret":"x"}`)
+		}, all(404)},
+		{"of nobody", "POST /logins/end", func(s *hall, token string) reply {
+			return s.post(token, "/logins/end", `{"certificate":"x","signature":""}`)
+		}, all(400)},
 		{"", "GET /tokens", get("/tokens"), everybody},
 		{"of the requester", "POST /tokens/{id}/revoke", func(s *hall, token string) reply {
 			k, _, err := s.api.Tokens.Lookup(s.t.Context(), s.token(s.Eng))

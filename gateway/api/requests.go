@@ -114,11 +114,14 @@ func (c *call) seen(v approvals.View, err error) (Request, error) {
 // ask makes a request.
 func (c *call) ask(w Wish) (Request, error) {
 	app := approvals.Application{
-		Target: w.Target, Login: w.Login, Customer: w.Customer, Do: w.Do, From: c.source(), For: time.Duration(w.For),
+		Target: w.Target, Login: w.Login, Customer: w.Customer, Do: w.Do, To: w.To, From: c.source(), For: time.Duration(w.For),
 		Need: policy.Need{Reason: w.Reason, Text: w.Need, Ticket: w.Ticket},
 	}
 	if w.Do != "" && !slices.Contains(policy.OnTarget(), w.Do) {
 		return Request{}, malformed("do is one of %v", policy.OnTarget())
+	}
+	if w.To != "" && w.Do != policy.Forward {
+		return Request{}, malformed("to goes with do=forward")
 	}
 	do, d := c.entry(w)
 	app.Do = do
@@ -139,7 +142,7 @@ func (c *call) ask(w Wish) (Request, error) {
 // that policy lets them ask for. The desk decides again.
 func (c *call) entry(w Wish) (policy.Action, policy.Decision) {
 	q := policy.Question{
-		Now: c.a.now(), Who: c.who, On: w.Target, Login: w.Login, Customer: w.Customer, From: c.source(), Reason: w.Reason,
+		Now: c.a.now(), Who: c.who, On: w.Target, Login: w.Login, Customer: w.Customer, To: w.To, From: c.source(), Reason: w.Reason,
 	}
 	all := policy.OnTarget()
 	if w.Do != "" {

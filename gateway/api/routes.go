@@ -83,6 +83,7 @@ func (a *API) routes() []route {
 		get("/tokens", "Your tokens that are not over", (*call).tokens),
 		post("/tokens/{id}/revoke", "", "End one of your tokens", (*call).revokeToken),
 	}
+	all = append(all, a.routesOfLogins()...)
 	var description node
 	own := get("/openapi.json", "This description (OpenAPI 3.1)", func(*call) (node, error) { return description, nil })
 	own.open = true

@@ -29,7 +29,7 @@ func (a *API) request(v approvals.View) Request {
 	q := v.Request
 	r := Request{
 		Request: q.ID, URL: a.page("/r/" + q.ID), Who: person(q.Who), At: q.At.UTC(), Target: q.Target, Login: q.Login, ReadOnly: q.ReadOnly,
-		Customers: list(q.Customers), Actions: list(v.Status.Actions), Reason: q.Need.Reason, Need: q.Need.Text, Ticket: q.Need.Ticket,
+		Customers: list(q.Customers), Actions: list(v.Status.Actions), To: list(q.To), Reason: q.Need.Reason, Need: q.Need.Text, Ticket: q.Need.Ticket,
 		For: Span(v.Status.For), Phase: v.Status.Phase, Decided: moment(v.Status.At), Extends: q.Extends,
 		Stages: []Stage{}, Thread: []Remark{}, Digest: v.Digest, NotBefore: moment(v.Status.NotBefore), Watched: v.Status.Watched, Promises: list(v.Status.Promises),
 	}

@@ -70,6 +70,7 @@ type Request struct {
 	ReadOnly  bool            `json:"read_only"`
 	Customers []string        `json:"customers"`
 	Actions   []policy.Action `json:"actions" doc:"what the votes so far leave of what was asked for"`
+	To        []string        `json:"to" doc:"where tunnels may end, of forward: host:port"`
 	Reason    policy.Reason   `json:"reason"`
 	Need      string          `json:"need"`
 	Ticket    string          `json:"ticket"`
@@ -139,6 +140,7 @@ type Wish struct {
 	Login    string        `json:"login,omitempty" doc:"absent: the target's first"`
 	Customer string        `json:"customer,omitempty" doc:"where the login reaches one"`
 	Do       policy.Action `json:"do,omitempty" doc:"an action that is wanted; absent: the first that may be asked for. The rule's others come with it"`
+	To       string        `json:"to,omitempty" doc:"of do=forward: host:port where the tunnel ends; absent: the first rule's"`
 	Reason   policy.Reason `json:"reason,omitempty" doc:"a code; absent: the only one that the rule takes"`
 	Need     string        `json:"need" doc:"why, in words: at least 10 characters on one line"`
 	Ticket   string        `json:"ticket,omitempty"`

@@ -48,7 +48,7 @@ func newHall(t *testing.T) *hall {
 		w.Desk.Charter = house
 	}
 	s.api = &API{
-		Gateway: w.Gateway, Desk: w.Desk, Charter: house, Tokens: &Tokens{Ledger: w.Ledger, People: w.People}, URL: here,
+		Gateway: w.Gateway, Desk: w.Desk, Charter: house, Tokens: &Tokens{Ledger: w.Ledger, People: w.People}, Logins: w.People, URL: here,
 		Report: func(err error) {
 			if !s.mayFail {
 				t.Errorf("reported: %v", err)

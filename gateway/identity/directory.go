@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"lockbox/policy"
 	"lockbox/policy/statement"
 	"lockbox/recorder/ledger"
@@ -28,10 +30,14 @@ type Directory struct {
 		Proven(tx *ledger.Tx, id string) (*policy.Motion, error)
 	}
 
-	limits  limits
-	signIns asks // by anybody
-	asks    asks // by people who are known
-	copies  copies
+	// PeopleCA signs the certificates of logins; nil: there are no logins. Targets do not trust it.
+	PeopleCA ssh.Signer
+
+	limits    limits
+	signIns   asks // by anybody
+	asks      asks // by people who are known
+	terminals terminals
+	copies    copies
 }
 
 // A Person is one row of the directory.

@@ -78,7 +78,7 @@ func (d *Directory) dismiss(tx *ledger.Tx, m *policy.Motion, p Person) error {
 			keys = append(keys, f)
 		}
 	}
-	if _, err := dropWeb(tx, func(w web) bool { return w.Of == p.ID }); err != nil {
+	if err := signOut(tx, p.ID); err != nil {
 		return err
 	}
 	return d.turn(tx, m, p, keys)

@@ -53,7 +53,7 @@ func (d *Directory) strip(tx *ledger.Tx, m *policy.Motion, p Person, kind string
 	if err := d.end(tx, &p, seq, all...); err != nil {
 		return err
 	}
-	if _, err := dropWeb(tx, func(w web) bool { return w.Of == p.ID }); err != nil {
+	if err := signOut(tx, p.ID); err != nil {
 		return err
 	}
 	return tx.Put(personKey(p.ID), p)

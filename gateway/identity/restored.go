@@ -16,6 +16,9 @@ func (d *Directory) EndAll(tx *ledger.Tx, why string) error {
 	if err != nil {
 		return err
 	}
+	if _, err := endLogins(tx, "lockbox", "", why, func(SSHLogin) bool { return true }); err != nil {
+		return err
+	}
 	var links []string
 	err = tx.Scan("link/", func(key string, raw json.RawMessage) (bool, error) {
 		var l link

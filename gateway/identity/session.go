@@ -150,9 +150,21 @@ func (d *Directory) SignOut(ctx context.Context, cookie string) error {
 	})
 }
 
-// RevokeAll ends every session that a person has at the portal.
+// signOut ends every session that a person has at the portal, and every login of theirs.
+func signOut(tx *ledger.Tx, who string) error {
+	if _, err := endLogins(tx, "lockbox", who, "signed out", func(SSHLogin) bool { return true }); err != nil {
+		return err
+	}
+	_, err := dropWeb(tx, func(w web) bool { return w.Of == who })
+	return err
+}
+
+// RevokeAll ends every session that a person has at the portal, and every login of theirs.
 func (d *Directory) RevokeAll(ctx context.Context, by, who string) error {
 	return d.update(ctx, func(tx *ledger.Tx) error {
+		if _, err := endLogins(tx, by, who, "revoked", func(SSHLogin) bool { return true }); err != nil {
+			return err
+		}
 		n, err := dropWeb(tx, func(w web) bool { return w.Of == who })
 		if err != nil || n == 0 {
 			return err
@@ -172,6 +184,9 @@ func (d *Directory) Sweep(ctx context.Context) error {
 		return err
 	}
 	return d.update(ctx, func(tx *ledger.Tx) error {
+		if err := forgetLogins(tx); err != nil {
+			return err
+		}
 		n, err := dropWeb(tx, func(w web) bool { return w.over(tx.Now()) })
 		if err != nil || n == 0 {
 			return err

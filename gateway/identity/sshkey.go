@@ -27,10 +27,10 @@ func sshTypes() []string {
 
 // ParseSSHKey reads one authorized_keys line without options (sshd(8)). Errors are *Refusal.
 func ParseSSHKey(line string) (ssh.PublicKey, error) {
-	line = strings.TrimSpace(line)
-	if len(line) > maxLine {
+	if len(line) > maxLine { // before all else: it may be spaces
 		return nil, refuse("the line is longer than %d bytes: paste one public key, as in ~/.ssh/id_ed25519.pub", maxLine)
 	}
+	line = strings.TrimSpace(line)
 	if line == "" || strings.ContainsAny(line, "\r\n\x00") {
 		return nil, refuse("paste one line, as in ~/.ssh/id_ed25519.pub")
 	}

@@ -234,13 +234,14 @@ func (d *Directory) counting(tx *ledger.Tx, fingerprint string) (SSHKey, error) 
 	return s, nil
 }
 
-// HoldsKey says whether the SSH key is still the person's, and counts.
+// HoldsKey says whether the SSH key is still the person's, and counts: one that
+// they enrolled, or that of a login of theirs.
 func (d *Directory) HoldsKey(tx *ledger.Tx, person, fingerprint string) (bool, error) {
 	s, err := d.counting(tx, fingerprint)
-	if r := new(Refusal); errors.As(err, &r) {
-		return false, nil
+	if r := new(Refusal); errors.As(err, &r) || err == nil && s.Of != person {
+		return d.holdsLogin(tx, person, fingerprint)
 	}
-	return err == nil && s.Of == person, err
+	return err == nil, err
 }
 
 // BySSHKey says whose key it is. A certificate, a weak key, a key nobody has, and

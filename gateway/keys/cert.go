@@ -91,8 +91,8 @@ func (r *Ring) check(a *CertAsk) error {
 	if _, ok := a.Pub.(*ssh.Certificate); ok {
 		return errors.New("the key is a certificate itself")
 	}
-	for _, own := range []ssh.Signer{r.Host, r.PeopleCA, r.TargetCA} {
-		if bytes.Equal(own.PublicKey().Marshal(), a.Pub.Marshal()) {
+	for _, own := range []ssh.Signer{r.Host, r.PeopleCA, r.TargetCA, r.HostCA} {
+		if own != nil && bytes.Equal(own.PublicKey().Marshal(), a.Pub.Marshal()) {
 			return errors.New("the key is one of the gateway's own")
 		}
 	}

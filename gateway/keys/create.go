@@ -47,7 +47,7 @@ func Create(dir, origin string) (*Ring, error) {
 
 func newFiles(origin string) (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for _, name := range []string{hostFile, peopleCAFile, targetCAFile} {
+	for _, name := range []string{hostFile, peopleCAFile, targetCAFile, hostCAFile} {
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		if err != nil {
 			return nil, err

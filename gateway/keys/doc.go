@@ -1,6 +1,7 @@
 // Package keys holds what the gateway signs and decrypts with: the host key, the
-// people CA, the target CA, the log key, the vault identity and the key of
-// recordings under way. It reads them from files, writes them once, and signs
-// the minutes-long certificate used towards a target. It decides nothing: who
-// gets a certificate is settled before it is asked.
+// people CA, the target CA, the host CA, the log key, the vault identity and the
+// key of recordings under way. It reads them from files, writes them once, and
+// signs the minutes-long certificate used towards a target, and the one of hours
+// by which clients know a target behind us. It decides nothing: who gets a
+// certificate is settled before it is asked.
 package keys

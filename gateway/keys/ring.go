@@ -16,6 +16,7 @@ type Ring struct {
 	Host     ssh.Signer // what clients know the gateway by
 	PeopleCA ssh.Signer // trusted by the gateway only
 	TargetCA ssh.Signer // trusted by targets only
+	HostCA   ssh.Signer // by which clients know a target that they reach through us; nil in rings older than `ssh -J`
 
 	Log         note.Signer // signs checkpoints and manifests; its name is the origin of the log
 	LogVerifier note.Verifier
@@ -31,6 +32,7 @@ const (
 	hostFile     = "host"
 	peopleCAFile = "people_ca"
 	targetCAFile = "target_ca"
+	hostCAFile   = "host_ca"
 	logFile      = "log"
 	vaultFile    = "vault"
 	vaultPubFile = "vault.pub" // alone: the vault is kept elsewhere; not there: it is the vault's
@@ -71,6 +73,9 @@ func (b box) ring() (*Ring, error) {
 		{logFile, r.parseLog},
 		{atRestFile, into(&r.AtRest, parseSecret)},
 	}
+	if b.has(hostCAFile) {
+		steps = append(steps, step{hostCAFile, into(&r.HostCA, parseSSH)})
+	}
 	public := b.has(vaultPubFile)
 	if !public || b.has(vaultFile) {
 		steps = append(steps, step{vaultFile, r.parseVault})
@@ -107,6 +112,9 @@ func (r *Ring) distinct() error {
 	keys := []named{
 		{hostFile, rawKey(r.Host)}, {peopleCAFile, rawKey(r.PeopleCA)}, {targetCAFile, rawKey(r.TargetCA)},
 		{logFile, logKey(r.LogKey)},
+	}
+	if r.HostCA != nil {
+		keys = append(keys, named{hostCAFile, rawKey(r.HostCA)})
 	}
 	for i, a := range keys {
 		for _, b := range keys[:i] {

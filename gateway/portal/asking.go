@@ -18,6 +18,7 @@ type askPage struct {
 	Targets []askTarget // that may be asked for; when none is chosen
 	Target  string
 	Logins  []choice
+	Works   []choice // what to ask for, where there is a choice
 	Of      []choice // customers, where a login reaches one
 	Reasons []policy.Reason
 	Ticket  string // pattern; "" where none is needed
@@ -37,6 +38,7 @@ type choice struct{ ID, Name string }
 // typed is what the person has typed; it is kept when something is wrong.
 type typed struct {
 	Login, Customer, Reason, Text, Ticket string
+	Work                                  string // "shell", "forward 127.0.0.1:5432"; "" for the first that there is
 	Minutes                               int
 }
 
@@ -50,7 +52,7 @@ func (p *Portal) asking(x *exchange) error {
 	if t == "" {
 		return p.showTargets(x)
 	}
-	a, err := p.askPage(x, t, typed{Login: query.Get("login"), Customer: query.Get("customer")})
+	a, err := p.askPage(x, t, typed{Login: query.Get("login"), Customer: query.Get("customer"), Work: query.Get("work")})
 	if err != nil {
 		return err
 	}
@@ -81,21 +83,63 @@ func (p *Portal) showTargets(x *exchange) error {
 	return x.show(ok, "ask", "Ask for access", a)
 }
 
-// entry is the first way in that policy has for the person: a shell, else a single command.
+// entry is the way in that the person chose, else the first that policy has: a shell, else a single command.
 // d.Verdict is Prove where only the declaration is missing.
 func (p *Portal) entry(x *exchange, target string, w typed) (do policy.Action, d policy.Decision) {
-	q := policy.Question{Now: p.now(), Who: x.who.Principal, On: target, Login: w.Login, Customer: w.Customer, From: x.source(), Proofs: x.declared}
+	all := policy.OnTarget()
+	chosen, to, _ := strings.Cut(w.Work, " ")
+	if i := slices.Index(all, policy.Action(chosen)); i >= 0 {
+		all = all[i : i+1]
+	}
+	for _, do := range all {
+		if d = p.way(x, target, w, do, to); askable(d) {
+			return do, d
+		}
+	}
+	return all[0], d
+}
+
+// way decides about one action.
+func (p *Portal) way(x *exchange, target string, w typed, do policy.Action, to string) policy.Decision {
+	q := policy.Question{Now: p.now(), Who: x.who.Principal, Do: do, To: to, On: target, Login: w.Login, Customer: w.Customer, From: x.source(), Proofs: x.declared}
 	t := p.Desk.Policy().Targets[target]
 	if t != nil && w.Customer == "" && len(t.Customers) > 0 && perCustomer(t, w.Login) {
 		q.Customer = t.Customers[0] // the form asks which
 	}
+	return p.Desk.Policy().Decide(q)
+}
+
+// works lists what may be asked for, by each rule once.
+func (x *exchange) works(target string, w typed) (all []choice) {
+	seen := map[string]bool{}
+	add := func(do policy.Action, to string) {
+		d := x.p.way(x, target, w, do, to)
+		if !askable(d) || seen[d.Rule] {
+			return
+		}
+		seen[d.Rule] = true
+		var names []string
+		for _, a := range d.Actions() {
+			if a == policy.Forward {
+				names = append(names, x.say.text("network tunnels to {where}", "where", strings.Join(d.Bounds.To, ", ")))
+			} else {
+				names = append(names, x.say.action(a))
+			}
+		}
+		all = append(all, choice{strings.TrimSpace(string(do) + " " + to), strings.Join(names, ", ")})
+	}
 	for _, do := range policy.OnTarget() {
-		q.Do = do
-		if d = p.Desk.Policy().Decide(q); askable(d) {
-			return do, d
+		if do != policy.Forward {
+			add(do, "")
+			continue
+		}
+		for _, r := range x.p.Desk.Policy().Rules {
+			for _, to := range r.Bounds.To {
+				add(do, to)
+			}
 		}
 	}
-	return policy.Shell, d
+	return all
 }
 
 // askable says whether somebody may ask, perhaps after they signed the declaration.
@@ -122,6 +166,9 @@ func (p *Portal) askPage(x *exchange, target string, w typed) (askPage, error) {
 		a.Typed.Minutes = int(d.Limits.Default.Minutes())
 	}
 	x.choices(&a, t)
+	if a.Works = x.works(target, w); len(a.Works) < 2 {
+		a.Works = nil
+	}
 	if d.Verdict == policy.Prove {
 		a.Declare = p.Desk.Policy().Declaration.Version
 	}
@@ -181,7 +228,7 @@ func (p *Portal) ask(x *exchange) error {
 	}
 	w := typed{
 		Login: x.value("login"), Customer: x.value("customer"), Reason: x.value("reason"),
-		Text: strings.Join(strings.Fields(x.value("text")), " "), Ticket: x.value("ticket"),
+		Text: strings.Join(strings.Fields(x.value("text")), " "), Ticket: x.value("ticket"), Work: x.value("work"),
 	}
 	w.Minutes, _ = strconv.Atoi(x.value("for")) // 0: the desk takes the rule's default
 	target := x.value("target")
@@ -199,8 +246,9 @@ func (p *Portal) ask(x *exchange) error {
 		return x.show(ok, "ask", "Ask for access", a)
 	}
 	do, _ := p.entry(x, target, w)
+	_, to, _ := strings.Cut(w.Work, " ")
 	v, err := p.Desk.Submit(x.r.Context(), x.who.Principal, approvals.Application{
-		Target: target, Login: w.Login, Customer: w.Customer, Do: do, From: x.source(), For: time.Duration(w.Minutes) * time.Minute,
+		Target: target, Login: w.Login, Customer: w.Customer, Do: do, To: to, From: x.source(), For: time.Duration(w.Minutes) * time.Minute,
 		Need: policy.Need{Reason: policy.Reason(w.Reason), Text: w.Text, Ticket: w.Ticket},
 	})
 	if err == nil {

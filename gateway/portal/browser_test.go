@@ -51,7 +51,7 @@ func newSite(t testing.TB, pol *policy.Policy) *site {
 	must(t, err)
 	party := statement.Party{ID: "localhost", Origins: []string{url}}
 	now := func() *policy.Policy { return pol }
-	people := &identity.Directory{Ledger: log, Log: world.Log, Party: party, Policy: now, Now: time.Now}
+	people := &identity.Directory{Ledger: log, Log: world.Log, Party: party, Policy: now, Now: time.Now, PeopleCA: ring.PeopleCA}
 	motions := &charter.Charter{Ledger: log, People: people, Policy: now, Log: world.Log, Party: party, Effect: people.Effect}
 	people.Charter = motions
 	desk := &approvals.Desk{Ledger: log, People: people, Charter: motions, Policy: now, Log: world.Log, Party: party}

@@ -18,6 +18,7 @@ type facts struct {
 	Target   string
 	About    []string // of the target: class, place, owner
 	Login    string
+	To       []string // where tunnels may end
 	ReadOnly bool
 	Shared   bool     // the login reaches every customer of the target
 	For      []string // names of the customers concerned that the reader may know
@@ -50,7 +51,7 @@ type facts struct {
 func (x *exchange) facts(v approvals.View) facts {
 	q, pol := v.Request, x.p.Desk.Policy()
 	f := facts{
-		Code: q.ID, Who: q.Who.Name, Role: x.role(q.Who), Target: q.Target, Login: q.Login,
+		Code: q.ID, Who: q.Who.Name, Role: x.role(q.Who), Target: q.Target, Login: q.Login, To: q.To,
 		Reason: q.Need.Reason, Text: q.Need.Text, Ticket: q.Need.Ticket, Long: q.For, Most: v.Status.For, Within: q.ActivateWithin,
 		Made: q.At, Now: v.Now, Phase: v.Status.Phase, Grant: v.Grant,
 		Mine: q.Who.ID == x.who.ID, Digest: v.Digest, NotBefore: v.Status.NotBefore, Watched: v.Status.Watched, Promises: v.Status.Promises, Extends: q.Extends,
@@ -134,7 +135,17 @@ func (x *exchange) effect(actions []policy.Action, f facts) (can, cannot []strin
 		list(get, say("fetch files by SFTP"))
 		list(put, say("put files there by SFTP"))
 	}
-	list(has(policy.Forward), say("open network tunnels"))
+	if has(policy.Forward) && len(f.To) > 0 {
+		can = append(can, say("open network tunnels from there to {where}", "where", strings.Join(f.To, ", ")))
+	} else {
+		list(has(policy.Forward), say("open network tunnels"))
+	}
+	if has(policy.Agent) {
+		can = append(can, say("use the SSH keys of their own computer from there, to go on to other machines"))
+	}
+	if has(policy.X11) {
+		can = append(can, say("open windows of programs there on their own screen"))
+	}
 	return can, cannot
 }
 

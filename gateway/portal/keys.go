@@ -12,6 +12,7 @@ import (
 type keysPage struct {
 	Passkeys []passkeyFacts
 	SSHKeys  []identity.SSHKey
+	Logins   []identity.SSHLogin
 	Member   bool // the session was opened with a passkey that is confirmed
 	Adds     bool // … or may bring in another
 	Few      bool // fewer than two of the passkeys count, or would
@@ -48,6 +49,9 @@ func (p *Portal) showKeys(x *exchange, typed, wrong string) error {
 		page.Passkeys = append(page.Passkeys, passkeyFacts{c, fingerprint(c.Fingerprint), c.Fingerprint == x.who.Fingerprint, page.Member && others > 0})
 	}
 	if page.SSHKeys, err = p.People.SSHKeys(x.r.Context(), x.who.ID); err != nil {
+		return err
+	}
+	if page.Logins, err = p.People.SSHLogins(x.r.Context(), x.who.ID); err != nil {
 		return err
 	}
 	return x.show(status(wrong), "keys", "My keys", page)
@@ -88,6 +92,11 @@ func (p *Portal) changeKeys(x *exchange) error {
 	switch do {
 	case "remove":
 		if err := p.People.RemoveSSHKey(x.r.Context(), x.who.ID, x.value("fingerprint")); err != nil {
+			return err
+		}
+		return x.see("/me/keys")
+	case "log-out":
+		if err := p.People.EndLogin(x.r.Context(), x.who.ID, x.value("fingerprint")); err != nil {
 			return err
 		}
 		return x.see("/me/keys")

@@ -55,6 +55,10 @@ func (p *Portal) routesOfRequests() []route {
 		{"POST", "/c/{code}", members, true, p.decide},
 		{"POST", "/vote/{code}", members, true, p.vote},
 
+		{"GET", "/l/{code}", members, true, p.login},
+		{"POST", "/l/{code}", members, true, p.loginNumber},
+		{"POST", "/l/{code}/sign", members, true, p.logIn},
+
 		{"GET", "/t/{code}", members, true, p.touches},
 		{"POST", "/t/{code}", members, true, p.number},
 		{"POST", "/t/{code}/sign", members, true, p.touch},

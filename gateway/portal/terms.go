@@ -150,6 +150,10 @@ func (l *language) action(a policy.Action) string {
 		return l.text("putting files there")
 	case policy.Forward:
 		return l.text("network tunnels")
+	case policy.Agent:
+		return l.text("the SSH keys of one's own computer")
+	case policy.X11:
+		return l.text("windows on one's own screen")
 	case policy.HTTPGet:
 		return l.text("reading web pages")
 	case policy.HTTPPut:

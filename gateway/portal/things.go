@@ -19,6 +19,8 @@ type thing struct {
 	What string   // path, address or statement
 	Rest []string // "size 12"
 
+	File *fileThing // of a track of files
+
 	Stream string // "in", "out", "err": it says how much that was; "" for an operation
 	Bytes  int64  // of Stream; negative: not known yet
 	Kept   int64  // of Bytes
@@ -140,7 +142,13 @@ func (f *trackFacts) fillThings(x *exchange, play *recorder.Playback) error {
 			return errNoPage
 		}
 	}
-	n := 0
+	n, open := 0, map[uint64]bool(nil)
+	if f.Kind == "sftp" {
+		var err error
+		if open, err = unanswered(play, f.Name); err != nil {
+			return err
+		}
+	}
 	for ev, err := range play.Events(f.Name) {
 		if err != nil {
 			return fmt.Errorf("read track %s: %w", f.Name, err)
@@ -148,6 +156,9 @@ func (f *trackFacts) fillThings(x *exchange, play *recorder.Playback) error {
 		t, is := thingOf(ev)
 		if ev.Code == recorder.CodeExit {
 			f.Exit = visible(string(ev.Data))
+		}
+		if file, ok := fileOf(ev); ok && f.Kind == "sftp" {
+			t.File, is = &file, file.Status != "asked" || open[file.N]
 		}
 		if !is {
 			continue

@@ -3,7 +3,9 @@ package sshproxy
 import (
 	"context"
 	"fmt"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
 
 	"lockbox/approvals"
@@ -24,7 +26,10 @@ func (c *console) request(a args) (int, error) {
 	if to.login == "" {
 		to.login = a.flag["--login"]
 	}
-	k := gateway.Knock{Who: c.who, Key: c.s.c.id.fingerprint, From: c.s.c.from, On: to.target, Login: to.login, Customer: a.flag["--customer"]}
+	k := gateway.Knock{Who: c.who, Key: c.s.c.id.fingerprint, From: c.s.c.from, On: to.target, Login: to.login, Customer: a.flag["--customer"], To: a.flag["--to"], Do: policy.Action(a.flag["--do"])}
+	if err := c.work(&k); err != nil {
+		return 0, err
+	}
 	if err := c.customer(&k); err != nil {
 		return 0, err
 	}
@@ -60,15 +65,47 @@ func (c *console) customer(k *gateway.Knock) (err error) {
 	return nil
 }
 
-// knock finds an action that may be asked for on the target.
-func (c *console) knock(k *gateway.Knock) (a gateway.Answer, err error) {
-	for _, do := range []policy.Action{policy.Shell, policy.Exec} {
+// work checks what was asked for to do: by default whatever the person may. A
+// tunnel leads to an address, and nothing else does.
+func (c *console) work(k *gateway.Knock) error {
+	if k.Do == "" && k.To != "" {
+		k.Do = policy.Forward
+	}
+	if k.Do != "" && !slices.Contains(policy.OnTarget(), k.Do) {
+		return usage(c.say.noSuchWork, string(k.Do), actions(policy.OnTarget()))
+	}
+	if k.To == "" {
+		return nil
+	}
+	var to destination
+	host, port, err := net.SplitHostPort(k.To)
+	if n, perr := strconv.ParseUint(port, 10, 16); err == nil && perr == nil {
+		to = destination{Host: host, Port: uint32(n)}
+	}
+	addr, ok := to.address()
+	if k.To = addr; !ok || k.Do != policy.Forward {
+		return usage("%s", c.say.toForm)
+	}
+	return nil
+}
+
+// knock finds an action that may be asked for on the target: the one named, else the first.
+func (c *console) knock(k *gateway.Knock) (first gateway.Answer, err error) {
+	all := []policy.Action{policy.Shell, policy.Exec, policy.SFTPGet, policy.SFTPPut, policy.Forward}
+	if k.Do != "" {
+		all = []policy.Action{k.Do}
+	}
+	for i, do := range all {
 		k.Do = do
-		if a, err = c.s.c.door.Gateway.Enter(c.s.ctx, *k); err != nil || a.Verdict != policy.Deny {
+		a, err := c.s.c.door.Gateway.Enter(c.s.ctx, *k)
+		if err != nil || a.Verdict != policy.Deny {
 			return a, err
 		}
+		if i == 0 {
+			first = a
+		}
 	}
-	return a, nil
+	return first, nil
 }
 
 func (c *console) form(k gateway.Knock, a gateway.Answer) (int, error) {
@@ -82,7 +119,7 @@ func (c *console) form(k gateway.Knock, a gateway.Answer) (int, error) {
 
 func (c *console) submit(a args, k gateway.Knock, answer gateway.Answer) (int, error) {
 	app := approvals.Application{
-		Target: k.On, Login: k.Login, Customer: k.Customer, Do: k.Do, From: k.From,
+		Target: k.On, Login: k.Login, Customer: k.Customer, Do: k.Do, To: k.To, From: k.From,
 		Need: policy.Need{Reason: policy.Reason(a.flag["--code"]), Text: a.flag["--reason"], Ticket: a.flag["--ticket"]},
 	}
 	if app.Need.Text == "" {
@@ -105,6 +142,7 @@ func (c *console) submit(a args, k gateway.Knock, answer gateway.Answer) (int, e
 		}
 		app.For = d
 	}
+	found := c.s.look(k.On)
 	v, err := c.s.c.door.Desk.Submit(c.s.ctx, c.who, app)
 	if err != nil {
 		return 0, err
@@ -114,6 +152,9 @@ func (c *console) submit(a args, k gateway.Knock, answer gateway.Answer) (int, e
 	}
 	c.print(c.say.submitted, v.Request.ID, v.Request.Login, v.Request.Target, long(v.Request.For))
 	c.print(c.say.follow, v.Request.ID, c.page(v))
+	if text := c.s.notNow(k.On, found); text != "" {
+		c.print("%s", text)
+	}
 	return exitDone, nil
 }
 

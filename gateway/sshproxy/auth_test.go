@@ -5,10 +5,8 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"math/big"
 	"net"
 	"os"
@@ -17,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 
@@ -227,49 +224,6 @@ func TestA07A08NoCertificateComesIn(t *testing.T) {
 	}
 	if conns, _, _ := target.counts(); conns != 0 {
 		t.Errorf("%d connections to the target", conns)
-	}
-}
-
-func TestA22TheAlgorithmsAreTheGoldenList(t *testing.T) {
-	h, _ := stubHouse(t, echo)
-	c, err := net.Dial("tcp", h.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	if _, err := c.Write([]byte("SSH-2.0-OpenSSH_9.2\r\n")); err != nil {
-		t.Fatal(err)
-	}
-	var line []byte
-	for one := make([]byte, 1); !bytes.HasSuffix(line, []byte("\n")); line = append(line, one[0]) {
-		if _, err := io.ReadFull(c, one); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got := strings.TrimSpace(string(line)); got != "SSH-2.0-OpenSSH_lockbox" {
-		t.Errorf("version %q", got)
-	}
-	head := make([]byte, 5)
-	if _, err := io.ReadFull(c, head); err != nil {
-		t.Fatal(err)
-	}
-	packet := make([]byte, binary.BigEndian.Uint32(head)-1)
-	if _, err := io.ReadFull(c, packet); err != nil {
-		t.Fatal(err)
-	}
-	var lists []string
-	for rest := packet[17 : len(packet)-int(head[4])]; len(lists) < 10; {
-		n := binary.BigEndian.Uint32(rest)
-		lists = append(lists, string(rest[4:4+n]))
-		rest = rest[4+n:]
-	}
-	const ciphers, macs = "aes256-gcm@openssh.com,aes128-gcm@openssh.com,chacha20-poly1305@openssh.com", "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com"
-	want := []string{
-		"mlkem768x25519-sha256,curve25519-sha256,curve25519-sha256@libssh.org,kex-strict-s-v00@openssh.com", "ssh-ed25519",
-		ciphers, ciphers, macs, macs, "none", "none", "", "",
-	}
-	if diff := cmp.Diff(want, lists); diff != "" {
-		t.Errorf("KEXINIT (-want +got)\n%s", diff)
 	}
 }
 

@@ -38,80 +38,84 @@ func TestB13NoAgentIsForwarded(t *testing.T) {
 }
 
 func TestB16OneProgramOnOneChannel(t *testing.T) {
-	h, target := stubHouse(t, echo)
-	h.granted(t, h.Eng, time.Hour)
-	s, err := h.dial(t, login, h.Eng).NewSession()
-	if err != nil {
-		t.Fatal(err)
-	}
-	in, err := s.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Start("first"); err != nil {
-		t.Fatal(err)
-	}
-	for kind, payload := range map[string][]byte{
-		"exec": ssh.Marshal(struct{ C string }{"second"}), "shell": nil, "subsystem": ssh.Marshal(struct{ N string }{"sftp"}),
-		"env": ssh.Marshal(struct{ N, V string }{"LANG", "C"}), "pty-req": ssh.Marshal(terminal{Term: "xterm", Cols: 80, Rows: 24}),
-	} {
-		if ok, err := s.SendRequest(kind, true, payload); ok || err != nil {
-			t.Errorf("%s after exec: got %v, %v", kind, ok, err)
+	bothWays(t, func(t *testing.T, w wayIn) {
+		h, target := stubHouse(t, echo)
+		h.granted(t, h.Eng, time.Hour)
+		s, err := w.dial(t, h, "support_nord", h.Eng).NewSession()
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	_ = in.Close()
-	if err := s.Wait(); err != nil {
-		t.Fatal(err)
-	}
-	if got := target.seen(); len(got) != 1 || !strings.HasSuffix(got[0], "first") {
-		t.Errorf("the target was asked for %q", got)
-	}
+		in, err := s.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Start("first"); err != nil {
+			t.Fatal(err)
+		}
+		for kind, payload := range map[string][]byte{
+			"exec": ssh.Marshal(struct{ C string }{"second"}), "shell": nil, "subsystem": ssh.Marshal(struct{ N string }{"sftp"}),
+			"env": ssh.Marshal(struct{ N, V string }{"LANG", "C"}), "pty-req": ssh.Marshal(terminal{Term: "xterm", Cols: 80, Rows: 24}),
+		} {
+			if ok, err := s.SendRequest(kind, true, payload); ok || err != nil {
+				t.Errorf("%s after exec: got %v, %v", kind, ok, err)
+			}
+		}
+		_ = in.Close()
+		if err := s.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if got := target.seen(); len(got) != 1 || !strings.HasSuffix(got[0], "first") {
+			t.Errorf("the target was asked for %q", got)
+		}
+	})
 }
 
 func TestB17ElevenSessionsAreOneTooMany(t *testing.T) {
-	h, target := stubHouse(t, echo)
-	h.granted(t, h.Eng, time.Hour)
-	c := h.dial(t, login, h.Eng)
-	for i := range 3 { // again and again
-		var open []*ssh.Session
-		for j := range 10 {
-			s, err := c.NewSession()
-			if err != nil {
-				t.Fatalf("round %d, session %d: %v", i, j, err)
+	bothWays(t, func(t *testing.T, w wayIn) {
+		h, target := stubHouse(t, echo)
+		h.granted(t, h.Eng, time.Hour)
+		c := w.dial(t, h, "support_nord", h.Eng)
+		for i := range 3 { // again and again
+			var open []*ssh.Session
+			for j := range 10 {
+				s, err := c.NewSession()
+				if err != nil {
+					t.Fatalf("round %d, session %d: %v", i, j, err)
+				}
+				in, err := s.StdinPipe()
+				if err != nil {
+					t.Fatal(err)
+				}
+				out, err := s.StdoutPipe()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := s.Start("x"); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := in.Write([]byte("x")); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := io.ReadFull(out, make([]byte, 1)); err != nil {
+					t.Fatal(err)
+				}
+				open = append(open, s)
 			}
-			in, err := s.StdinPipe()
-			if err != nil {
-				t.Fatal(err)
+			if _, err := c.NewSession(); err == nil || !strings.Contains(err.Error(), "at most 10 sessions") {
+				t.Errorf("the eleventh: got %v", err)
 			}
-			out, err := s.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
+			for _, s := range open {
+				if err := s.Signal(ssh.SIGHUP); err != nil {
+					t.Fatal(err)
+				}
+				_ = s.Close()
+				_ = s.Wait()
 			}
-			if err := s.Start("x"); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := in.Write([]byte("x")); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := io.ReadFull(out, make([]byte, 1)); err != nil {
-				t.Fatal(err)
-			}
-			open = append(open, s)
 		}
-		if _, err := c.NewSession(); err == nil || !strings.Contains(err.Error(), "at most 10 sessions") {
-			t.Errorf("the eleventh: got %v", err)
+		if conns, auths, channels := target.counts(); target.entered() != 1 || auths > 2 || channels != 30 {
+			t.Errorf("the target saw %d connections, %d logins, %d channels", conns, auths, channels)
 		}
-		for _, s := range open {
-			if err := s.Signal(ssh.SIGHUP); err != nil {
-				t.Fatal(err)
-			}
-			_ = s.Close()
-			_ = s.Wait()
-		}
-	}
-	if conns, auths, channels := target.counts(); conns != 1 || auths > 2 || channels != 30 {
-		t.Errorf("the target saw %d connections, %d logins, %d channels", conns, auths, channels)
-	}
+	})
 }
 
 func TestB20AnEmptyExecIsNoShell(t *testing.T) {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"lockbox/gateway"
+	"lockbox/gateway/sshproxy/wire"
 	"lockbox/policy"
 )
 
@@ -24,19 +27,27 @@ type client struct {
 	socket *guest
 	id     identity
 	from   netip.Addr
+	aim    aim  // where it leads
+	inner  bool // it goes through another of the same person (ssh -J)
 
-	ctx  context.Context // ends with the connection
-	end  context.CancelCauseFunc
-	wg   sync.WaitGroup
-	told *gateway.Notes // what was refused
-	gate chan struct{}  // held by who opens a stay, so that there is one for a place; taken before mu
+	ctx context.Context // ends with the connection
+	end context.CancelCauseFunc
+	wg  sync.WaitGroup
+
+	leaving context.Context // ends when what goes through it has to say goodbye
+	leave   context.CancelFunc
+
+	told  *gateway.Notes // what was refused
+	lends lending
+	gate  chan struct{} // held by who opens a stay, so that there is one for a place; taken before mu
 
 	mu        sync.Mutex // guards the rest
 	departing bool
-	refused   int // channels
-	noted     int // refusals that were to be written down
-	slots     int // sessions, with those whose close the client has not answered yet
-	forwards  int // direct-tcpip channels
+	refused   int                  // channels
+	noted     int                  // refusals that were to be written down
+	slots     int                  // sessions, with those whose close the client has not answered yet
+	forwards  int                  // direct-tcpip channels
+	through   map[*client]struct{} // connections to targets within it
 	sessions  map[*session]struct{}
 	stays     map[place]*stay
 	early     map[place]*early
@@ -59,15 +70,20 @@ func newClient(ctx context.Context, d *Door, conn *ssh.ServerConn, g *guest, lim
 	}
 	c := &client{
 		door: d, limits: limits, conn: conn, socket: g, id: id, from: address(conn.RemoteAddr()), gate: make(chan struct{}, 1),
+		aim: parseAim(conn.User()), through: map[*client]struct{}{},
 		sessions: map[*session]struct{}{}, stays: map[place]*stay{}, early: map[place]*early{},
 	}
 	c.told = d.Gateway.Notes(id.who, c.from)
 	c.ctx, c.end = context.WithCancelCause(context.WithoutCancel(ctx))
-	c.quiet = time.AfterFunc(limits.Idle, c.hangUp)
+	c.leaving, c.leave = context.WithCancel(context.WithoutCancel(ctx))
+	c.quiet = time.NewTimer(limits.Idle)
 	c.spawn("door", func() {
 		select {
 		case <-ctx.Done():
 			c.depart(refusal{code: policy.ByPolicy, exit: exitUnavailable, why: speak("").closing, retry: true})
+		case <-c.quiet.C:
+			c.note("connection", "", fmt.Sprintf("nothing was done on it for %s, so it was closed", long(limits.Idle)))
+			c.hangUp()
 		case <-c.ctx.Done():
 		}
 	})
@@ -77,27 +93,38 @@ func newClient(ctx context.Context, d *Door, conn *ssh.ServerConn, g *guest, lim
 // spawn runs fn beside the others of this connection. A panic ends this connection, and nothing else.
 func (c *client) spawn(what string, fn func()) {
 	c.wg.Go(func() {
-		defer func() {
-			if p := recover(); p != nil {
-				c.door.Report(fmt.Errorf("ssh %s of %s: panic: %v\n%s", what, c.id.who.ID, p, debug.Stack()))
-				c.hangUp()
-			}
-		}()
+		defer c.contain(what)
 		fn()
 	})
+}
+
+// contain is for defer: a panic is reported, and ends the connection.
+func (c *client) contain(what string) {
+	if p := recover(); p != nil {
+		c.door.Report(fmt.Errorf("ssh %s of %s: panic: %v\n%s", what, c.id.who.ID, p, debug.Stack()))
+		c.hangUp()
+	}
 }
 
 // serve answers the client until the connection is gone, and returns when nothing is left of it.
 func (c *client) serve(channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
 	c.spawn("requests", func() { c.global(requests) })
-	c.spawn("keep-alive", func() { keepAlive(c.ctx, c.conn, c.limits.KeepAlive, c.heard, c.hangUp) })
+	still := c.keepAlive(c.conn, c.heard, c.hangUp)
+	defer func() {
+		still()
+		c.hangUp() // there may have been a panic
+		for range channels {
+			continue
+		}
+		wire.Drain(c.conn.Conn)
+		c.end(errGone)
+		c.quiet.Stop()
+		c.wg.Wait()
+		_ = c.conn.Wait() // why it ended is told by what was cut
+	}()
 	for offered := range channels {
 		c.offer(offered)
 	}
-	c.end(errGone)
-	c.quiet.Stop()
-	c.wg.Wait()
-	c.conn.Wait()
 }
 
 // global answers requests about the whole connection: nothing is forwarded, nothing is changed.
@@ -153,6 +180,8 @@ func (c *client) may(kind string) (ssh.RejectionReason, string) {
 		reason, why = ssh.ResourceShortage, fmt.Sprintf("lockbox: at most %d sessions on one connection", c.limits.Channels)
 	case kind == "session":
 		return 0, ""
+	case kind == "direct-tcpip" && c.socket.over:
+		reason, why = ssh.ResourceShortage, fmt.Sprintf("lockbox: you have %d connections open, as many as one person may have; close one", c.limits.PerPerson)
 	case kind == "direct-tcpip":
 		reason, why = ssh.ResourceShortage, fmt.Sprintf("lockbox: at most %d forwards on one connection", c.limits.Forwards)
 	case kind == "direct-streamlocal@openssh.com", kind == "tun@openssh.com":
@@ -168,10 +197,11 @@ func (c *client) may(kind string) (ssh.RejectionReason, string) {
 func (c *client) mayDirect() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.departing || c.forwards >= c.limits.Forwards {
+	if c.departing || c.socket.over || c.forwards >= c.limits.Forwards {
 		return false
 	}
 	c.forwards++
+	c.quiet.Stop()
 	return true
 }
 
@@ -180,20 +210,28 @@ func (c *client) directDone() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.forwards--
+	c.rest()
+}
+
+// rest begins to count how long nothing is done, if nothing is. mu is held.
+func (c *client) rest() {
+	if len(c.sessions)+c.forwards == 0 && c.ctx.Err() == nil {
+		c.quiet.Reset(c.limits.Idle)
+	}
 }
 
 // note writes down what was refused on the target that the client came for, or
 // on another. It is bounded for each connection, and nobody waits for it.
 func (c *client) note(what, on, why string) {
 	if on == "" {
-		on = parseAim(c.conn.User()).target
+		on = c.aim.target
 	}
 	c.mu.Lock()
 	c.noted++
 	most := c.noted > 4*mostNoted
 	c.mu.Unlock()
 	if !most {
-		c.spawn("note", func() { c.told.Note(context.WithoutCancel(c.ctx), what, on, why) })
+		c.spawn("note", func() { c.told.Note(context.WithoutCancel(c.ctx), what, on, clean(why)) })
 	}
 }
 
@@ -217,9 +255,7 @@ func (c *client) done(s *session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.sessions, s)
-	if len(c.sessions) == 0 && c.ctx.Err() == nil {
-		c.quiet.Reset(c.limits.Idle)
-	}
+	c.rest()
 }
 
 // free gives the place of a session to another.
@@ -252,8 +288,9 @@ func (c *client) depart(r refusal) {
 		}
 	}
 	for _, st := range c.stays {
-		st.up.hangUp()
+		st.up.HangUp()
 	}
+	through := slices.Collect(maps.Keys(c.through))
 	c.mu.Unlock()
 	if !first {
 		return
@@ -273,6 +310,14 @@ func (c *client) depart(r refusal) {
 		c.spawn("last words", func() {
 			defer talks.Done()
 			s.finish(r)
+		})
+	}
+	c.leave()
+	for _, in := range through {
+		talks.Add(1)
+		c.spawn("last words", func() {
+			defer talks.Done()
+			within(in.ctx.Done(), lastWords+lastWait)
 		})
 	}
 	heard := make(chan struct{})
@@ -306,43 +351,5 @@ func within(done <-chan struct{}, d time.Duration) {
 	}
 }
 
-const keepAliveRequest = "keepalive@openssh.com"
-
 // heard says whether the client is listened to.
 func (c *client) heard() bool { return !c.socket.hold.holds() }
-
-// keepAlive asks the peer now and then, and calls lost after three questions
-// without an answer. While open is false no answer can come.
-func keepAlive(ctx context.Context, conn ssh.Conn, every time.Duration, open func() bool, lost func()) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	answered := make(chan struct{}, 1)
-	var asking sync.WaitGroup
-	defer asking.Wait() // the connection is gone by then
-	waiting, missed := false, 0
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-answered:
-			waiting, missed = false, 0
-		case <-tick.C:
-			if !open() {
-				missed = 0
-				continue
-			}
-			if waiting {
-				if missed++; missed >= 3 {
-					lost()
-					return
-				}
-				continue
-			}
-			waiting = true
-			asking.Go(func() {
-				_, _, _ = conn.SendRequest(keepAliveRequest, true, nil) // any answer will do; none ends the connection
-				answered <- struct{}{}
-			})
-		}
-	}
-}

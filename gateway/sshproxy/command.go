@@ -30,12 +30,12 @@ func usage(format string, args ...any) error { return &errUsage{fmt.Sprintf(form
 
 // commandLine answers `ssh GATEWAY COMMAND`.
 func (s *session) commandLine(p program) *refusal {
-	who, err := s.c.door.known(s.ctx, s.c.id.key)
+	who, err := s.c.door.known(s.ctx, s.c.conn, s.c.id.key)
 	if err == nil { // what they may as they are now: it may be more than to go in
 		who, err = s.c.door.Gateway.Known(s.ctx, who, s.c.id.fingerprint)
 	}
 	if err != nil {
-		return &refusal{code: policy.ByPolicy, exit: exitDenied, why: s.say().keyGone}
+		return &refusal{code: policy.ByPolicy, exit: exitDenied, why: s.keyGone(err)}
 	}
 	c := &console{s: s, say: s.say(), who: who}
 	status, err := c.run(p)
@@ -105,6 +105,8 @@ func (c *console) run(p program) (int, error) {
 		return c.oppose(a)
 	case "token":
 		return c.token(a)
+	case "ssh-config":
+		return c.setup(a)
 	case "help", "--help", "-h":
 		return c.help()
 	}
@@ -207,14 +209,16 @@ func flagsOf(name string) []string {
 		return []string{"request", "token"}
 	case "--scope":
 		return []string{"token"}
-	case "--ticket", "--customer", "--code", "--login":
+	case "--ticket", "--customer", "--code", "--login", "--do":
 		return []string{"request"}
 	case "--reason":
 		return []string{"request", "extend"}
 	case "--all":
 		return []string{"status"}
 	case "--to":
-		return []string{"say"}
+		return []string{"say", "request"}
+	case "--gateway":
+		return []string{"ssh-config"}
 	}
 	return nil
 }

@@ -64,7 +64,7 @@ func TestARequestByCommand(t *testing.T) {
 	want := item{
 		Request: made.Request, Target: "db1.prod", Login: "support_nord", Customers: []string{"nord"}, Actions: made.Actions, Reason: "outage",
 		Need: "INC-7: two rows are wrong, check them", For: "45m", At: made.At, Phase: "pending", Stages: made.Stages, URL: portal + "/r/" + made.Request,
-		Votes: []itemVote{}, Promises: []string{}, Thread: []approvals.Remark{}, Accepted: true,
+		To: []string{}, Votes: []itemVote{}, Promises: []string{}, Thread: []approvals.Remark{}, Accepted: true,
 	}
 	if diff := cmp.Diff(want, made); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -14,12 +16,16 @@ import (
 	"lockbox/approvals"
 	"lockbox/gateway"
 	"lockbox/gateway/keys"
+	"lockbox/gateway/sshproxy/target"
+	"lockbox/gateway/sshproxy/wire"
 	"lockbox/policy"
 )
 
 // People knows whose an SSH key is. Any error means that nobody is known by it.
 type People interface {
 	BySSHKey(context.Context, ssh.PublicKey) (policy.Principal, error)
+	// ByCertificate says whose the certificate of a login is that was shown from there.
+	ByCertificate(ctx context.Context, c *ssh.Certificate, from netip.Addr) (policy.Principal, error)
 }
 
 // A Door lets people in over SSH. Its fields are set before Serve.
@@ -33,17 +39,26 @@ type Door struct {
 	Report  func(error)      // hears of failures that no person is told; may be called at any time
 	Now     func() time.Time // time.Now when nil
 	Limits  Limits
+
+	out  *target.Dialer // see ways
+	once sync.Once
 }
 
 // Limits bound what one client, or all of them, can take. Zero is the default.
 type Limits struct {
 	Grace     time.Duration // from accept to authenticated: 30 s
-	Startups  int           // connections that are not authenticated yet: 100
-	PerSource int           // of those, from one address (IPv6: /64): 20
+	Startups  int           // connections that are not authenticated yet: 300
+	PerSource int           // of those, from one address (IPv6: /64): 100
+	PerPerson int           // authenticated connections of one person; what opens on more of them is told so: 20
 	Channels  int           // open at a time on one connection: 10
 	Forwards  int           // direct-tcpip channels open at a time on one connection: 64
 	KeepAlive time.Duration // between questions to a silent client; cut after three without an answer: 30 s
 	Idle      time.Duration // without a channel: 15 min
+	Spares    int           // connections to targets that are kept keyed ahead: 64; negative: none
+
+	// Exempt are networks whose failed attempts have no consequences: monitoring, a balancer that shows its own
+	// address. nil: loopback; empty: none.
+	Exempt []netip.Prefix
 }
 
 func (l Limits) orDefault() Limits {
@@ -58,12 +73,19 @@ func (l Limits) orDefault() Limits {
 		}
 	}
 	def(&l.Grace, 30*time.Second)
-	num(&l.Startups, 100)
-	num(&l.PerSource, 20)
+	num(&l.Startups, 300)
+	num(&l.PerSource, 100)
+	num(&l.PerPerson, 20)
 	num(&l.Channels, 10)
 	num(&l.Forwards, 64)
 	def(&l.KeepAlive, 30*time.Second)
 	def(&l.Idle, 15*time.Minute)
+	if l.Spares == 0 {
+		l.Spares = 64
+	}
+	if l.Exempt == nil {
+		l.Exempt = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	}
 	return l
 }
 
@@ -84,8 +106,10 @@ func (d *Door) Serve(ctx context.Context, l net.Listener) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("ssh door: %w", err), l.Close())
 	}
+	defer d.ways().Close()
 	limits := d.Limits.orDefault()
-	lobby := &lobby{limits: limits}
+	lobby := newLobby(limits, d.Report)
+	var wires wire.Pool
 	var guests sync.WaitGroup
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() }) // Accept tells
 	for {
@@ -97,11 +121,15 @@ func (d *Door) Serve(ctx context.Context, l net.Listener) error {
 			err = aerr
 			break
 		}
-		g := lobby.admit(c) // in the order of their coming
+		g := lobby.admit(wires.Conn(c)) // in the order of their coming
+		if g == nil {
+			continue
+		}
 		guests.Go(func() {
 			defer d.contain("ssh connection")
 			d.welcome(ctx, g, config, limits)
 		})
+		runtime.Gosched() // in a flood, who comes in has a word before the next one does
 	}
 	asked := ctx.Err() != nil
 	stop()
@@ -141,21 +169,84 @@ func (d *Door) contain(what string) {
 // welcome speaks SSH on one connection until it ends.
 func (d *Door) welcome(ctx context.Context, g *guest, config *ssh.ServerConfig, limits Limits) {
 	defer g.leave()
-	conn, channels, requests, err := ssh.NewServerConn(g, config)
+	conn, channels, requests, err := g.handshake(*config)
 	if err != nil {
 		return // refused or gone; the client was told what SSH tells
 	}
 	if !g.authenticated() {
-		_ = conn.Close() // its time was up in that moment
-		conn.Wait()
+		dismiss(conn, channels, requests) // its time was up in that moment
 		return
 	}
+	done, ok := g.join(conn, &limits)
+	if !ok {
+		dismiss(conn, channels, requests) // told often enough
+		return
+	}
+	defer done()
 	c, err := newClient(ctx, d, conn, g, limits)
 	if err != nil {
 		d.Report(err)
-		_ = conn.Close()
-		conn.Wait()
+		dismiss(conn, channels, requests)
 		return
 	}
 	c.serve(channels, requests)
+}
+
+// dismiss ends a connection that nobody serves, and returns when nothing is left of it.
+func dismiss(conn *ssh.ServerConn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
+	_ = conn.Close() // it may be closed already
+	var rest sync.WaitGroup
+	rest.Go(func() { ssh.DiscardRequests(requests) })
+	for range channels { // nobody is there to be refused
+		continue
+	}
+	wire.Drain(conn.Conn)
+	_ = conn.Wait() // it was closed
+	rest.Wait()
+}
+
+// handshake finds out who the guest is. What fails has its price.
+func (g *guest) handshake(config ssh.ServerConfig) (*ssh.ServerConn, <-chan ssh.NewChannel, <-chan *ssh.Request, error) {
+	config.AuthLogCallback = func(_ ssh.ConnMetadata, method string, err error) {
+		if err != nil && method != "none" {
+			g.tried.Store(true)
+		}
+	}
+	var early ssh.ServerPreAuthConn
+	config.PreAuthConnCallback = func(c ssh.ServerPreAuthConn) {
+		early = c
+		close(g.asked)
+	}
+	panics := true
+	defer func() {
+		if panics {
+			g.blame(forCrash)
+			_ = g.Close()
+			wire.Drain(early)
+		}
+	}()
+	conn, channels, requests, err := ssh.NewServerConn(g, &config)
+	panics = false
+	if err != nil {
+		g.blame(g.penalty(err))
+		_ = g.Close() // the library has, unless it refused the configuration
+		wire.Drain(early)
+	}
+	return conn, channels, requests, err
+}
+
+// join counts the connection among those of its person. Whose are too many are
+// still told so, on the channels that they open, for a short while; with twice
+// as many it is not ok.
+func (g *guest) join(conn *ssh.ServerConn, limits *Limits) (done func(), ok bool) {
+	who := proved(conn).who.ID
+	n := g.lobby.crowd.enter(who)
+	if n > 2*limits.PerPerson {
+		g.lobby.crowd.leave(who)
+		return nil, false
+	}
+	if g.over = n > limits.PerPerson; g.over {
+		limits.Idle = limits.Grace
+	}
+	return func() { g.lobby.crowd.leave(who) }, true
 }

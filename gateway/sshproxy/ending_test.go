@@ -42,7 +42,8 @@ func TestATargetThatCannotBeReachedOrIsLost(t *testing.T) {
 	g := onScreen(t, c, "") // the same client may try again
 	g.expect("working")
 	_ = target.l.Close()
-	if got := run(t, h.dial(t, login, h.Eng), "true", "LOCKBOX_EXIT=sysexits"); got.Status != 69 || !strings.Contains(got.Stderr, "cannot be reached") {
+	target.cut() // what is kept ahead, too
+	if got := run(t, h.dial(t, login, h.Eng), "true", "LOCKBOX_EXIT=sysexits"); got.Status != 69 || !strings.Contains(got.Stderr, "cannot be reached: connection refused") {
 		t.Errorf("got %+v", got)
 	}
 }

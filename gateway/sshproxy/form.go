@@ -53,6 +53,14 @@ func (f *form) line(label, otherwise string) (string, error) {
 	return text, nil
 }
 
+// codes are the kinds of reasons that count here.
+func codes(a gateway.Answer) (all []string) {
+	for _, r := range a.Reasons() {
+		all = append(all, string(r))
+	}
+	return all
+}
+
 func shortened(text string) string {
 	if r := []rune(text); len(r) > 24 {
 		return string(r[:23]) + "…"
@@ -100,8 +108,9 @@ func (w *way) ask(a gateway.Answer) *refusal {
 	} else {
 		w.line("%s", fmt.Sprintf(w.say.noGrant, w.knock.On))
 	}
+	found := w.s.look(w.knock.On)
 	f := w.s.form()
-	app := approvals.Application{Target: w.knock.On, Login: w.knock.Login, Customer: w.knock.Customer, Do: w.knock.Do, From: w.knock.From}
+	app := approvals.Application{Target: w.knock.On, Login: w.knock.Login, Customer: w.knock.Customer, Do: w.knock.Do, To: w.knock.To, From: w.knock.From}
 	for {
 		yes, err := f.fill(&app, a)
 		if err != nil || !yes {
@@ -118,6 +127,9 @@ func (w *way) ask(a gateway.Answer) *refusal {
 		}
 		w.gap()
 		w.sent(v)
+		if text := w.s.notNow(w.knock.On, found); text != "" {
+			w.line("○ %s", text)
+		}
 		return nil
 	}
 }
@@ -128,11 +140,7 @@ func (f *form) fill(app *approvals.Application, a gateway.Answer) (send bool, er
 	if len(a.Reasons()) == 1 {
 		app.Need.Reason = a.Reasons()[0]
 	} else if app.Need.Reason == "" {
-		var codes []string
-		for _, r := range a.Reasons() {
-			codes = append(codes, string(r))
-		}
-		code, err := f.choose(say.reasonCode, codes)
+		code, err := f.choose(say.reasonCode, codes(a))
 		if err != nil {
 			return false, err
 		}
@@ -232,7 +240,7 @@ func (w *way) askPlain(a gateway.Answer) *refusal {
 		return &no
 	}
 	app := approvals.Application{
-		Target: w.knock.On, Login: w.knock.Login, Customer: w.knock.Customer, Do: w.knock.Do, From: w.knock.From,
+		Target: w.knock.On, Login: w.knock.Login, Customer: w.knock.Customer, Do: w.knock.Do, To: w.knock.To, From: w.knock.From,
 		Need: policy.Need{Text: w.s.option("REASON"), Reason: policy.Reason(w.s.option("CODE"))},
 	}
 	app.Need.Ticket = leading(app.Need.Text, a.Ticket, w.s.option("TICKET"))
@@ -243,7 +251,7 @@ func (w *way) askPlain(a gateway.Answer) *refusal {
 		app.Need.Reason = a.Reasons()[0]
 	}
 	if app.Need.Reason == "" {
-		no.code, no.why, no.next = policy.NoGrant, fmt.Sprintf(w.say.whichCode, a.Reasons()), w.say.setCode
+		no.code, no.why, no.next = policy.NoGrant, fmt.Sprintf(w.say.whichCode, strings.Join(codes(a), ", ")), w.say.setCode
 		return &no
 	}
 	if text := w.s.option("FOR"); text != "" {

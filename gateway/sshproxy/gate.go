@@ -1,53 +1,12 @@
 package sshproxy
 
 import (
-	"context"
-	"net"
 	"strings"
 	"sync"
 	"time"
 
 	"lockbox/gateway"
 )
-
-// A gated socket, to a target, passes nothing while its visit may pass nothing:
-// what was read is not handed on, what is to be written waits.
-type gated struct {
-	net.Conn
-	gate func(context.Context) error
-	ctx  context.Context // ends when the socket is closed
-	stop context.CancelFunc
-}
-
-func newGated(c net.Conn, gate func(context.Context) error) *gated {
-	g := &gated{Conn: c, gate: gate}
-	g.ctx, g.stop = context.WithCancel(context.Background())
-	return g
-}
-
-func (g *gated) Read(p []byte) (int, error) {
-	n, err := g.Conn.Read(p)
-	if err == nil {
-		err = g.gate(g.ctx)
-	}
-	if err != nil {
-		return 0, err
-	}
-	return n, nil
-}
-
-func (g *gated) Write(p []byte) (int, error) {
-	if err := g.gate(g.ctx); err != nil {
-		return 0, err
-	}
-	return g.Conn.Write(p)
-}
-
-// Close lets go whoever waits.
-func (g *gated) Close() error {
-	g.stop()
-	return g.Conn.Close()
-}
 
 // A hold keeps what a client sends from being heard. It is for the moment in
 // which a session is frozen while the client has not taken what was written

@@ -33,7 +33,7 @@ func hostCert(t *testing.T, ca ssh.Signer, with func(*ssh.Certificate)) ssh.Sign
 // TestA16AHostCertificateIsOfThePinnedCAForThisHost: where the policy pins the
 // CA, nothing else shows who the target is.
 func TestA16AHostCertificateIsOfThePinnedCAForThisHost(t *testing.T) {
-	h, target := stubHouse(t, func(ch ssh.Channel, _ *ssh.Request) { ends(ch, 0) })
+	h, target := stubHouse(t, func(ch ssh.Channel, _ *ssh.Request) { ends(ch, 0) }, func(d *Door) { d.Limits.Spares = -1 })
 	ca, other := newSigner(t), newSigner(t)
 	p := *h.Policy()
 	db := *p.Targets["db1.prod"]

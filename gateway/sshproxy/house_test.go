@@ -29,6 +29,7 @@ type house struct {
 	Addr string
 
 	target  ssh.PublicKey // host key of the target
+	homes   string        // where its people have their folders
 	stop    context.CancelFunc
 	stopped chan error
 }
@@ -39,9 +40,9 @@ const portal = "http://localhost:8080"
 func newHouse(t *testing.T, change ...func(*Door)) *house {
 	t.Helper()
 	w := world.New(t, "127.0.0.1:1", "")
-	host := newSigner(t)
+	host, homes := newSigner(t), t.TempDir()
 	target, err := devtarget.Start(devtarget.Config{
-		Addr: "127.0.0.1:0", Host: host, CA: w.Keys.TargetCA.PublicKey(), Home: t.TempDir(), Name: "db1.prod",
+		Addr: "127.0.0.1:0", Host: host, CA: w.Keys.TargetCA.PublicKey(), Home: homes, Name: "db1.prod",
 		Logins: []string{"deploy", "support_nord", "support_syd"},
 	})
 	if err != nil {
@@ -53,7 +54,7 @@ func newHouse(t *testing.T, change ...func(*Door)) *house {
 		}
 	})
 	w.SetPolicy(world.Policy(target.Addr(), ssh.FingerprintSHA256(host.PublicKey())))
-	h := &house{World: w, target: host.PublicKey()}
+	h := &house{World: w, target: host.PublicKey(), homes: homes}
 	h.open(t, change...)
 	return h
 }

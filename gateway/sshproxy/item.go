@@ -14,6 +14,7 @@ type item struct {
 	Login     string             `json:"login"`
 	Customers []string           `json:"customers"`
 	Actions   []policy.Action    `json:"actions"` // asked for, or what every yes so far leaves
+	To        []string           `json:"to"`      // where tunnels may end
 	Reason    policy.Reason      `json:"reason"`
 	Need      string             `json:"need"`
 	Ticket    string             `json:"ticket"`
@@ -75,7 +76,7 @@ type itemVote struct {
 func (c *console) item(v approvals.View) item {
 	q := v.Request
 	i := item{
-		Request: q.ID, Target: q.Target, Login: q.Login, Customers: listed(q.Customers), Actions: v.Status.Actions,
+		Request: q.ID, Target: q.Target, Login: q.Login, Customers: listed(q.Customers), Actions: v.Status.Actions, To: listed(q.To),
 		Reason: q.Need.Reason, Need: q.Need.Text, Ticket: q.Need.Ticket, For: long(v.Status.For), At: q.At.UTC(), Phase: v.Status.Phase,
 		Extends: q.Extends, Watched: v.Status.Watched, Promises: listed(v.Status.Promises), Accepted: len(v.Status.Promises) == 0,
 		NotBefore: instant(v.Status.NotBefore), Thread: listed(v.Thread), Votes: []itemVote{}, URL: c.page(v),

@@ -59,7 +59,7 @@ func TestA38SilentConnectionsDieAndShutOutNobody(t *testing.T) {
 }
 
 func TestAnOldGuestLeavesForANewOne(t *testing.T) {
-	l := &lobby{limits: Limits{Startups: 3, PerSource: 2}.orDefault()}
+	l := newLobby(Limits{Startups: 3, PerSource: 2}.orDefault(), func(error) {})
 	guest := func(from string) (*guest, net.Conn) {
 		a, b := net.Pipe()
 		t.Cleanup(func() { _, _ = a.Close(), b.Close() })
@@ -85,6 +85,33 @@ func TestAnOldGuestLeavesForANewOne(t *testing.T) {
 	l.close()
 	if last, f := guest("192.0.2.3:1"); !gone(d) || !gone(f) || last.authenticated() {
 		t.Error("a closed lobby admits nobody")
+	}
+}
+
+func TestWhoHasWaitedLongOrSaysNothingLeavesFirst(t *testing.T) {
+	for _, c := range []struct {
+		rule string
+		ages []time.Duration
+		said []int64
+		want int
+	}{
+		{"all speak", []time.Duration{3, 2, 1}, []int64{9, 9, 9}, 0},
+		{"one is silent", []time.Duration{3, 2, 1}, []int64{9, 9, 0}, 2},
+		{"one has waited long", []time.Duration{waitedLong + 1, 2, 1}, []int64{9, 9, 0}, 0},
+		{"two are silent", []time.Duration{3, 2, 1}, []int64{9, 0, 0}, 1},
+	} {
+		l := newLobby(Limits{}.orDefault(), func(error) {})
+		for i, age := range c.ages {
+			g := &guest{since: time.Now().Add(-age * time.Millisecond)}
+			if age > waitedLong {
+				g.since = time.Now().Add(-age)
+			}
+			g.heard.Store(c.said[i])
+			l.waiting = append(l.waiting, g)
+		}
+		if got := l.next(func(*guest) bool { return true }); got != c.want {
+			t.Errorf("%s: %d leaves, want %d", c.rule, got, c.want)
+		}
 	}
 }
 

@@ -176,8 +176,17 @@ func (o *out) words(text string, tty, stderr bool) {
 	_ = o.write([]byte(text), stderr) // who is gone reads nothing
 }
 
-// exit passes on how the program ended, after freeze.
-func (o *out) exit(r *ssh.Request) { _, _ = o.ch.SendRequest(r.Type, false, r.Payload) } // who is gone hears nothing
+// exit passes on how the program ended, after freeze, and then that no more
+// output comes: a client that has ended its input closes the channel at that.
+func (o *out) exit(r *ssh.Request) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_, _ = o.ch.SendRequest(r.Type, false, r.Payload) // who is gone hears nothing
+	if !o.eof {
+		o.eof = true
+		_ = o.ch.CloseWrite() // as above
+	}
+}
 
 // last writes our last words, after freeze. text gets what the program left of the screen.
 func (o *out) last(text func(*screen) []byte, stderr bool, status int) {

@@ -27,12 +27,7 @@ type listingLogin struct {
 // targets lists where the person may ask to go.
 func (c *console) targets() (int, error) {
 	places := []listing{}
-	p := c.s.c.door.Desk.Policy()
-	for _, name := range slices.Sorted(maps.Keys(p.Targets)) {
-		if at, ok := c.listing(p, p.Targets[name]); ok {
-			places = append(places, at)
-		}
-	}
+	c.visible(func(_ *policy.Target, at listing) { places = append(places, at) })
 	if c.json {
 		return exitDone, c.object(places)
 	}
@@ -55,6 +50,16 @@ func (c *console) targets() (int, error) {
 	return exitDone, nil
 }
 
+// visible gives the targets that the person may ask for, in order.
+func (c *console) visible(see func(*policy.Target, listing)) {
+	p := c.s.c.door.Desk.Policy()
+	for _, name := range slices.Sorted(maps.Keys(p.Targets)) {
+		if at, ok := c.listing(p, p.Targets[name]); ok {
+			see(p.Targets[name], at)
+		}
+	}
+}
+
 // listing describes a target, if the person may ask for it.
 func (c *console) listing(p *policy.Policy, t *policy.Target) (listing, bool) {
 	at := listing{Target: t.Name, Class: t.Class, Customers: listed(t.Customers), Logins: []listingLogin{}}
@@ -69,7 +74,7 @@ func (c *console) listing(p *policy.Policy, t *policy.Target) (listing, bool) {
 		for _, do := range []policy.Action{policy.Shell, policy.Exec} {
 			q.Do = do
 			d := p.Decide(q)
-			if d.Verdict != policy.Ask {
+			if d.Verdict == policy.Deny {
 				continue
 			}
 			at.Logins = append(at.Logins, listingLogin{l.Name, l.One, l.ReadOnly})

@@ -6,10 +6,11 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// A buffer begins small, for most sessions wait for somebody to type, and grows with what comes.
+// A buffer is small while somebody types or nothing happens, and grows with what comes.
 const (
-	firstBuffer = 4 << 10
+	firstBuffer = 512
 	mostBuffer  = 256 << 10
+	stepBuffer  = 8 // times as large, or as small
 )
 
 // pump passes on one stream of output until its end: first into the record,
@@ -17,7 +18,7 @@ const (
 func (r *relay) pump(stderr bool) {
 	src, keep := io.Reader(r.ch), r.track.Output
 	if stderr {
-		src, keep = r.ch.Stderr(), r.track.Stderr
+		src, keep = r.ch.Stderr(), r.stderr
 	}
 	buf := make([]byte, firstBuffer)
 	for {
@@ -46,12 +47,24 @@ func (r *relay) pump(stderr bool) {
 	}
 }
 
+// stderr records what the program says aside.
+func (r *relay) stderr(p []byte) error {
+	if r.files != nil && !r.files.aside {
+		return r.files.stderr(p)
+	}
+	return r.track.Stderr(p)
+}
+
 // gate waits while nothing may pass, in either direction.
 func (r *relay) gate() error { return r.st.visit.Gate(r.s.ctx) }
 
+// grown is what the next read takes, after one of n bytes into buf: nothing of those is kept.
 func grown(buf []byte, n int) []byte {
-	if n == len(buf) && n < mostBuffer {
-		return make([]byte, 2*n)
+	switch size := len(buf); {
+	case n == size && size < mostBuffer:
+		return make([]byte, min(size*stepBuffer, mostBuffer))
+	case n < size/stepBuffer/2 && size > firstBuffer:
+		return make([]byte, max(size/stepBuffer, firstBuffer))
 	}
 	return buf
 }

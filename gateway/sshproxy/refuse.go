@@ -119,9 +119,12 @@ func (s *session) farewell(left *screen, r refusal) []byte {
 		b.WriteString("\x1b[0m\x1b[?1000;1002;1003;1006;2004l\x1b[?1l\x1b>\x1b[?25h")
 		b.WriteString("\r\n")
 	}
-	b.WriteString("  " + mark(r) + " " + clean(r.why) + "\r\n")
-	if r.next != "" {
-		b.WriteString("    " + clean(r.next) + "\r\n")
+	for i, said := range []string{mark(r) + " " + clean(r.why), clean(r.next)} {
+		for j, part := range wrapped(said, int(s.terminal().Cols)-4) {
+			if part != "" {
+				b.WriteString(strings.Repeat("  ", 1+min(i+j, 1)) + part + "\r\n")
+			}
+		}
 	}
 	return []byte(b.String())
 }
@@ -158,6 +161,9 @@ func (s *session) failed(err error, target string) *refusal {
 	var end *gateway.Ending
 	var no *approvals.Refusal
 	var motion *charter.Refusal
+	if r := s.faulty(err); r != nil && s.ctx.Err() == nil {
+		return r
+	}
 	switch {
 	case s.ctx.Err() != nil:
 		return &refusal{code: policy.ByPolicy, exit: exitUnavailable, target: target} // nobody is there to read it

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"lockbox/gateway"
+	"lockbox/gateway/sshproxy/target"
 	"lockbox/policy"
 	"lockbox/recorder"
 )
@@ -26,6 +27,7 @@ type relay struct {
 
 	over context.Context // ends when nothing is passed to the program any more
 	done context.CancelFunc
+	back func()        // takes away what was lent to the program
 	fed  chan struct{} // closed at the end of input
 	told chan struct{} // closed when it is known how the program ended, or that nobody says
 	gone chan struct{} // closed when the target has closed the channel
@@ -54,15 +56,19 @@ func (s *session) relay(st *stay, p program, rule policy.Recording) *refusal {
 	defer st.part(s)
 	ch, requests, err := st.up.OpenChannel("session", nil)
 	if err != nil {
-		s.c.door.Report(fmt.Errorf("session %s: open channel: %w", st.visit.Session.ID, err))
-		return s.lost(st)
+		return s.unopened(st, err)
 	}
-	r := &relay{s: s, st: st, ch: ch, fed: make(chan struct{}), told: make(chan struct{}), gone: make(chan struct{})}
+	r := &relay{s: s, st: st, ch: ch, back: func() {}, fed: make(chan struct{}), told: make(chan struct{}), gone: make(chan struct{})}
 	r.over, r.done = context.WithCancel(context.WithoutCancel(s.ctx))
 	s.out.gate = &gate{s.ctx, st.visit.Gate, st.visit.Open}
 	defer r.close()
 	if r.track, err = st.visit.Track(s.header(p, rule)); err != nil {
 		return r.failed(err)
+	}
+	if r.files = p.files; r.files != nil {
+		if err := r.files.attach(r, p.command); err != nil {
+			return r.failed(err)
+		}
 	}
 	s.c.spawn("target", func() { r.hear(requests) })
 	if no := r.start(p); no != nil {
@@ -92,6 +98,9 @@ func (s *session) header(p program, rule policy.Recording) recorder.Header {
 	for _, v := range s.env.target {
 		h.Env[v.Name] = v.Value
 	}
+	if p.files != nil && !p.files.aside {
+		h.Kind = "sftp"
+	}
 	if t := s.terminal(); t != nil {
 		h.Kind, h.Term, h.Cols, h.Rows = "pty", t.Term, int(t.Cols), int(t.Rows)
 	}
@@ -101,6 +110,7 @@ func (s *session) header(p program, rule policy.Recording) recorder.Header {
 // start asks the target for what the client asked us.
 func (r *relay) start(p program) *refusal {
 	s := r.s
+	r.back = r.lend()
 	for _, v := range s.env.target {
 		_, _ = r.ch.SendRequest("env", false, ssh.Marshal(v)) // a lost channel shows below
 	}
@@ -112,7 +122,7 @@ func (r *relay) start(p program) *refusal {
 		if ok, err := r.ch.SendRequest("pty-req", true, ssh.Marshal(r.size)); err != nil {
 			return s.lost(r.st)
 		} else if !ok {
-			return r.refused(s.say().noTerminal)
+			return s.denied(r.st, target.NoTerminal)
 		}
 		s.typing.heed()
 		s.banner(r.st)
@@ -120,20 +130,14 @@ func (r *relay) start(p program) *refusal {
 	}
 	asked, payload := "shell", []byte(nil)
 	if p.kind != "shell" {
-		asked, payload = "exec", ssh.Marshal(struct{ Command string }{p.command})
+		asked, payload = p.kind, ssh.Marshal(struct{ Command string }{p.command})
 	}
 	if ok, err := r.ch.SendRequest(asked, true, payload); err != nil {
 		return s.lost(r.st)
 	} else if !ok {
-		return r.refused(s.say().noProgram)
+		return s.denied(r.st, target.NoProgram)
 	}
 	return nil
-}
-
-func (r *relay) refused(why string) *refusal {
-	no := r.s.lost(r.st)
-	no.why, no.retry = fmt.Sprintf(why, r.st.visit.Session.Target), false
-	return no
 }
 
 // run passes everything on until the target has closed the channel.
@@ -145,24 +149,25 @@ func (r *relay) run() *refusal {
 	}
 	s.c.spawn("input", input)
 	s.c.spawn("requests", r.requests)
-	s.c.spawn("hang-up", r.hangUp)
+	defer s.c.upon(s.ctx, "hang-up", r.hangUp)()
+	defer r.done() // before that waits
 	if r.tty {
 		s.c.spawn("warnings", r.warn)
 	}
-	var streams sync.WaitGroup
-	for _, pump := range []func(){output, func() { r.pump(true) }} {
-		streams.Add(1)
-		s.c.spawn("output", func() {
-			defer streams.Done()
-			pump()
-		})
-	}
-	streams.Wait()
+	stderr := make(chan struct{})
+	s.c.spawn("stderr", func() {
+		defer close(stderr)
+		r.pump(true)
+	})
+	output()
+	<-stderr
 	within(r.told, lull)
 	if r.lost() {
 		return s.lost(r.st)
 	}
-	if r.gate() == nil { // else it has ended, or nobody is there
+	// The program goes on without its output. A client that has ended its input would close the
+	// channel at the end of ours, and never hear how the program ends.
+	if !closed(r.told) && !closed(r.fed) && r.gate() == nil {
 		s.out.drained()
 	}
 	r.await(r.told)
@@ -185,8 +190,8 @@ func (r *relay) lost() bool {
 	if !closed(r.told) || r.exit != nil || r.s.ctx.Err() != nil {
 		return false
 	}
-	within(r.st.up.gone, lull)
-	return closed(r.st.up.gone)
+	within(r.st.up.Gone(), lull)
+	return closed(r.st.up.Gone())
 }
 
 // await waits for the target: as long as it takes while the client is there.
@@ -209,18 +214,38 @@ func closed(c <-chan struct{}) bool {
 
 // hangUp ends the program of a client that has closed the channel or vanished.
 func (r *relay) hangUp() {
+	late := time.NewTimer(lastInput)
+	defer late.Stop()
 	select {
 	case <-r.over.Done():
-	case <-r.s.ctx.Done():
-		within(r.fed, lastInput)
+	case <-r.fed:
+	case <-late.C:
 	}
 	r.done()
 	_ = r.ch.Close() // it may be closed already
 }
 
+// upon has fn run when ctx ends, unless what it returns is called before; that
+// waits for fn. Nothing is held for it meanwhile but a place in ctx.
+func (c *client) upon(ctx context.Context, what string, fn func()) (stop func()) {
+	done := make(chan struct{})
+	not := context.AfterFunc(ctx, func() {
+		c.spawn(what, func() {
+			defer close(done)
+			fn()
+		})
+	})
+	return func() {
+		if !not() {
+			<-done
+		}
+	}
+}
+
 // close ends what is left of the program, and its record.
 func (r *relay) close() {
 	r.done()
+	r.back()
 	_ = r.ch.Close() // it may be closed already
 	if r.track == nil {
 		return

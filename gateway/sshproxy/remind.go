@@ -21,18 +21,24 @@ func (s *session) banner(st *stay) {
 	if readOnly(s.c.door.Desk.Policy().Targets[v.Session.Target], v.Session.Login) {
 		parts = append(parts, say.readOnly)
 	}
-	head := "  " + strings.Join(parts, " · ") + " "
 	width := 74
 	if t := s.terminal(); t != nil && t.Cols > 0 {
 		width = min(width, int(t.Cols))
 	}
-	head += strings.Repeat("─", max(0, width-len([]rune(head))))
-	lines := []string{head, "  " + say.recorded}
+	head := strings.Join(parts, " · ") + " "
+	head += strings.Repeat("─", max(0, width-4-len([]rune(head))))
+	said := []string{strings.TrimSpace(head), say.recorded}
 	if who := st.watchers(); len(who) > 0 {
-		lines[1] = "  " + fmt.Sprintf(say.recordedWatched, strings.Join(who, ", "))
+		said[1] = fmt.Sprintf(say.recordedWatched, strings.Join(who, ", "))
 	}
 	if s.c.door.Gateway.Sick() {
-		lines = append(lines, "  "+say.amber)
+		said = append(said, say.amber)
+	}
+	var lines []string
+	for _, text := range said {
+		for i, part := range wrapped(text, width-4) {
+			lines = append(lines, strings.Repeat("  ", 1+min(i, 1))+part)
+		}
 	}
 	_, _ = s.out.Write([]byte(strings.Join(lines, "\r\n") + "\r\n")) // who is gone reads nothing
 }
@@ -115,27 +121,25 @@ func (r *relay) more() string {
 	return fmt.Sprintf(say.moreTime, r.st.visit.Grant().ID)
 }
 
-// idle ends the visit when nothing has passed for as long as its rule says.
-func (st *stay) idle(done <-chan struct{}) {
-	limit := st.visit.Decision().Limits.Idle
-	for {
-		tick := time.NewTimer(min(max(limit/10, 100*time.Millisecond), 30*time.Second))
-		if limit <= 0 {
-			tick.Reset(30 * time.Second) // the rule may change
-		}
-		select {
-		case <-done:
-			tick.Stop()
-			return
-		case <-tick.C:
-		}
-		limit = st.visit.Decision().Limits.Idle
+// idle ends the visit when nothing has passed for as long as its rule says, until stop.
+func (st *stay) idle() (stop func()) {
+	return st.c.beat(st.look(), "idle", func() time.Duration {
+		limit := st.visit.Decision().Limits.Idle // the rule may have changed
 		quiet := time.Since(st.began) - time.Duration(st.last.Load())
 		if limit > 0 && quiet >= limit && st.visit.Open() {
 			st.visit.End(&gateway.Ending{Code: policy.HasExpired, Why: fmt.Sprintf(speak("").idle, long(limit))})
-			return
 		}
+		return st.look()
+	})
+}
+
+// look is how long idle waits before it looks again.
+func (st *stay) look() time.Duration {
+	limit := st.visit.Decision().Limits.Idle
+	if limit <= 0 {
+		return 30 * time.Second
 	}
+	return min(max(limit/10, 100*time.Millisecond), 30*time.Second)
 }
 
 // used notes that a byte passed.

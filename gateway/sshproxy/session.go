@@ -2,6 +2,7 @@ package sshproxy
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,7 +25,8 @@ type session struct {
 	mu      sync.Mutex // guards the rest
 	started bool
 	env     environment
-	pty     *terminal         // nil without one
+	pty     *terminal // nil without one
+	wishes  wishes
 	later   chan *ssh.Request // for the program
 	running bool              // there is one to answer
 	told    int               // lines written to who has no terminal
@@ -45,6 +47,7 @@ type window struct{ Cols, Rows, Width, Height uint32 }
 type program struct {
 	kind    string // "shell", "exec" or "subsystem": an exec of nothing is no shell
 	command string
+	files   *files // reads its streams along; nil: nothing does
 }
 
 // do is the action that policy is asked about.
@@ -131,7 +134,7 @@ func (s *session) handle(r *ssh.Request) (p *program, ok, answer bool) {
 			return nil, false, true
 		}
 		s.started = true
-		return &program{r.Type, command.Text}, true, true
+		return &program{kind: r.Type, command: command.Text}, true, true
 	}
 	s.c.note("request "+r.Type, "", "this door does not do it") // what is not invented yet
 	return nil, false, true
@@ -201,12 +204,16 @@ func (s *session) claim() bool {
 
 // work runs the program. Nil means that its end was passed on.
 func (s *session) work(p program) *refusal {
-	switch aim := parseAim(s.c.conn.User()); {
+	switch aim := s.c.aim; {
+	case s.c.socket.over:
+		most := s.c.limits.PerPerson
+		return &refusal{code: policy.ByPolicy, exit: exitUnavailable, why: fmt.Sprintf(s.say().tooMany, most), next: s.say().tooManyNext, target: aim.target, retry: true}
 	case p.kind == "subsystem":
 		return s.subsystem(aim, p)
 	case aim.target == "":
 		return s.commandLine(p)
 	default:
+		s.transfer(&p)
 		return s.visit(aim, p)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"lockbox/gateway"
+	"lockbox/gateway/sshproxy/target"
 	"lockbox/policy"
 
 	"golang.org/x/crypto/ssh"
@@ -19,7 +20,7 @@ import (
 type stay struct {
 	c     *client
 	visit *gateway.Visit
-	up    *upstream
+	up    *target.Conn
 	at    place
 	began time.Time
 	last  atomic.Int64 // time.Duration after began, when a byte passed
@@ -41,7 +42,7 @@ func (c *client) enter(ctx context.Context, k gateway.Knock, ready func(*gateway
 		case <-ctx.Done():
 			return nil, gateway.Answer{}, context.Cause(ctx)
 		}
-		st, e := c.at(place{k.Login, k.Customer})
+		st, e := c.at(c.place(k))
 		switch {
 		case st != nil:
 			defer func() { <-c.gate }()
@@ -53,7 +54,7 @@ func (c *client) enter(ctx context.Context, k gateway.Knock, ready func(*gateway
 			<-c.gate
 			v = e.visit
 		}
-		d, err := v.May(ctx, k.Do)
+		d, err := v.MayTo(ctx, k.Do, k.To)
 		if err != nil || d.Verdict != policy.Allow {
 			g := v.Grant()
 			return nil, gateway.Answer{Decision: d, Grant: &g}, err
@@ -71,7 +72,10 @@ func (c *client) enter(ctx context.Context, k gateway.Knock, ready func(*gateway
 
 // A place is what a person asks for on the target of a connection: a login,
 // and the customer where it reaches one.
-type place struct{ login, customer string }
+type place struct {
+	login, customer string
+	work            string // under a grant of its own; "" for the first
+}
 
 // An early visit is not a stay yet: something has to come before.
 type early struct {
@@ -113,7 +117,8 @@ func (c *client) open(ctx context.Context, k gateway.Knock, ready func(*gateway.
 	if err != nil || v == nil {
 		return nil, a, err
 	}
-	done, err := c.await(place{k.Login, k.Customer}, v, ready)
+	at := c.place(k)
+	done, err := c.await(at, v, ready)
 	defer done()
 	if err != nil {
 		v.End(&gateway.Ending{Why: err.Error()}) // unless it ended meanwhile, for another reason
@@ -122,21 +127,12 @@ func (c *client) open(ctx context.Context, k gateway.Knock, ready func(*gateway.
 	}
 	up, err := c.dial(ctx, v)
 	if err != nil {
-		end := &gateway.Ending{Code: gateway.Unreachable, Why: fmt.Sprintf(speak("").unreachable, k.On)}
-		if errors.Is(err, errHostKey) {
-			end.Why = fmt.Sprintf(speak("").otherHost, k.On)
-		}
-		v.End(end) // unless it ended meanwhile, for another reason
-		v.Leave()
-		if errors.Is(context.Cause(v.Context()), end) && ctx.Err() == nil {
-			c.door.Report(fmt.Errorf("session %s: %w", v.Session.ID, err))
-		}
-		return nil, a, context.Cause(v.Context())
+		return nil, a, c.unreached(ctx, v, err)
 	}
-	st := &stay{c: c, visit: v, up: up, at: place{k.Login, k.Customer}, began: time.Now(), joined: map[*session]struct{}{}}
+	st := &stay{c: c, visit: v, up: up, at: at, began: time.Now(), joined: map[*session]struct{}{}}
 	if !c.settle(st) {
-		up.hangUp()
-		up.wait()
+		up.HangUp()
+		up.Left()
 		v.Leave()
 		return nil, a, errGone
 	}
@@ -144,7 +140,7 @@ func (c *client) open(ctx context.Context, k gateway.Knock, ready func(*gateway.
 	return st, a, nil
 }
 
-func (c *client) dial(ctx context.Context, v *gateway.Visit) (*upstream, error) {
+func (c *client) dial(ctx context.Context, v *gateway.Visit) (*target.Conn, error) {
 	d := c.door
 	t := d.Desk.Policy().Targets[v.Session.Target]
 	if t == nil || t.Machine() != v.Grant().Machine { // the policy changed since the visit was opened
@@ -159,10 +155,10 @@ func (c *client) dial(ctx context.Context, v *gateway.Visit) (*upstream, error) 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	defer context.AfterFunc(v.Context(), stop)()
-	return call{
-		target: t, login: v.Session.Login, keyID: id, sign: d.Keys.TargetCert, now: d.now, gate: v.Gate,
-		extensions: extensions(v.Grant().Actions), offered: func(ch ssh.NewChannel) { c.offered(v, ch) },
-	}.dial(ctx)
+	return d.ways().Dial(ctx, target.Call{
+		Target: t, Login: v.Session.Login, KeyID: id, Gate: v.Gate,
+		Extensions: extensions(v.Grant().Actions), Offered: func(ch ssh.NewChannel) { c.offered(v, ch) },
+	})
 }
 
 func (c *client) settle(st *stay) bool {
@@ -179,12 +175,12 @@ func (c *client) settle(st *stay) bool {
 func (st *stay) mind() {
 	c := st.c
 	ctx, stop := context.WithCancel(c.ctx)
-	c.spawn("keep-alive", func() { keepAlive(ctx, st.up, c.limits.KeepAlive, st.visit.Open, st.up.hangUp) })
+	defer c.keepAlive(st.up, st.visit.Open, st.up.HangUp)()
 	c.spawn("turns", func() { st.turns(ctx.Done()) })
-	c.spawn("idle", func() { st.idle(ctx.Done()) })
+	defer st.idle()()
 	select {
 	case <-st.visit.Context().Done():
-	case <-st.up.gone:
+	case <-st.up.Gone():
 	case <-c.ctx.Done():
 	}
 	if st.visit.Context().Err() != nil { // whatever else it took with it
@@ -197,13 +193,13 @@ func (st *stay) mind() {
 	st.mu.Lock()
 	st.over = true
 	st.mu.Unlock()
-	st.up.hangUp()
+	st.up.HangUp()
 	st.sessions.Wait()
 	if c.ctx.Err() == nil {
 		st.visit.End(&gateway.Ending{Code: gateway.Unreachable, Why: fmt.Sprintf(speak("").lost, st.visit.Session.Target)})
 	}
 	st.visit.Leave()
-	st.up.wait()
+	st.up.Left()
 }
 
 // join counts a session in, unless the stay is over.
@@ -232,6 +228,9 @@ func ended(v *gateway.Visit) refusal {
 	if errors.As(context.Cause(v.Context()), &end) {
 		r.code = end.Code
 		r.exit = status(end.Code)
+		if end.Code == gateway.Unreachable { // as a code of policy it says that there is no such target
+			r.exit, r.retry = exitUnavailable, true
+		}
 	}
 	return r
 }

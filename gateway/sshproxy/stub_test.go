@@ -22,7 +22,9 @@ type stub struct {
 	mu       sync.Mutex // guards the rest
 	host     ssh.Signer
 	conns    []net.Conn
+	ups      []ssh.Conn
 	auths    []*ssh.Certificate
+	logins   int // connections that somebody came in on: others are kept ahead
 	channels int
 	requests []string // "type payload"
 	wg       sync.WaitGroup
@@ -86,6 +88,12 @@ func (s *stub) serve(c net.Conn) {
 		return
 	}
 	defer conn.Close()
+	s.mu.Lock()
+	s.ups = append(s.ups, conn)
+	s.mu.Unlock()
+	s.mu.Lock()
+	s.logins++
+	s.mu.Unlock()
 	s.wg.Go(func() { ssh.DiscardRequests(requests) })
 	for offered := range channels {
 		s.mu.Lock()
@@ -111,6 +119,13 @@ func (s *stub) session(ch ssh.Channel, asked <-chan *ssh.Request) {
 	}
 }
 
+// last is the newest connection.
+func (s *stub) last() ssh.Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ups[len(s.ups)-1]
+}
+
 // seen are the requests so far.
 func (s *stub) seen() []string {
 	s.mu.Lock()
@@ -122,6 +137,13 @@ func (s *stub) counts() (conns, auths, channels int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.conns), len(s.auths), s.channels
+}
+
+// entered is how many connections somebody came in on.
+func (s *stub) entered() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.logins
 }
 
 // ends tells an exit status and closes.

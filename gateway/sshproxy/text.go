@@ -52,13 +52,14 @@ type granting struct {
 type refusing struct {
 	pending, laterOrWait, waiting, patienceOver, sameAgain, howToAsk, touchFirst, touchPlain                            string
 	whichCode, setCode, whichCustomer, setCustomer, giveBackFirst, holdsOnly, listTargets, keyGone, noRequest, internal string
-	noSubsystem, noSubsystemNext, boundSubsystem, promisePlain, acceptPlain                                             string
+	promisePlain, acceptPlain                                                                                           string
+	tooMany, tooManyNext                                                                                                string
 }
 
 // working is what is said on the target, and at its end.
 type working struct {
 	grant, timeLeft, startsNow, readOnly, recorded, endsIn, idle, lost string
-	unreachable, otherHost, noTerminal, noProgram, recorder, closing   string
+	recorder, closing                                                  string
 	frozen, frozenPromise, thawed, moreTime                            string
 	extensionPromise, extensionGiven, extensionWaits                   string
 	watchedFrom, recordedWatched, waitsWatched, mustWatch, unwatched   string

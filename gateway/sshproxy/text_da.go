@@ -48,29 +48,28 @@ func askingDanish() asking {
 
 func refusingDanish() refusing {
 	return refusing{
-		pending:         "anmodning %s om %s venter på godkendelse",
-		laterOrWait:     "kør samme kommando senere, eller med LOCKBOX_WAIT=10m for at vente",
-		waiting:         "anmodning %s venter på godkendelse: %s",
-		patienceOver:    "anmodning %s blev ikke klar i den tid, du gav",
-		sameAgain:       "kør samme kommando igen",
-		howToAsk:        "spørg i en terminal med samme kommando, på siden herunder, eller: ssh GATEWAY request %s --reason \"...\"",
-		touchFirst:      "start først %s i en terminal og rør ved din adgangsnøgle: det gælder i %s; eller sæt LOCKBOX_WAIT=2m",
-		touchPlain:      "rør ved din adgangsnøgle på %s og skriv tallet %s dér",
-		whichCode:       "sig, hvilken slags begrundelse det er: %v",
-		setCode:         "sæt LOCKBOX_CODE",
-		whichCustomer:   "det login når én kunde: sig hvilken (%s)",
-		setCustomer:     "sæt LOCKBOX_CUSTOMER",
-		giveBackFirst:   "ssh GATEWAY give-back %s, og spørg så igen",
-		holdsOnly:       "den gælder kun %s: arbejd inden for det, eller ssh GATEWAY give-back %s, og spørg igen",
-		listTargets:     "ssh GATEWAY targets viser dem, du kan bede om",
-		keyGone:         "din SSH-nøgle er ikke længere kendt her",
-		noRequest:       "den anmodning findes ikke",
-		internal:        "intern fejl, reference %s",
-		noSubsystem:     "sftp og andre undersystemer er endnu ikke åbne gennem denne gateway",
-		noSubsystemNext: "scp -O kopierer en fil, hvor reglen tillader exec",
-		boundSubsystem:  "reglen %q begrænser filoverførsler, og det kan denne gateway endnu ikke holde over SSH: de afvises",
-		promisePlain:    "adgang %s beder dig love: “%s”",
-		acceptPlain:     "ssh GATEWAY accept %s lover det; kør så samme kommando",
+		pending:       "anmodning %s om %s venter på godkendelse",
+		laterOrWait:   "kør samme kommando senere, eller med LOCKBOX_WAIT=10m for at vente",
+		waiting:       "anmodning %s venter på godkendelse: %s",
+		patienceOver:  "anmodning %s blev ikke klar i den tid, du gav",
+		sameAgain:     "kør samme kommando igen",
+		howToAsk:      "spørg i en terminal med samme kommando, på siden herunder, eller: ssh GATEWAY request %s --reason \"...\"",
+		touchFirst:    "start først %s i en terminal og rør ved din adgangsnøgle: det gælder i %s; eller sæt LOCKBOX_WAIT=2m",
+		touchPlain:    "rør ved din adgangsnøgle på %s og skriv tallet %s dér",
+		whichCode:     "sig, hvilken slags begrundelse det er: %s",
+		setCode:       "sæt LOCKBOX_CODE til en af dem, ved siden af LOCKBOX_REASON",
+		whichCustomer: "det login når én kunde: sig hvilken (%s)",
+		setCustomer:   "sæt LOCKBOX_CUSTOMER",
+		giveBackFirst: "ssh GATEWAY give-back %s, og spørg så igen",
+		holdsOnly:     "den gælder kun %s: arbejd inden for det, eller ssh GATEWAY give-back %s, og spørg igen",
+		listTargets:   "ssh GATEWAY targets viser dem, du kan bede om",
+		keyGone:       "din SSH-nøgle er ikke længere kendt her",
+		noRequest:     "den anmodning findes ikke",
+		internal:      "intern fejl, reference %s",
+		promisePlain:  "adgang %s beder dig love: “%s”",
+		acceptPlain:   "ssh GATEWAY accept %s lover det; kør så samme kommando",
+		tooMany:       "du har %d forbindelser åbne her, og flere må én person ikke have",
+		tooManyNext:   "luk en, eller del en (ControlMaster auto i ~/.ssh/config), og kør så samme kommando",
 	}
 }
 
@@ -84,10 +83,6 @@ func workingDanish() working {
 		endsIn:           "lockbox · %s · slutter om %d min",
 		idle:             "der er intet sket i %s",
 		lost:             "forbindelsen til %s gik tabt",
-		unreachable:      "%s kan ikke nås; driften har fået besked",
-		otherHost:        "den, der svarer for %s, har en anden værtsnøgle end politikken angiver; intet blev sendt, og driften har fået besked",
-		noTerminal:       "%s giver ingen terminal",
-		noProgram:        "%s starter ikke programmet",
 		recorder:         "optageren kan ikke skrive, så sessionen slutter",
 		closing:          "gatewayen lukker; forbind igen om et øjeblik",
 		frozen:           "tiden er gået; alt står stille, mens forlængelse %s venter på svar; %d s",
@@ -131,8 +126,10 @@ func commandsDanish() commands {
 		isRejected:     "afvist: %s",
 		help: `ssh TARGET@GATEWAY              gå ind: spørg, vent, rør og arbejd, alt i ét
 ssh LOGIN%TARGET@GATEWAY        med det login
+ssh -J GATEWAY LOGIN@TARGET     det samme, som om der ingen gateway var (også scp, sftp, rsync, git og Ansible)
 
 ssh GATEWAY request TARGET --for 1h --reason "hvad, og sagsnummer" [--login L] [--customer C] [--ticket T] [--code CODE]
+ssh GATEWAY request TARGET --do HANDLING ...    til andet end en skal: --do forward --to 127.0.0.1:5432
 ssh GATEWAY status [ID]         dine åbne anmodninger, eller én i detaljer (exit 0 godkendt, 75 venter, 77 slut)
 ssh GATEWAY status --all        også dem, der er slut
 ssh GATEWAY extend ID 30m [--reason "hvorfor"]    bed om mere tid under en adgang i brug
@@ -147,6 +144,7 @@ ssh GATEWAY targets             hvor du kan bede om at komme hen
 ssh GATEWAY motions             hvad der ellers venter på underskrifter eller gælder: hvem der beslutter, stedfortrædere, instrukser, politikken
 ssh GATEWAY oppose CODE "why"   sig nej til et forslag; et ja er en underskrift med adgangsnøgle, på dets side
 ssh GATEWAY token [--scope read,ask,end] [--for 15m]   et token til API'et og lockbox' kommandoer; det kan aldrig sige ja
+ssh GATEWAY ssh-config [--gateway VÆRT:PORT]   blokke til ~/.ssh/config og linjer til known_hosts: så er ssh MÅL nok
 ssh GATEWAY help                dette
 
 --json giver ethvert svar som JSON.`,

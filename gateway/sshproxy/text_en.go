@@ -48,29 +48,28 @@ func askingEnglish() asking {
 
 func refusingEnglish() refusing {
 	return refusing{
-		pending:         "request %s for %s is waiting for its approval",
-		laterOrWait:     "run the same command later, or with LOCKBOX_WAIT=10m to wait for it",
-		waiting:         "request %s is waiting for its approval: %s",
-		patienceOver:    "request %s was not ready in the time you gave",
-		sameAgain:       "run the same command again",
-		howToAsk:        "ask in a terminal with the same command, on the page below, or: ssh GATEWAY request %s --reason \"...\"",
-		touchFirst:      "first start %s in a terminal and touch your passkey: that counts for %s; or set LOCKBOX_WAIT=2m",
-		touchPlain:      "touch your passkey at %s and type the number %s there",
-		whichCode:       "say what kind of reason it is: %v",
-		setCode:         "set LOCKBOX_CODE",
-		whichCustomer:   "that login reaches one customer: say which (%s)",
-		setCustomer:     "set LOCKBOX_CUSTOMER",
-		giveBackFirst:   "ssh GATEWAY give-back %s, then ask again",
-		holdsOnly:       "it holds only %s: work within that, or ssh GATEWAY give-back %s and ask again",
-		listTargets:     "ssh GATEWAY targets lists those you may ask for",
-		keyGone:         "your SSH key is not known here any more",
-		noRequest:       "there is no such request",
-		internal:        "internal error, reference %s",
-		noSubsystem:     "sftp and other subsystems are not open through this gateway yet",
-		noSubsystemNext: "scp -O copies a file, where the rule permits exec",
-		boundSubsystem:  "rule %q bounds file transfers, and this gateway cannot keep that over SSH yet: they are refused",
-		promisePlain:    "grant %s asks you to promise: “%s”",
-		acceptPlain:     "ssh GATEWAY accept %s promises it; then run the same command",
+		pending:       "request %s for %s is waiting for its approval",
+		laterOrWait:   "run the same command later, or with LOCKBOX_WAIT=10m to wait for it",
+		waiting:       "request %s is waiting for its approval: %s",
+		patienceOver:  "request %s was not ready in the time you gave",
+		sameAgain:     "run the same command again",
+		howToAsk:      "ask in a terminal with the same command, on the page below, or: ssh GATEWAY request %s --reason \"...\"",
+		touchFirst:    "first start %s in a terminal and touch your passkey: that counts for %s; or set LOCKBOX_WAIT=2m",
+		touchPlain:    "touch your passkey at %s and type the number %s there",
+		whichCode:     "say what kind of reason it is: %s",
+		setCode:       "set LOCKBOX_CODE to one of them, beside LOCKBOX_REASON",
+		whichCustomer: "that login reaches one customer: say which (%s)",
+		setCustomer:   "set LOCKBOX_CUSTOMER",
+		giveBackFirst: "ssh GATEWAY give-back %s, then ask again",
+		holdsOnly:     "it holds only %s: work within that, or ssh GATEWAY give-back %s and ask again",
+		listTargets:   "ssh GATEWAY targets lists those you may ask for",
+		keyGone:       "your SSH key is not known here any more",
+		noRequest:     "there is no such request",
+		internal:      "internal error, reference %s",
+		promisePlain:  "grant %s asks you to promise: “%s”",
+		acceptPlain:   "ssh GATEWAY accept %s promises it; then run the same command",
+		tooMany:       "you have %d connections open here, as many as one person may have",
+		tooManyNext:   "close one, or share one (ControlMaster auto in ~/.ssh/config), then run the same command",
 	}
 }
 
@@ -84,10 +83,6 @@ func workingEnglish() working {
 		endsIn:           "lockbox · %s · ends in %d min",
 		idle:             "nothing has happened for %s",
 		lost:             "the connection to %s was lost",
-		unreachable:      "%s cannot be reached; operators are told",
-		otherHost:        "whoever answers for %s has another host key than the policy pins; nothing was sent, and operators are told",
-		noTerminal:       "%s gives no terminal",
-		noProgram:        "%s does not start the program",
 		recorder:         "the recorder cannot write, so the session ends",
 		closing:          "the gateway is closing; connect again in a moment",
 		frozen:           "time is up; frozen while extension %s waits for its approval; %d s",
@@ -131,8 +126,10 @@ func commandsEnglish() commands {
 		isRejected:     "declined: %s",
 		help: `ssh TARGET@GATEWAY              go in: ask, wait, touch and work, all in one
 ssh LOGIN%TARGET@GATEWAY        with that login
+ssh -J GATEWAY LOGIN@TARGET     the same, as if there were no gateway (scp, sftp, rsync, git and Ansible, too)
 
 ssh GATEWAY request TARGET --for 1h --reason "what, and the ticket" [--login L] [--customer C] [--ticket T] [--code CODE]
+ssh GATEWAY request TARGET --do ACTION ...      for other work than a shell: --do forward --to 127.0.0.1:5432
 ssh GATEWAY status [ID]         your open requests, or one in full (exit 0 approved, 75 waiting, 77 over)
 ssh GATEWAY status --all        those that are over, too
 ssh GATEWAY extend ID 30m [--reason "why"]    ask for more time under a grant in use
@@ -147,6 +144,7 @@ ssh GATEWAY targets             where you may ask to go
 ssh GATEWAY motions             what else waits for signatures or holds: who decides, deputies, instructions, the policy
 ssh GATEWAY oppose CODE "why"   say no to a motion; a yes is a passkey signature, on its page
 ssh GATEWAY token [--scope read,ask,end] [--for 15m]   a token for the API and the commands of lockbox; it can never say yes
+ssh GATEWAY ssh-config [--gateway HOST:PORT]   blocks for ~/.ssh/config and lines for known_hosts: ssh TARGET alone is enough then
 ssh GATEWAY help                this
 
 --json gives any answer as JSON.`,

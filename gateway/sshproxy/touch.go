@@ -69,7 +69,7 @@ func (w *way) show(t approvals.Touch, code string) {
 		w.line("     %s", w.bold(row))
 	}
 	if w.s.terminal().Cols >= 60 {
-		for _, row := range square(url) {
+		for _, row := range Square(url) {
 			w.line("%s", row)
 		}
 	}
@@ -211,9 +211,9 @@ func numeral(digit rune) [3]string {
 	return [3]string{}
 }
 
-// square writes text as a QR code, two rows of it to a line, black on white
+// Square writes text as a QR code, two rows of it to a line, black on white
 // whatever the terminal's colours are.
-func square(text string) []string {
+func Square(text string) []string {
 	code, err := qr.Encode(text, qr.L)
 	if err != nil {
 		return nil // too long for a code: the link is there

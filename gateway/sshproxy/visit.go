@@ -12,13 +12,18 @@ import (
 
 // visit lets the person go in, however long that takes, and runs the program on the target.
 func (s *session) visit(a aim, p program) *refusal {
-	who, err := s.c.door.known(s.ctx, s.c.id.key) // as they are now: keys are taken away, too
+	who, err := s.c.door.known(s.ctx, s.c.conn, s.c.id.key) // as they are now: keys are taken away, too
 	if err != nil {
-		return &refusal{code: policy.ByPolicy, exit: exitDenied, why: s.say().keyGone, target: a.target}
+		return &refusal{code: policy.ByPolicy, exit: exitDenied, why: s.keyGone(err), target: a.target}
 	}
 	k := gateway.Knock{Who: who, Key: s.c.id.fingerprint, From: s.c.from, Do: p.do(), On: a.target, Login: a.login, Customer: s.option("CUSTOMER")}
 	if r := s.customer(&k); r != nil {
 		return r
+	}
+	if p.files != nil {
+		if err := p.files.choose(s.ctx, &k); err != nil {
+			return s.failed(err, k.On)
+		}
 	}
 	w := s.way(k)
 	defer w.close()
@@ -30,7 +35,13 @@ func (s *session) visit(a aim, p program) *refusal {
 			return s.failed(err, k.On)
 		case st != nil:
 			w.close()
+			if p.files != nil {
+				return p.files.begin(st, p, k.Do, answer.Decision)
+			}
 			return s.relay(st, p, answer.Recording)
+		}
+		if answer.Verdict == policy.Prove && answer.Grant != nil {
+			s.c.door.warm(k.On, answer.Login)
 		}
 		s.typing.heed()
 		if r := w.next(answer); r != nil {
@@ -63,7 +74,7 @@ func (w *way) next(a gateway.Answer) *refusal {
 	}
 	switch {
 	case a.Code == policy.NoTarget:
-		r.next = w.say.listTargets
+		r.next = w.elsewhere()
 	case a.Code == policy.NoGrant && a.Grant != nil: // it holds, and gives nothing here
 		r.next = fmt.Sprintf(w.say.giveBackFirst, a.Grant.ID)
 	case a.Grant != nil && a.Code == policy.ByPolicy && !slices.Contains(a.Grant.Actions, w.knock.Do): // it was given for less

@@ -65,14 +65,15 @@ func (w *way) line(format string, args ...any) {
 	}
 }
 
-// wrapped breaks text between words where it is wider than cols. What moves the
+// wrapped breaks text between words where it is wider than cols, and words that
+// are wider; not an address, for it could not be clicked on. What moves the
 // cursor or changes colours is left as it is.
 func wrapped(text string, cols int) (parts []string) {
 	if cols < 20 || utf8.RuneCountInString(text) <= cols || strings.ContainsRune(text, esc) {
 		return []string{text}
 	}
 	line := ""
-	for word := range strings.SplitSeq(text, " ") {
+	for _, word := range words(text, cols) {
 		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > cols {
 			parts = append(parts, strings.TrimRight(line, " "))
 			line = word
@@ -84,6 +85,18 @@ func wrapped(text string, cols int) (parts []string) {
 		line += word
 	}
 	return append(parts, line)
+}
+
+// words are the words of text, none wider than cols but addresses.
+func words(text string, cols int) (all []string) {
+	for word := range strings.SplitSeq(text, " ") {
+		for r := []rune(word); len(r) > cols && !strings.Contains(word, "://"); r = []rune(word) {
+			all = append(all, string(r[:cols]))
+			word = string(r[cols:])
+		}
+		all = append(all, word)
+	}
+	return all
 }
 
 // gap leaves one line empty.
@@ -109,13 +122,16 @@ func (w *way) progress(clock, text string) {
 	}
 	if w.plain {
 		if text != w.shown {
+			w.line("%s  %s", clock, text)
 			w.shown = text
-			w.write("  " + clock + "  " + text + "\r\n")
 		}
 		return
 	}
-	line := []rune("  " + clock + "  " + text)
-	if cols := int(w.s.terminal().Cols); cols > 1 && len(line) >= cols {
+	line, cols := []rune("  "+clock+"  "+text), int(w.s.terminal().Cols)
+	if first, _, more := strings.Cut(text, ". "); more && cols > 1 && len(line) >= cols {
+		line = []rune("  " + clock + "  " + first)
+	}
+	if cols > 1 && len(line) >= cols {
 		line = line[:cols-1]
 	}
 	w.shown = text

@@ -149,6 +149,11 @@ func sense(r *reader, n *node, t *rule) {
 	if carries(t, policy.Forward) && n.child("to") == nil {
 		r.refuse(n.find("permit", string(policy.Forward)), `add to, as in to: ["127.0.0.1:5432"]`, `forward is permitted only with "to"`)
 	}
+	for _, a := range []policy.Action{policy.Agent, policy.X11} {
+		if carries(t, a) && !carries(t, policy.Shell, policy.Exec) {
+			r.refuse(n.find("permit", string(a)), "permit shell or exec in the same rule", "%s is used by what runs in a terminal or a command, and the rule permits neither", a)
+		}
+	}
 	for _, b := range bounded() {
 		if key := n.key(b.field); key != nil && !carries(t, b.of...) {
 			r.refuse(key, "remove it, or permit "+b.words, "%q is for %s, which the rule does not permit", b.field, b.words)

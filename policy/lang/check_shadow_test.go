@@ -42,6 +42,9 @@ func TestARuleThatCanNeverMatchIsTold(t *testing.T) {
 		{"the same on more targets", strings.Replace(second, "targets: [db1.prod]", "kinds: [ssh]", 1) + " }\n", ""},
 		{"the same with more actions", strings.Replace(second, "[shell]", "[shell, exec]", 1) + " }\n", ""},
 		{"the same for another group", strings.Replace(second, "engineers", "board", 1) + " }\n", ""},
+		{"the same with a tunnel to elsewhere", strings.Replace(second, "[shell]", "[shell, forward]", 1) + ", to: [\"a.x:1\"] }\n" + strings.NewReplacer("[shell]", "[forward]", "second", "third").Replace(second) + ", to: [\"b.x:1\"] }\n", ""},
+		{"a tunnel to the same", strings.Replace(second, "[shell]", "[forward, shell]", 1) + ", to: [\"b.x:1\", \"a.x:1\"] }\n" + strings.NewReplacer("[shell]", "[forward]", "second", "third").Replace(second) + ", to: [\"b.x:1\"] }\n",
+			`warning: rule "third" is never used: rule "second" before it is about all of this`},
 		{"twice the same", second + " }\n", `warning: rule "second" is never used: rule "production shell" before it is about all of this`},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -75,6 +75,7 @@ type Example struct {
 	On       string        `json:"on"`
 	Login    string        `json:"login,omitempty"`
 	Customer string        `json:"customer,omitempty"`
+	To       string        `json:"to,omitempty"`   // of forward: where the tunnel ends
 	At       string        `json:"at"`             // RFC 3339
 	From     string        `json:"from,omitempty"` // "" for an unknown address
 	Reason   policy.Reason `json:"reason,omitempty"`

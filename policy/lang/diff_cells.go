@@ -51,16 +51,18 @@ func (d *differ) compare(s *spot, old, new []int, do policy.Action) []delta {
 	v := &view{do: do, found: map[string]int{}, rules: [2]map[string]*policy.Rule{byName(before), byName(after)}, by: [2]map[way]bool{{}, {}}}
 	all := slices.Concat(before.Rules, after.Rules)
 	logins := ways(s.old, s.new, shapes[0] == shapes[1] && !d.new.byCustomer(all, s.new))
-	places, moments := sources(all), d.when.moments(all)
+	places, moments, ends := sources(all), d.when.moments(all), endsOf(all, do)
 	for _, l := range logins {
 		for _, m := range moments {
 			for _, from := range places {
 				for _, reason := range append(policy.Reasons(), "") {
-					q := policy.Question{
-						Now: m.at, Who: policy.Principal{ID: somebody, Kind: policy.Staff}, Do: do, On: somewhere,
-						Login: l.Login, Customer: l.Customer, From: from, Reason: reason,
+					for _, to := range ends {
+						q := policy.Question{
+							Now: m.at, Who: policy.Principal{ID: somebody, Kind: policy.Staff}, Do: do, On: somewhere,
+							Login: l.Login, Customer: l.Customer, To: to, From: from, Reason: reason,
+						}
+						v.look(q, before.Decide(q), after.Decide(q))
 					}
-					v.look(q, before.Decide(q), after.Decide(q))
 				}
 			}
 		}
@@ -68,6 +70,19 @@ func (d *differ) compare(s *spot, old, new []int, do policy.Action) []delta {
 	out := v.deltas()
 	d.told[key] = out
 	return out
+}
+
+// endsOf are the places where tunnels can end by the rules, and "" for one that is not known yet.
+func endsOf(rules []policy.Rule, do policy.Action) []string {
+	ends := []string{""}
+	if do != policy.Forward {
+		return ends
+	}
+	for i := range rules {
+		ends = append(ends, rules[i].Bounds.To...)
+	}
+	slices.Sort(ends)
+	return slices.Compact(ends)
 }
 
 // stage is a policy with these rules alone, about one person and one target.

@@ -18,7 +18,7 @@ func (v *view) note(x delta, q policy.Question) {
 		return
 	}
 	v.found[k] = 1
-	x.Example = Example{Do: q.Do, Login: q.Login, Customer: q.Customer, At: q.Now.Format(time.RFC3339), Reason: q.Reason}
+	x.Example = Example{Do: q.Do, Login: q.Login, Customer: q.Customer, To: q.To, At: q.Now.Format(time.RFC3339), Reason: q.Reason}
 	if q.From.IsValid() {
 		x.Example.From = q.From.String()
 	}
@@ -48,6 +48,8 @@ func (v *view) one(what string, all []seen, part bool, side int) {
 		switch {
 		case part && !v.by[1-side][way{s.q.Login, s.q.Customer}]:
 			x.Way, mine, other = "logins", reachText(s.d), policy.Decision{}
+		case part && s.q.To != "" && (there == nil || !slices.Contains(there.Bounds.To, s.q.To)):
+			x.Way, mine, other = "addresses", "to "+s.q.To, policy.Decision{}
 		case part && here != nil && there != nil && conditionsOf(here) != conditionsOf(there):
 			x.Way, mine, theirs = conditionsApart(here, there)
 		case part:

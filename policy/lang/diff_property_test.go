@@ -35,7 +35,8 @@ func smallRule(t *rapid.T, i int) policy.Rule {
 	wide, narrow := netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("10.1.0.0/16")
 	r := policy.Rule{
 		Name: fmt.Sprintf("rule %d", i), Position: fmt.Sprintf("p.yaml:%d:1", i), Forbid: maybe(t, "forbid", false, false, true),
-		Actions: maybe(t, "actions", []policy.Action{policy.Shell}, []policy.Action{policy.Exec}, []policy.Action{policy.Shell, policy.Exec}),
+		Actions: maybe(t, "actions", []policy.Action{policy.Shell}, []policy.Action{policy.Exec}, []policy.Action{policy.Shell, policy.Exec}, []policy.Action{policy.Forward, policy.Shell}),
+		Bounds:  policy.Bounds{To: maybe(t, "to", []string{"a.x:1"}, []string{"b.x:1"}, []string{"b.x:1", "a.x:1"})},
 		Groups:  maybe(t, "groups", nil, []string{"a"}, []string{"b"}, []string{"a", "b"}),
 		People:  maybe(t, "people", nil, nil, []string{"x@e.eu"}, []string{"y@e.eu"}),
 		Targets: maybe(t, "targets", nil, []string{"one.prod"}, []string{"two.prod", "one.prod"}),
@@ -131,10 +132,10 @@ func smallWorld() []policy.Question {
 		for _, from := range []string{"", "192.0.2.1", "10.9.0.1", "10.1.0.1"} {
 			addr, _ := netip.ParseAddr(from) // "" is not known
 			for _, reason := range []policy.Reason{"", "outage", "planned", "legal-order"} {
-				for _, do := range []policy.Action{policy.Shell, policy.Exec} {
+				for _, do := range [][2]string{{"shell"}, {"exec"}, {"forward"}, {"forward", "a.x:1"}, {"forward", "b.x:1"}} {
 					for _, on := range []string{"one.prod", "two.prod"} {
 						for _, login := range [][2]string{{"", ""}, {"", "nord"}, {"deploy", ""}, {"s_nord", ""}, {"s_{{customer}}", "syd"}} {
-							out = append(out, policy.Question{Now: now, From: addr, Reason: reason, Do: do, On: on, Login: login[0], Customer: login[1]})
+							out = append(out, policy.Question{Now: now, From: addr, Reason: reason, Do: policy.Action(do[0]), To: do[1], On: on, Login: login[0], Customer: login[1]})
 						}
 					}
 				}
@@ -158,8 +159,11 @@ func said(d policy.Decision) string {
 	slices.SortFunc(stages, func(a, b policy.Stage) int {
 		return strings.Compare(fmt.Sprint(a.Step, a.Kind, a.Customer), fmt.Sprint(b.Step, b.Kind, b.Customer))
 	})
-	return fmt.Sprint(d.Login, d.ReadOnly, slices.Sorted(slices.Values(d.Customers)), stages, d.Limits, d.Fresh, d.Ticket, d.Recording.Readers(), d.Recording.Keep, d.Recording.Input, d.Witnesses)
+	return fmt.Sprint(d.Login, d.ReadOnly, slices.Sorted(slices.Values(d.Customers)), stages, d.Limits, d.Fresh, d.Ticket, d.Recording.Readers(), d.Recording.Keep, d.Recording.Input, d.Witnesses, bounds(d))
 }
+
+// bounds are those of what was asked.
+func bounds(d policy.Decision) []string { return d.Bounds.To }
 
 // TestDiffIsExact: where the answer to any question differs there is a change
 // that names the person, action and target; and every change is one.
@@ -211,7 +215,7 @@ func claims(t *rapid.T, c lang.Change, world []policy.Question) [][]policy.Quest
 	from, _ := netip.ParseAddr(c.Example.From) // "" is not known
 	out := [][]policy.Question{{{
 		Now: now, Who: policy.Principal{ID: c.Example.As, Groups: c.Example.Groups, Kind: policy.Staff}, Do: c.Example.Do, On: c.Example.On,
-		Login: c.Example.Login, Customer: c.Example.Customer, From: from, Reason: c.Example.Reason,
+		Login: c.Example.Login, Customer: c.Example.Customer, To: c.Example.To, From: from, Reason: c.Example.Reason,
 	}}}
 	for _, id := range c.Who.Names {
 		for _, do := range c.Do {

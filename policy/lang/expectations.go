@@ -10,6 +10,7 @@ type Test struct {
 	Do       policy.Action      `json:"do"`
 	On       string             `json:"on"`
 	Login    string             `json:"login,omitempty"` // "" is the target's first
+	To       string             `json:"to,omitempty"`    // of forward: host:port; "" is any
 	Expect   string             `json:"expect"`          // "allow", "ask" or "deny"
 	Stages   []policy.StageKind `json:"stages,omitempty"`
 
@@ -26,6 +27,8 @@ func aTest() value[Test] {
 			func(t *Test, v string) { t.On = v }),
 		has("login", word(aLogin()), "The login; without it the target's first.",
 			func(t *Test, v string) { t.Login = v }),
+		has("to", word(anAddress()), "Where the tunnel would end, as host:port; without it anywhere. Only with forward.",
+			func(t *Test, v string) { t.To = v }),
 		must("expect", choice("an answer", "allow", "ask", "deny"),
 			"ask: there is a time and a place at which a request can be made. deny: there is none. allow: there is access without a request, which there never is.",
 			func(t *Test, v string) { t.Expect = v }),
@@ -33,10 +36,13 @@ func aTest() value[Test] {
 			"Whose yes it would take, in order. Only with ask.",
 			func(t *Test, v []policy.StageKind) { t.Stages = v }),
 	}, check: func(r *reader, n *node, t *Test) {
+		if to := n.child("to"); to != nil && t.Do != "" && t.Do != policy.Forward {
+			r.refuse(to, "remove it, or do: forward", "only a tunnel leads somewhere")
+		}
 		if s := n.child("stages"); s != nil && (t.Expect == "allow" || t.Expect == "deny") {
 			r.refuse(s, "remove it, or expect ask", "nobody is asked where the answer is %s", t.Expect)
 		}
-	}})
+	}, extra: map[string]any{"dependentSchemas": object{"to": object{"properties": object{"do": object{"const": "forward"}}}}}})
 }
 
 // tests reads what the files expect of themselves.

@@ -105,6 +105,10 @@ func (s *Source) askable(q policy.Question) error {
 		return fmt.Errorf("%q is no action; %s", q.Do, instead(string(q.Do), actions))
 	case q.Reason != "" && !slices.Contains(policy.Reasons(), q.Reason):
 		return fmt.Errorf("%q is no reason; %s", q.Reason, instead(string(q.Reason), reasonNames()))
+	case q.To != "" && q.Do != policy.Forward:
+		return fmt.Errorf("only forward leads to an address; leave %s out", q.To)
+	case q.To != "" && anAddress().wrong(q.To) != "":
+		return fmt.Errorf("%q is where no tunnel leads; %s", q.To, anAddress().wrong(q.To))
 	case t == nil:
 		return fmt.Errorf("there is no target %q; %s", q.On, known(q.On, sortedKeys(s.Policy.Targets)))
 	case q.Login != "" && len(t.Logins) > 0 && !slices.Contains(logins(t), q.Login) && !strings.Contains(q.Login, perCustomer):
@@ -136,7 +140,7 @@ func reasonNames() []string {
 
 func exampleOf(q policy.Question) Example {
 	x := Example{
-		As: q.Who.ID, Groups: q.Who.Groups, Do: q.Do, On: q.On, Login: q.Login, Customer: q.Customer,
+		As: q.Who.ID, Groups: q.Who.Groups, Do: q.Do, On: q.On, Login: q.Login, Customer: q.Customer, To: q.To,
 		At: q.Now.Format(time.RFC3339), Reason: q.Reason,
 	}
 	if q.From.IsValid() {

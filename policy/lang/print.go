@@ -150,7 +150,7 @@ func printStages(stages []policy.Stage) *node {
 }
 
 func printTest(t *Test) *node {
-	return newDraft().text("as", t.As).text("do", string(t.Do)).text("on", t.On).text("login", t.Login).text("expect", t.Expect).list("stages", texts(t.Stages)).node()
+	return newDraft().text("as", t.As).text("do", string(t.Do)).text("on", t.On).text("login", t.Login).text("to", t.To).text("expect", t.Expect).list("stages", texts(t.Stages)).node()
 }
 
 func texts[T ~string](in []T) []string {

@@ -19,6 +19,7 @@ type Asked struct {
 	Do     []policy.Action  `json:"do"`
 	On     string           `json:"on"`
 	Login  string           `json:"login"`
+	To     []string         `json:"to,omitempty"`   // where tunnels were to end
 	From   string           `json:"from,omitempty"` // address; "" unknown
 	Reason policy.Reason    `json:"reason"`
 	For    time.Duration    `json:"for"`
@@ -128,10 +129,23 @@ func alike(a, b []policy.Stage) bool {
 	})
 }
 
-// decided answers a question of the past. Where it is not known from where it
-// was asked, the best answer from anywhere counts.
-func decided(p *policy.Policy, a Asked, do policy.Action) policy.Decision {
+// decided answers a question of the past: for all places where its tunnels were
+// to end. Where it is not known from where it was asked, the best answer from
+// anywhere counts.
+func decided(p *policy.Policy, a Asked, do policy.Action) (d policy.Decision) {
 	q := a.question(p, do)
+	if do != policy.Forward || len(a.To) == 0 {
+		return fromAnywhere(p, q)
+	}
+	for _, q.To = range a.To {
+		if d = fromAnywhere(p, q); d.Verdict != policy.Ask {
+			return d
+		}
+	}
+	return d
+}
+
+func fromAnywhere(p *policy.Policy, q policy.Question) policy.Decision {
 	best := p.Decide(q)
 	if q.From.IsValid() || best.Verdict == policy.Ask {
 		return best

@@ -104,6 +104,7 @@ func permitSense() map[string]any {
 		dependent[b.field] = permitting(actions)
 	}
 	dependent["forbid"] = false
+	dependent["permit"] = object{"if": permitting([]any{"agent", "x11"}), "then": permitting([]any{"shell", "exec"})}
 	return map[string]any{"dependentSchemas": dependent, "if": permitting([]any{"forward"}), "then": object{"required": []string{"to"}}}
 }
 

@@ -27,6 +27,7 @@ const (
 	ForTouch    Domain = "lockbox/touch/v1"
 	ForSignIn   Domain = "lockbox/sign-in/v1"
 	ForSSHKey   Domain = "lockbox/ssh-key/v1"
+	ForLogin    Domain = "lockbox/login/v1"
 	ForVouch    Domain = "lockbox/vouch/v1"
 
 	ForAdmit    Domain = "lockbox/admit/v1"

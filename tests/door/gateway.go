@@ -2,6 +2,7 @@ package door
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,7 +49,7 @@ func Start(cmd *exec.Cmd, c Config) (*Gateway, error) {
 	if cmd.Stderr == nil {
 		cmd.Stderr = os.Stderr
 	}
-	g := &Gateway{cmd: cmd, User: "support_nord%db1.prod"}
+	g := &Gateway{cmd: cmd, User: cmp.Or(c.Login, "support_nord") + "%db1.prod"}
 	if g.in, err = cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
@@ -97,6 +98,17 @@ func (g *Gateway) Open(address string, host ssh.PublicKey) error {
 	}
 	if !g.out.Scan() || g.out.Text() != "ready" {
 		return fmt.Errorf("the gateway let nobody in: %q", g.out.Text())
+	}
+	return nil
+}
+
+// Tell gives an order, and waits until it is done.
+func (g *Gateway) Tell(order string) error {
+	if _, err := fmt.Fprintln(g.in, order); err != nil {
+		return err
+	}
+	if !g.out.Scan() || g.out.Text() != "done" {
+		return fmt.Errorf("the gateway was told to %s: %q", order, g.out.Text())
 	}
 	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -18,6 +17,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"lockbox/approvals"
 	"lockbox/gateway"
 	"lockbox/gateway/sshproxy"
 	"lockbox/policy"
@@ -35,7 +35,10 @@ type Config struct {
 	Recordings string // folder; "": in Dir
 	Store      string // object storage, as archive.OpenStore takes it; "": none
 	MinFree    int64  // as in recorder.Shelf, with any percentage; 0: as in production
+	Login      string // on the target, who reaches all customers; "": support_nord
 	Rule       policy.Recording
+	Limits     sshproxy.Limits
+	Patience   time.Duration // with a disk; 0: as in production
 }
 
 // A hello is what the gateway says first.
@@ -90,7 +93,7 @@ func (p *process) serve(t testing.TB, c Config) error {
 	if c.Recordings != "" {
 		p.Shelf.Dir = c.Recordings
 	}
-	p.Shelf.Patience, p.Shelf.Reserve = 0, 0 // as in production: the world's are for tests on a busy machine
+	p.Shelf.Patience, p.Shelf.Reserve = c.Patience, 0 // as in production: the world's are for tests on a busy machine
 	if c.MinFree != 0 {
 		p.Shelf.MinFree, p.Shelf.MinFreePercent = c.MinFree, -1
 	}
@@ -104,7 +107,7 @@ func (p *process) serve(t testing.TB, c Config) error {
 	}
 	report := func(err error) { fmt.Fprintln(os.Stderr, "reported:", err) }
 	p.Gateway.Report = report
-	door := &sshproxy.Door{Gateway: p.Gateway, Desk: p.Desk, People: p.People, Keys: p.Keys, Portal: "http://localhost:8080", Report: report}
+	door := &sshproxy.Door{Gateway: p.Gateway, Desk: p.Desk, People: p.People, Keys: p.Keys, Portal: "http://localhost:8080", Report: report, Limits: c.Limits}
 	served := make(chan error, 1)
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -123,11 +126,12 @@ func (p *process) serve(t testing.TB, c Config) error {
 	if _, err := fmt.Fscanln(in, &address, &host); err != nil {
 		return fmt.Errorf("read the target: %w", err)
 	}
-	if err := p.let(t, c.Rule, address, host); err != nil {
+	code, err := p.let(t, c, address, host)
+	if err != nil {
 		return err
 	}
 	fmt.Println("ready")
-	_, _ = io.Copy(io.Discard, in) // until whoever started it is gone
+	p.orders(t.Context(), in, code)
 	p.Gateway.Close("stopped")
 	stop()
 	return <-served
@@ -180,20 +184,40 @@ func (p *process) key(t testing.TB) (string, error) {
 	return string(pem.EncodeToMemory(block)), nil
 }
 
-// let gives Eng four hours on the target, with the touch it takes.
-func (p *process) let(t testing.TB, rule policy.Recording, address, host string) error {
+// let gives Eng four hours on the target, with the touch it takes, and says under which request.
+func (p *process) let(t testing.TB, c Config, address, host string) (code string, err error) {
 	words := world.Policy(address, host)
-	words.Rules[0].Record = rule
+	words.Rules[0].Record = c.Rule
 	words.Rules[0].Fresh = 4 * time.Hour
+	login := "support_nord"
+	if c.Login != "" {
+		login = c.Login
+		words.Targets["db1.prod"].Logins = []policy.Login{{Name: login}}
+	}
 	p.SetPolicy(words)
-	p.Grant(t, p.Eng, 4*time.Hour)
-	k := gateway.Knock{Who: p.Eng.Principal, Key: ssh.FingerprintSHA256(p.Eng.SSH.PublicKey()), From: netip.MustParseAddr("127.0.0.1"), Do: policy.Shell, On: "db1.prod", Login: "support_nord"}
+	v, err := p.Desk.Submit(t.Context(), p.Eng.Principal, approvals.Application{
+		Target: "db1.prod", Login: login, Do: policy.Shell, For: 4 * time.Hour, Need: policy.Need{Reason: "outage", Text: "contract stuck in state 7"},
+	})
+	if err != nil {
+		return "", err
+	}
+	code = v.Request.ID
+	by := []*world.Human{p.Ceo, p.Ann}
+	if c.Login != "" {
+		by = append(by, p.Bo)
+	}
+	for _, h := range by {
+		if err := p.Approve(t, h, code); err != nil {
+			return "", err
+		}
+	}
+	k := gateway.Knock{Who: p.Eng.Principal, Key: ssh.FingerprintSHA256(p.Eng.SSH.PublicKey()), From: netip.MustParseAddr("127.0.0.1"), Do: policy.Shell, On: "db1.prod", Login: login}
 	a, err := p.Gateway.Enter(t.Context(), k)
 	if err != nil || a.Verdict != policy.Prove {
-		return fmt.Errorf("enter: %v %q: %w", a.Verdict, a.Why, err)
+		return "", fmt.Errorf("enter: %v %q: %w", a.Verdict, a.Why, err)
 	}
 	p.Touch(t, p.Eng, a.Terminal)
-	return nil
+	return code, nil
 }
 
 func text(k ssh.PublicKey) string { return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(k))) }

@@ -65,14 +65,14 @@ func New(t testing.TB, address, hostKey string) *World {
 	w.Keys = ring
 	w.Engine, err = boltengine.Open(filepath.Join(w.Dir, "ledger.db"))
 	must(t, err)
-	w.Ledger, err = ledger.Open(t.Context(), w.Engine, ledger.Options{Origin: Log, Signer: ring.Log, Verifier: ring.LogVerifier, Now: time.Now, Newest: []string{"grant/", "extension/", "request/", "person/", "credential/", "sshkey/", "pins/", "proof/", "motion/", "motion-held/", "policy/", "token/", "uses/"}})
+	w.Ledger, err = ledger.Open(t.Context(), w.Engine, ledger.Options{Origin: Log, Signer: ring.Log, Verifier: ring.LogVerifier, Now: time.Now, Newest: []string{"grant/", "extension/", "request/", "person/", "credential/", "sshkey/", "login/", "pins/", "proof/", "touched/", "motion/", "motion-held/", "policy/", "token/", "uses/"}})
 	must(t, err)
 	t.Cleanup(func() {
 		if err := w.Ledger.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	w.People = &identity.Directory{Ledger: w.Ledger, Log: Log, Party: Party(), Policy: w.Policy, Now: time.Now}
+	w.People = &identity.Directory{Ledger: w.Ledger, Log: Log, Party: Party(), Policy: w.Policy, Now: time.Now, PeopleCA: ring.PeopleCA}
 	w.Charter = &charter.Charter{Ledger: w.Ledger, People: w.People, Policy: w.Policy, Log: Log, Party: Party(), Effect: w.People.Effect}
 	w.People.Charter = w.Charter
 	w.Desk = &approvals.Desk{Ledger: w.Ledger, People: w.People, Charter: w.Charter, Policy: w.Policy, Log: Log, Party: Party()}

@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"syscall"
@@ -100,8 +99,6 @@ func (b *bench) room(want uint64) error {
 	}
 	return nil
 }
-
-func (b *bench) file(name string) string { return filepath.Join(b.dir, name) }
 
 func (b *bench) print(out string) error {
 	fmt.Printf("%s, %d cores, %s\n", runtime.Version(), runtime.NumCPU(), time.Now().UTC().Format(time.DateOnly))

@@ -30,7 +30,7 @@ func (b *bench) pair() (p *pair, err error) {
 	if err != nil {
 		return nil, err
 	}
-	without, err := b.without()
+	without, err := door.Without("lockbox/tests/bench/recorder", b.dir)
 	if err != nil {
 		return nil, err
 	}

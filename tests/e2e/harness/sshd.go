@@ -36,6 +36,12 @@ func Login(t testing.TB) string {
 // StartSSHD starts an sshd that trusts ca for the given logins, or for Login alone. Without root no other login can work.
 func StartSSHD(t testing.TB, ca ssh.PublicKey, logins ...string) *SSHD {
 	t.Helper()
+	return StartSSHDWith(t, ca, "", logins...)
+}
+
+// StartSSHDWith is StartSSHD with lines of sshd_config that count before ours.
+func StartSSHDWith(t testing.TB, ca ssh.PublicKey, first string, logins ...string) *SSHD {
+	t.Helper()
 	if len(logins) == 0 {
 		logins = []string{Login(t)}
 	}
@@ -50,7 +56,7 @@ func StartSSHD(t testing.TB, ca ssh.PublicKey, logins ...string) *SSHD {
 	host := NewIdentity(t)
 	for range 5 { // another program may take the free port before sshd does
 		addr := freePort(t)
-		p := Start(t, exec.Command(sshdPath(t), "-D", "-e", "-f", sshdConfig(t, addr, host, ca, logins)))
+		p := Start(t, exec.Command(sshdPath(t), "-D", "-e", "-f", sshdConfig(t, first, addr, host, ca, logins)))
 		if listening(p) {
 			return &SSHD{Addr: addr, HostKey: host.Public(t), process: p}
 		}
@@ -116,7 +122,7 @@ func sshdPath(t testing.TB) string {
 	return ""
 }
 
-func sshdConfig(t testing.TB, addr string, host Identity, ca ssh.PublicKey, logins []string) string {
+func sshdConfig(t testing.TB, first, addr string, host Identity, ca ssh.PublicKey, logins []string) string {
 	t.Helper()
 	dir := t.TempDir()
 	block, err := ssh.MarshalPrivateKey(host.Key, "")
@@ -127,7 +133,7 @@ func sshdConfig(t testing.TB, addr string, host Identity, ca ssh.PublicKey, logi
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := fmt.Sprintf(`ListenAddress %s
+	config := first + fmt.Sprintf(`ListenAddress %s
 Port %s
 HostKey %[3]s/host
 PidFile %[3]s/pid

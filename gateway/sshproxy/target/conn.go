@@ -1,0 +1,63 @@
+package target
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// A Conn is a connection to a target, authenticated with a certificate of its own.
+type Conn struct {
+	ssh.Conn
+	socket  *gated
+	gone    chan struct{} // closed when the connection is
+	refused atomic.Int64  // channels that the target opened
+	wg      sync.WaitGroup
+}
+
+// refusals is how many channels a target may have refused before it is cut.
+const refusals = 1000
+
+func newConn(conn ssh.Conn, socket *gated, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request, offered func(ssh.NewChannel)) *Conn {
+	c := &Conn{Conn: conn, socket: socket, gone: make(chan struct{})}
+	if offered == nil {
+		offered = func(ch ssh.NewChannel) {
+			_ = ch.Reject(ssh.Prohibited, "lockbox: not from here") // fails only when the connection is gone
+		}
+	}
+	c.wg.Go(func() { ssh.DiscardRequests(requests) })
+	c.wg.Go(func() {
+		for ch := range channels {
+			offered(&fromTarget{ch, c})
+		}
+	})
+	c.wg.Go(func() {
+		_ = conn.Wait() // why it ended is told by what was cut
+		close(c.gone)
+	})
+	return c
+}
+
+// A fromTarget is a channel that the target opens.
+type fromTarget struct {
+	ssh.NewChannel
+	c *Conn
+}
+
+// Reject refuses it; too many, and the target is cut.
+func (f *fromTarget) Reject(why ssh.RejectionReason, text string) error {
+	if f.c.refused.Add(1) > refusals {
+		f.c.HangUp()
+	}
+	return f.NewChannel.Reject(why, text)
+}
+
+// HangUp closes the socket at once, whatever the target does.
+func (c *Conn) HangUp() { _ = c.socket.Close() }
+
+// Gone is closed when the connection is gone.
+func (c *Conn) Gone() <-chan struct{} { return c.gone }
+
+// Left returns when nothing is left of the connection.
+func (c *Conn) Left() { c.wg.Wait() }
