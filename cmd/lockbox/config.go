@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -28,6 +29,13 @@ type Config struct {
 	// SSH is the SSH door.
 	SSH struct {
 		Listen string `yaml:"listen"` // "127.0.0.1:2222"
+		// PerPerson is how many connections one person has at a time: 20 where it is not said. Ansible opens one a fork.
+		PerPerson int `yaml:"per_person"`
+		// Exempt are networks from which failed attempts have no consequences, such as a load balancer that shows its
+		// own address: "10.0.0.9/32". Loopback is where nothing is said.
+		Exempt []string `yaml:"exempt"`
+
+		exempt []netip.Prefix
 	} `yaml:"ssh"`
 	// HTTP is the portal. Without TLS it listens on loopback only.
 	HTTP struct {
@@ -164,6 +172,16 @@ func (c *Config) check() error {
 	}
 	if c.Ops.Listen != "" && !loopback(c.Ops.Listen) {
 		return fmt.Errorf("ops.listen: %s is not on loopback", c.Ops.Listen)
+	}
+	if c.SSH.PerPerson < 0 {
+		return fmt.Errorf("ssh.per_person: %d is no number of connections; leave it out for 20", c.SSH.PerPerson)
+	}
+	for _, text := range c.SSH.Exempt {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			return fmt.Errorf("ssh.exempt: %q is no network; write 10.0.0.9/32", text)
+		}
+		c.SSH.exempt = append(c.SSH.exempt, network)
 	}
 	if _, err := c.peers(""); err != nil {
 		return err

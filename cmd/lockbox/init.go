@@ -51,7 +51,7 @@ const realConfig = `# lockbox.yaml: the gateway. Paths are relative to this file
 log: %s                     # name of the ledger; it stands in every signature, so it never changes
 mode: development                      # production: a change of policy or keys counts only once two executives have signed it
 url: http://localhost:8080             # where people find the portal; https://… once tls is set below
-ssh: { listen: "127.0.0.1:2222" }
+ssh: { listen: "127.0.0.1:2222" }                  # per_person: 20, connections of one person; exempt: [10.0.0.9/32], a balancer
 http:
   listen: "127.0.0.1:8080"
 # tls: { cert: tls/chain.pem, key: tls/key.pem }   # TLS 1.3; without it, loopback only

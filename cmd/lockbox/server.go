@@ -217,7 +217,7 @@ func (s *Server) Run(ctx context.Context) error {
 	report := s.failed
 	door := &sshproxy.Door{
 		Gateway: s.Gateway, Desk: s.Desk, People: s.People, Keys: s.Keys, Portal: s.Config.URL, Report: report, Now: time.Now,
-		Tokens: s.Tokens,
+		Tokens: s.Tokens, Limits: sshproxy.Limits{PerPerson: s.Config.SSH.PerPerson, Exempt: s.Config.SSH.exempt},
 	}
 	pages := &portal.Portal{
 		Gateway: s.Gateway, Desk: s.Desk, People: s.People, Ledger: s.Ledger, Shelf: s.Shelf, Vault: s.vault(),
