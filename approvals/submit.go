@@ -116,7 +116,8 @@ func (d *Desk) compose(tx *ledger.Tx, who policy.Principal, a Application, dec p
 		if ask.Do, ask.To = x, ""; x == policy.Forward {
 			ask.To = a.To
 		}
-		return d.Policy().Decide(ask).Verdict != policy.Ask
+		other := d.Policy().Decide(ask) // another rule may decide on it, and take a ticket
+		return other.Verdict != policy.Ask || lintTicket(a.Need.Ticket, other.Ticket) != nil
 	})
 	var to []string
 	if slices.Contains(actions, policy.Forward) {

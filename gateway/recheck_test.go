@@ -80,6 +80,42 @@ func TestAllThatWasBegunHasToBeAllowed(t *testing.T) {
 	}
 }
 
+func TestB07NarrowerBoundsEndWhatWasBegunWithinOthers(t *testing.T) {
+	for _, row := range []struct {
+		rule   string
+		bounds *policy.SFTP
+		why    string
+	}{{"narrower", &policy.SFTP{Paths: []string{"/srv/export/**"}}, "is not what it was"}, {"the same", &policy.SFTP{Paths: []string{"/srv/**"}}, ""}} {
+		w := newWorld(t)
+		allow := func(b *policy.SFTP) {
+			p := *w.Policy()
+			p.Rules = slices.Clone(p.Rules)
+			p.Rules[0].Actions = []policy.Action{policy.Shell, policy.SFTPGet}
+			p.Rules[0].Bounds.SFTP = b
+			w.SetPolicy(&p)
+		}
+		allow(&policy.SFTP{Paths: []string{"/srv/**"}})
+		w.Grant(t, w.Eng, time.Hour)
+		v := visit(t, w, w.Eng)
+		if d, err := v.May(t.Context(), policy.SFTPGet); err != nil || d.Verdict != policy.Allow {
+			t.Fatalf("got %v, %v", d, err)
+		}
+		allow(row.bounds)
+		if err := changed(t, w, "policy.activated"); err != nil {
+			t.Fatal(err)
+		}
+		if row.why != "" {
+			endsWithin(t, v, time.Second, row.why)
+			continue
+		}
+		select {
+		case <-v.Context().Done():
+			t.Errorf("%s: %v", row.rule, context.Cause(v.Context()))
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
+
 func TestAnExtensionThatGivesLessEndsWhatItDoesNotHold(t *testing.T) {
 	w := newWorld(t)
 	code, v := brief(t, w, 2*time.Second)

@@ -61,6 +61,7 @@ type Visit struct {
 	decision policy.Decision
 	until    time.Time // when the time is up
 	does     []deed    // what was begun in it: all of it has to be allowed
+	within   map[deed]policy.Bounds
 	frozen   Frozen
 	sworn    int              // witnesses that cosigned what it rests on
 	swearing int              // witnesses that are asked
@@ -164,6 +165,7 @@ func (g *Gateway) admit(ctx context.Context, v *Visit, k Knock) (a Answer, seq i
 			return errors.New("the first use of a grant took its access away") // nothing of this transaction is kept
 		}
 		v.keep = a.Recording.Keep
+		v.within = map[deed]policy.Bounds{{k.Do, k.To}: a.Bounds}
 		seq, err = tx.Append(ledger.Event{
 			Kind: "session.open", Actor: k.Who.ID, Subjects: slices.Concat([]string{v.Session.ID, a.Grant.ID, k.On}, a.Customers), Customers: a.Customers,
 			Detail: map[string]string{
@@ -225,7 +227,7 @@ func (v *Visit) MayTo(ctx context.Context, do policy.Action, to string) (policy.
 	if err := v.keepFor(ctx, a.Recording.Keep); err != nil {
 		return policy.Decision{}, err
 	}
-	v.begins(deed{do, to})
+	v.begins(deed{do, to}, a.Bounds)
 	return a.Decision, nil
 }
 
@@ -235,11 +237,12 @@ type deed struct {
 	to string // of forward
 }
 
-func (v *Visit) begins(do deed) {
+func (v *Visit) begins(do deed, b policy.Bounds) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if !slices.Contains(v.does, do) {
 		v.does = append(v.does, do)
+		v.within[do] = b
 	}
 }
 

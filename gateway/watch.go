@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -125,6 +126,9 @@ func (v *Visit) recheck(all bool) {
 		if a, err = v.ask(v.ctx, do, ask); err != nil || a.Verdict != policy.Allow {
 			break
 		}
+		if a.Decision = v.bounded(do, a.Decision); a.Verdict != policy.Allow {
+			break
+		}
 	}
 	switch {
 	case v.ctx.Err() != nil:
@@ -139,6 +143,25 @@ func (v *Visit) recheck(all bool) {
 	default:
 		v.End(&Ending{a.Code, a.Why.String()})
 	}
+}
+
+// bounded takes back a yes to what was begun within other bounds: who keeps them
+// in what is open knows only those.
+func (v *Visit) bounded(do deed, d policy.Decision) policy.Decision {
+	v.mu.Lock()
+	was := v.within[do]
+	v.mu.Unlock()
+	same := true
+	switch do.do {
+	case policy.SFTPGet, policy.SFTPPut:
+		same = reflect.DeepEqual(was.SFTP, d.Bounds.SFTP)
+	case policy.Forward:
+		same = reflect.DeepEqual(was.SQL, d.Bounds.SQL)
+	}
+	if same {
+		return d
+	}
+	return policy.Decision{Code: policy.ByPolicy, Why: policy.Says("what rule %q allows of %s is not what it was; connect again", d.Rule, string(do.do))}
 }
 
 // progress puts the recording's running hash into the log.

@@ -41,14 +41,7 @@ func (l *limits) of(source string, now time.Time) *rate.Limiter {
 	if err != nil {
 		return l.rest
 	}
-	bits := 32
-	if ip = ip.Unmap(); ip.Is6() {
-		bits = 64
-	}
-	net, err := ip.WithZone("").Prefix(bits)
-	if err != nil {
-		return l.rest
-	}
+	net := subscriber(ip)
 	if one, ok := l.by[net]; ok {
 		return one
 	}
@@ -61,6 +54,16 @@ func (l *limits) of(source string, now time.Time) *rate.Limiter {
 	one := rate.NewLimiter(perSecond, burst)
 	l.by[net] = one
 	return one
+}
+
+// subscriber is the network that one has: an IPv4 address, or an IPv6 /64.
+func subscriber(ip netip.Addr) netip.Prefix {
+	bits := 32
+	if ip = ip.Unmap(); ip.Is6() {
+		bits = 64
+	}
+	net, _ := ip.WithZone("").Prefix(bits) // no address has none
+	return net
 }
 
 // sweep forgets sources that have everything left, at most once a second.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -26,7 +27,7 @@ const (
 	loginTries  = 3
 	loginPrice  = 5 // of a source's steps, see limits
 	maxWaiting  = 1000
-	waitingEach = 20 // of one source
+	waitingEach = 20 // of one source, with all of its IPv6 /64
 	loginLeast  = time.Minute
 	loginLife   = 15 * time.Minute // where none is asked for
 )
@@ -97,12 +98,12 @@ func (s *terminals) put(now time.Time, w *waiter) error {
 	if s.byCode == nil {
 		s.byCode, s.bySecret = map[string]*waiter{}, map[string]*waiter{}
 	}
-	same := 0
+	same, at := 0, sourceOf(w.Source)
 	for code, o := range s.byCode {
 		if !now.Before(o.Until) {
 			delete(s.byCode, code)
 			delete(s.bySecret, o.secret)
-		} else if o.Source == w.Source {
+		} else if o.Source == w.Source || at.IsValid() && sourceOf(o.Source) == at {
 			same++
 		}
 	}
@@ -114,6 +115,12 @@ func (s *terminals) put(now time.Time, w *waiter) error {
 	}
 	s.byCode[w.Code], s.bySecret[w.secret] = w, w
 	return nil
+}
+
+// sourceOf is the network of an address; the zero one of what is none.
+func sourceOf(source string) netip.Prefix {
+	ip, _ := netip.ParseAddr(source)
+	return subscriber(ip)
 }
 
 // open finds a terminal that still waits. mu is held.

@@ -335,6 +335,20 @@ func TestHowManyTerminalsWait(t *testing.T) {
 	}
 }
 
+// TestOneSubscriberOfIPv6IsOneSource: who has 2^64 addresses has no more terminals than others.
+func TestOneSubscriberOfIPv6IsOneSource(t *testing.T) {
+	w, _, _ := logins(t)
+	var s terminals
+	put := func(i int, source string) error {
+		return s.put(w.now(), &waiter{Waiting: Waiting{Code: fmt.Sprint(i), Source: source, Until: w.now().Add(time.Minute)}, secret: fmt.Sprint(i)})
+	}
+	for i := range waitingEach {
+		w.must(put(i, fmt.Sprintf("2001:db8::%x", i)))
+	}
+	wantRefusal(t, put(100, "2001:db8::ffff"), "too many")
+	w.must(put(101, "2001:db8:0:1::1"))
+}
+
 func ecdsaLine(t *testing.T) string {
 	t.Helper()
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

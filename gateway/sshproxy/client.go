@@ -77,17 +77,19 @@ func newClient(ctx context.Context, d *Door, conn *ssh.ServerConn, g *guest, lim
 	c.ctx, c.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	c.leaving, c.leave = context.WithCancel(context.WithoutCancel(ctx))
 	c.quiet = time.NewTimer(limits.Idle)
-	c.spawn("door", func() {
-		select {
-		case <-ctx.Done():
-			c.depart(refusal{code: policy.ByPolicy, exit: exitUnavailable, why: speak("").closing, retry: true})
-		case <-c.quiet.C:
-			c.note("connection", "", fmt.Sprintf("nothing was done on it for %s, so it was closed", long(limits.Idle)))
-			c.hangUp()
-		case <-c.ctx.Done():
-		}
-	})
 	return c, nil
+}
+
+// attend ends the connection with ctx, which is the door's, and when nothing was done on it for long.
+func (c *client) attend(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+		c.depart(refusal{code: policy.ByPolicy, exit: exitUnavailable, why: speak("").closing, retry: true})
+	case <-c.quiet.C:
+		c.note("connection", "", fmt.Sprintf("nothing was done on it for %s, so it was closed", long(c.limits.Idle)))
+		c.hangUp()
+	case <-c.ctx.Done():
+	}
 }
 
 // spawn runs fn beside the others of this connection. A panic ends this connection, and nothing else.
@@ -106,8 +108,9 @@ func (c *client) contain(what string) {
 	}
 }
 
-// serve answers the client until the connection is gone, and returns when nothing is left of it.
-func (c *client) serve(channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
+// serve answers the client until ctx ends or the connection is gone, and returns when nothing is left of it.
+func (c *client) serve(ctx context.Context, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
+	c.spawn("door", func() { c.attend(ctx) })
 	c.spawn("requests", func() { c.global(requests) })
 	still := c.keepAlive(c.conn, c.heard, c.hangUp)
 	defer func() {
@@ -288,7 +291,7 @@ func (c *client) depart(r refusal) {
 		}
 	}
 	for _, st := range c.stays {
-		st.up.HangUp()
+		st.up.Cut()
 	}
 	through := slices.Collect(maps.Keys(c.through))
 	c.mu.Unlock()
@@ -297,10 +300,9 @@ func (c *client) depart(r refusal) {
 	}
 	defer c.hangUp()
 	patience := lastWords
-	c.socket.hold.on() // nobody asks for the rest of what was half written
-	if c.written(told) {
-		c.socket.hold.done()
-	} else {
+	h := c.hush() // nobody asks for the rest of what was half written
+	defer h.cut()
+	if !h.settle(func() bool { return c.written(told) }) {
 		patience = settled
 		c.socket.drop()
 	}
@@ -327,6 +329,9 @@ func (c *client) depart(r refusal) {
 	})
 	within(heard, patience)
 	within(c.ctx.Done(), lastWait)
+	if c.socket.unsent() {
+		c.socket.drop()
+	}
 }
 
 // written waits a moment until no write to the client is half done, and says whether that is so.

@@ -189,7 +189,7 @@ func (d *Door) welcome(ctx context.Context, g *guest, config *ssh.ServerConfig, 
 		dismiss(conn, channels, requests)
 		return
 	}
-	c.serve(channels, requests)
+	c.serve(ctx, channels, requests)
 }
 
 // dismiss ends a connection that nobody serves, and returns when nothing is left of it.

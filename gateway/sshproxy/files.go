@@ -141,13 +141,20 @@ func (f *files) allow(do policy.Action, d policy.Decision) {
 	f.rule.Redact |= d.Recording.Redact
 }
 
-// withheld says whether one of those who approved wants no file transfer.
+// withheld says whether one of those who approved wants no file transfer: the
+// grant, or one that it goes on from.
 func (f *files) withheld(st *stay) (bool, error) {
-	v, err := f.s.c.door.Desk.See(f.s.ctx, st.visit.Session.Who, st.visit.Grant().ID)
-	if err != nil {
-		return true, err
+	for id := st.visit.Grant().ID; id != ""; {
+		v, err := f.s.c.door.Desk.See(f.s.ctx, st.visit.Session.Who, id)
+		if err != nil {
+			return true, err
+		}
+		if v.Grant == nil || slices.ContainsFunc(v.Request.Votes, func(v policy.Vote) bool { return v.Verdict == policy.Yes && v.NoFiles }) {
+			return true, nil
+		}
+		id = v.Grant.Extends
 	}
-	return slices.ContainsFunc(v.Request.Votes, func(v policy.Vote) bool { return v.Verdict == policy.Yes && v.NoFiles }), nil
+	return false, nil
 }
 
 // attach begins to read the streams of a relay along.

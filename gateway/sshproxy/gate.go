@@ -61,28 +61,24 @@ const settled = 200 * time.Millisecond
 // the person why, and who watches. It ends with done.
 func (st *stay) turns(done <-chan struct{}) {
 	var was standing
-	under, held := st.visit.Grant().ID, false
+	under := st.visit.Grant().ID
+	var h *hush
 	seen := audience{}
 	seen.fresh(st.watchers(), time.Now()) // the banner tells of them
 	for {
 		now, moved := st.standing()
 		var told []<-chan struct{}
 		if now.shut() && !was.shut() {
-			st.c.socket.hold.on()
+			h = st.c.hush()
 		}
 		told = append(told, st.tellFrozen(now, was)...)
 		told = append(told, st.tellHalted(now, was)...)
 		switch {
 		case now.shut() && !was.shut():
-			if held = !written(told); !held {
-				st.c.socket.hold.done()
-			}
+			h.settle(func() bool { return written(told) })
 		case !now.shut() && was.shut():
 			st.used()
-			if held {
-				st.c.socket.hold.done()
-				held = false
-			}
+			h.done()
 		}
 		if grant := st.visit.Grant(); now.frozen.Until.IsZero() && grant.ID != under { // under whichever grant it goes on
 			under = grant.ID
@@ -95,8 +91,8 @@ func (st *stay) turns(done <-chan struct{}) {
 		select {
 		case <-moved:
 		case <-done:
-			if held {
-				st.c.socket.hold.done()
+			if h != nil {
+				h.done()
 			}
 			return
 		}

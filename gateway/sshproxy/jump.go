@@ -141,18 +141,19 @@ func (c *client) jump(offered ssh.NewChannel, target string) {
 		in.hangUp()
 	}
 	defer c.disown(in)
-	in.serve(channels, others)
+	in.serve(c.leaving, channels, others)
 }
 
 // failedJumps is how many handshakes on one connection may come to nothing before it is cut.
 const failedJumps = 50
 
-// adopt counts a connection in that goes through this one, unless this one is ending.
+// adopt counts a connection in that goes through this one, unless this one is
+// ending, or there are too many: several may have been let in at a time.
 func (c *client) adopt(in *client) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.through[in] = struct{}{}
-	return !c.departing
+	return !c.departing && len(c.through) <= mostThrough
 }
 
 func (c *client) disown(in *client) {

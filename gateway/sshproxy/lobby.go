@@ -62,6 +62,7 @@ type guest struct {
 	exempt bool // from penalties
 	since  time.Time
 	heard  atomic.Int64 // bytes, until it is known
+	out    atomic.Int64 // bytes written
 	known  atomic.Bool
 	tried  atomic.Bool // a key that was not right
 	over   bool        // the person has as many connections as they may; set before anybody else looks
@@ -129,7 +130,9 @@ func (g *guest) Write(p []byte) (int, error) {
 	if len(p) == 16 && p[4] == 10 && p[5] == 21 && !g.known.Load() {
 		g.keyed.Store(true)
 	}
-	return g.Conn.Write(p)
+	n, err := g.Conn.Write(p)
+	g.out.Add(int64(n))
+	return n, err
 }
 
 // Close lets go whoever waits.
@@ -143,6 +146,12 @@ func (g *guest) drop() {
 	if c, ok := g.Conn.(interface{ SetLinger(int) error }); ok {
 		_ = c.SetLinger(0) // fails only when it is closed
 	}
+}
+
+// unsent says whether the client has not taken all that was written, as far as the system knows.
+func (g *guest) unsent() bool {
+	c, ok := g.Conn.(interface{ Unsent() bool })
+	return ok && c.Unsent()
 }
 
 // admit takes a connection in, its deadline running; nil when its source is shut out.

@@ -119,8 +119,11 @@ func (r *relay) requests() {
 				_ = q.Reply(true, nil) // fails only when the client is gone
 				continue
 			}
-			ok, err := r.ch.SendRequest(q.Type, q.WantReply, q.Payload)
-			_ = q.Reply(ok && err == nil, nil) // as above
+			payload, ok := said(q)
+			if ok {
+				ok, _ = r.ch.SendRequest(q.Type, q.WantReply, payload) // not ok, on an error
+			}
+			_ = q.Reply(ok, nil) // as above
 		}
 	}
 }

@@ -282,13 +282,17 @@ func (r *relay) hear(requests <-chan *ssh.Request) {
 		_ = r.gate() // what comes after the end of the visit goes nowhere
 		switch q.Type {
 		case "exit-status", "exit-signal":
-			if r.exit == nil {
+			if payload, ok := said(q); ok && r.exit == nil {
+				q.Payload = payload
 				r.note(q)
 				r.exit = q
 				told()
 			}
 		case "eow@openssh.com", "xon-xoff":
-			r.s.out.request(q)
+			if payload, ok := said(q); ok {
+				q.Payload = payload
+				r.s.out.request(q)
+			}
 		}
 		_ = q.Reply(q.Type == keepAliveRequest, nil) // fails only when the target is gone
 	}
@@ -297,17 +301,15 @@ func (r *relay) hear(requests <-chan *ssh.Request) {
 // note records how the program ended.
 func (r *relay) note(q *ssh.Request) {
 	var status struct{ Code uint32 }
-	var signal struct {
-		Name       string
-		Core       bool
-		Text, Lang string
-	}
 	var err error
-	switch {
-	case q.Type == "exit-status" && ssh.Unmarshal(q.Payload, &status) == nil:
-		err = r.track.Exit(int(status.Code))
-	case q.Type == "exit-signal" && ssh.Unmarshal(q.Payload, &signal) == nil:
+	if signal, ok := signalOf(q.Payload); q.Type == "exit-signal" && ok {
 		err = r.track.Signal(signal.Name, signal.Core)
+		if signal.Text != "" && err == nil {
+			err = r.track.Note("exit-signal", signal.Text)
+		}
+	}
+	if q.Type == "exit-status" && ssh.Unmarshal(q.Payload, &status) == nil {
+		err = r.track.Exit(int(status.Code))
 	}
 	if err != nil {
 		r.broken(err)

@@ -184,6 +184,7 @@ func (st *stay) mind() {
 	case <-c.ctx.Done():
 	}
 	if st.visit.Context().Err() != nil { // whatever else it took with it
+		st.up.Cut()
 		c.depart(ended(st.visit))
 	}
 	stop()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -16,6 +17,8 @@ type tunnel struct {
 	gone   chan struct{} // closed when the client has closed the channel, or its connection is gone
 	closed chan struct{}
 	once   sync.Once
+
+	writing atomic.Int32 // writes under way
 }
 
 // How long a client has to close a tunnel, before the connection around it is
@@ -48,6 +51,8 @@ func (t *tunnel) Write(p []byte) (int, error) {
 	if closed(t.closed) {
 		return 0, net.ErrClosed
 	}
+	t.writing.Add(1)
+	defer t.writing.Add(-1)
 	return t.ch.Write(p)
 }
 

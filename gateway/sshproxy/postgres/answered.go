@@ -61,7 +61,7 @@ func (r *relay) settled(kind byte) error {
 	case 'E':
 		return r.failed(&pgproto3.ErrorResponse{Message: "too long to be told"})
 	case '1', '2', '3': // a Parse, Bind or Close that was done
-		_, _ = r.queue.head(func(a *ask) bool { return a.kind == aParse || a.kind == aBind || a.kind == aClose })
+		r.queue.did()
 	case 'T', 'n': // the end of what a Describe tells
 		_, _ = r.queue.head(func(a *ask) bool { return a.kind == aDescribe })
 	case 'G', 'W': // it copies in, or both ways
@@ -137,6 +137,11 @@ func (r *relay) result(o object) error {
 // outcome adds what was counted.
 func (r *relay) outcome(o object, a ask) object {
 	o["op"], o["n"], o["ms"] = "result", a.n, r.Now().Sub(a.began).Milliseconds()
+	if a.kind == anExecute {
+		if ran := r.queue.ran(a.name); ran != a.of { // what was to stand for the name came to nothing
+			o["ran"] = ran
+		}
+	}
 	for what, n := range map[string]int64{"rows": a.rows, "bytes_in": a.in, "bytes_out": a.out} {
 		if n > 0 {
 			o[what] = n

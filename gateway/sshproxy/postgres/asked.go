@@ -100,8 +100,11 @@ func (r *relay) small(kind byte, body []byte) error {
 		return refused("a message of kind %q is not as PostgreSQL writes it", kind)
 	}
 	a, err := r.note(m)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case len(a.name) >= nameMost || len(a.from) >= nameMost:
+		return refused("a name of %d bytes or more", nameMost)
 	}
 	a.began = r.Now()
 	skipped, ok := r.queue.push(a)
@@ -125,13 +128,14 @@ func (r *relay) note(m front) (a ask, err error) {
 		err = r.text(object{"op": "query", "n": a.n}, m.String)
 	case *pgproto3.Parse:
 		a.kind, a.n = aParse, r.queue.number()
-		r.name(m.Name, m.Query)
+		a.name = m.Name
+		r.name(m.Name, m.Query, a.n)
 		err = r.text(named(object{"op": "parse", "n": a.n}, "statement", m.Name), m.Query)
 	case *pgproto3.Bind:
-		a.kind = aBind
+		a.kind, a.name, a.from = aBind, m.DestinationPortal, m.PreparedStatement
 		r.bind(m.DestinationPortal, portal{m.PreparedStatement, values(m.Parameters, m.ParameterFormatCodes)})
 	case *pgproto3.Execute:
-		a.kind, a.n = anExecute, r.queue.number()
+		a.kind, a.n, a.name, a.of = anExecute, r.queue.number(), m.Portal, r.of(m.Portal)
 		err = r.Record(r.execution(a.n, m.Portal))
 	case *pgproto3.FunctionCall:
 		a.kind, a.n = aQuery, r.queue.number()
@@ -141,7 +145,8 @@ func (r *relay) note(m front) (a ask, err error) {
 		}
 		err = r.Record(r.mine(object{"op": "call", "n": a.n, "function": m.Function, "params": values(m.Arguments, formats)}))
 	case *pgproto3.Close:
-		if a.kind = aClose; m.ObjectType == 'S' {
+		a.kind, a.name, a.from = aClose, m.Name, string(m.ObjectType)
+		if m.ObjectType == 'S' {
 			delete(r.named, m.Name)
 		} else {
 			delete(r.portals, m.Name)
@@ -185,10 +190,24 @@ func (r *relay) text(o object, sql string) error {
 // statementMost is how much is kept of a prepared statement, to be told when it is executed.
 const statementMost = 2 << 10
 
-func (r *relay) name(name, sql string) {
+// A statement is prepared: the beginning of its text, and its entry in the record.
+type statement struct {
+	sql string
+	n   int
+}
+
+func (r *relay) name(name, sql string, n int) {
 	if _, there := r.named[name]; there || len(r.named) < mostNamed {
-		r.named[name] = short(utf8(sql), statementMost)
+		r.named[name] = statement{short(utf8(sql), statementMost), n}
 	}
+}
+
+// of is the entry with the statement of a portal.
+func (r *relay) of(name string) int {
+	if p, ok := r.portals[name]; ok {
+		return r.named[p.statement].n
+	}
+	return 0
 }
 
 func (r *relay) bind(name string, p portal) {
@@ -207,7 +226,7 @@ func (r *relay) execution(n int, name string) object {
 	if named(o, "statement", p.statement); len(p.params) > 0 {
 		o["params"] = p.params
 	}
-	if sql := r.named[p.statement]; sql != "" {
+	if sql := r.named[p.statement].sql; sql != "" {
 		o["sql"] = sql
 	}
 	return r.mine(o)

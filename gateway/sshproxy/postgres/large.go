@@ -18,10 +18,10 @@ func (r *relay) large(kind byte, n int) error {
 		name, err := r.from.Peek(nameMost)
 		end := bytes.IndexByte(name, 0)
 		if err != nil || end < 0 {
-			return refused("a prepared statement with a name of more than %d bytes", nameMost)
+			return refused("a prepared statement with a name of %d bytes or more", nameMost)
 		}
-		a := ask{kind: aParse, n: r.queue.number()}
-		r.name(string(name[:end]), "")
+		a := ask{kind: aParse, n: r.queue.number(), name: string(name[:end])}
+		r.name(a.name, "", a.n)
 		return r.pieces(a, kind, n, named(object{"op": "parse", "n": a.n}, "statement", string(name[:end])))
 	case 'B':
 		return r.blind(n)
@@ -30,7 +30,7 @@ func (r *relay) large(kind byte, n int) error {
 }
 
 const (
-	nameMost  = 1 << 10
+	nameMost  = 64 // with its end: of a longer one the server takes the beginning, which another may have, too
 	pieceSize = 32 << 10
 )
 
@@ -75,18 +75,18 @@ func (r *relay) expect(a ask) error {
 func (r *relay) blind(n int) error {
 	begin, err := r.from.Peek(2 * nameMost)
 	to, rest, ok := bytes.Cut(begin, []byte{0})
-	statement, _, ok2 := bytes.Cut(rest, []byte{0})
-	if err != nil || !ok || !ok2 {
-		return refused("a portal with a name of more than %d bytes", nameMost)
+	from, _, ok2 := bytes.Cut(rest, []byte{0})
+	if err != nil || !ok || !ok2 || len(to) >= nameMost || len(from) >= nameMost {
+		return refused("a portal with a name of %d bytes or more", nameMost)
 	}
-	name, of := string(to), string(statement)
+	name, of := string(to), string(from)
 	number := r.queue.number()
 	r.bind(name, portal{of, []any{object{"bytes": n, "entry": number}}})
 	o := named(named(object{"op": "bind", "n": number, "bytes": n}, "statement", of), "portal", name)
 	if err := r.Record(r.mine(o)); err != nil {
 		return err
 	}
-	if err := r.expect(ask{kind: aBind}); err != nil {
+	if err := r.expect(ask{kind: aBind, name: name, from: of}); err != nil {
 		return err
 	}
 	if err := head(r.to, 'B', n); err != nil {

@@ -55,7 +55,7 @@ type relay struct {
 
 	database, user string
 	queue          queue
-	named          map[string]string // text of prepared statements, by name
+	named          map[string]statement // by name
 	portals        map[string]portal
 	open           atomic.Bool // the client has proven who it is
 
@@ -70,7 +70,7 @@ func Relay(ctx context.Context, client, server Conn, o Options) error {
 		o.Now = time.Now
 	}
 	r := &relay{
-		Options: o, client: client, server: server, named: map[string]string{}, portals: map[string]portal{},
+		Options: o, client: client, server: server, named: map[string]statement{}, portals: map[string]portal{},
 		from: bufio.NewReaderSize(client, 32<<10), out: bufio.NewWriterSize(client, 32<<10),
 	}
 	shut := func() {

@@ -37,7 +37,7 @@ func short(text string, most int) string {
 	for most > 0 && !gotext.RuneStart(text[most]) {
 		most--
 	}
-	return text[:most]
+	return strings.Clone(text[:most]) // and not all of it with it
 }
 
 // partMost is how much of JSON one part of a text has: an object may have 64 KiB.

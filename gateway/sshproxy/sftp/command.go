@@ -169,17 +169,22 @@ func (c Command) String() string {
 
 func (p Path) quoted() string {
 	var b strings.Builder
+	within := false // quotes
 	for i := range len(p.Text) {
-		switch c := p.Text[i]; {
-		case i < p.Home, p.Glob[i], plainByte(c):
-			b.WriteByte(c)
-		case c == '\'':
-			b.WriteString(`\'`)
-		default:
-			b.WriteString("'" + string([]byte{c}) + "'")
+		c := p.Text[i]
+		if bare := i < p.Home || p.Glob[i] || plainByte(c) || c == '\''; bare == within {
+			b.WriteByte('\'')
+			within = !bare
 		}
+		if c == '\'' {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(c)
 	}
-	return strings.ReplaceAll(b.String(), "''", "")
+	if within {
+		b.WriteByte('\'')
+	}
+	return b.String()
 }
 
 // sends says whether an answer to the path may begin with this name, and what

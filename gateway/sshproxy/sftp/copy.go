@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -111,7 +112,7 @@ func (c *Copy) lines(in *bufio.Reader, dst io.Writer) error {
 		}
 		switch line[0] {
 		case 1, 2:
-			if _, err := dst.Write(c.plain(line)); err != nil {
+			if err := c.message(dst, c.plain(line)); err != nil {
 				return err
 			}
 		case 'C', 'D':
@@ -133,6 +134,16 @@ func (c *Copy) lines(in *bufio.Reader, dst io.Writer) error {
 			return err
 		}
 	}
+}
+
+// message passes on what a source says aside, once it is recorded.
+func (c *Copy) message(dst io.Writer, line []byte) error {
+	c.n++
+	if err := c.Record(Op{N: c.n, Op: "message", Status: message(line)}); err != nil {
+		return err
+	}
+	_, err := dst.Write(line)
+	return err
 }
 
 // plain is a message that does nothing to a terminal, of an end that is not
@@ -257,12 +268,13 @@ func (c *Copy) mayName(name string) (full string, ok bool) {
 	if c.cmd.Put || len(c.names) > 0 {
 		return c.full, true
 	}
+	var all []string // it is not said which of them it is
 	for _, p := range c.cmd.Paths {
-		if full, ok := p.sends(name); ok {
-			return full, true
+		if full, ok := p.sends(name); ok && !slices.Contains(all, full) {
+			all = append(all, full)
 		}
 	}
-	return "", false
+	return strings.Join(all, " or "), len(all) > 0
 }
 
 // called is a path as it is told. Where a target writes what it is sent depends

@@ -120,7 +120,7 @@ func TestRealScpIsReadAlong(t *testing.T) {
 		{[]string{"scp", "-r", "-t", dir + "/dst"}, "scp -r -p -f " + dir + "/src/d",
 			[]string{"list /src/d ok", "list /src/d/e ok", "get /src/d/e/empty 0 " + none + " ok", "get /src/d/a 100000 " + h + " ok"}},
 		{[]string{"scp", "-t", dir + "/dst"}, "scp -f " + dir + `/src/i*\'s`, []string{"get /src/it's 1 " + sum([]byte("x"))[:8] + " ok"}},
-		{[]string{"scp", "-t", dir + "/dst"}, "scp -f " + dir + "/src/none", nil},
+		{[]string{"scp", "-t", dir + "/dst"}, "scp -f " + dir + "/src/none", []string{"message  scp: /src/none: No such file or directory"}},
 		{[]string{"scp", "-f", dir + "/src/d/a"}, "scp -t " + dir + "/dst/two", []string{"put /dst/two 100000 " + h + " ok (a)"}},
 		{[]string{"scp", "-r", "-p", "-f", dir + "/src/d"}, "scp -rpd -t " + dir + "/dst",
 			[]string{"mkdir /dst/d ok", "mkdir /dst/d/e ok", "put /dst/d/e/empty 0 " + none + " ok", "put /dst/d/a 100000 " + h + " ok"}},

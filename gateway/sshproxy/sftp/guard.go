@@ -48,6 +48,7 @@ const (
 const (
 	openMost    = 1024
 	pendingMost = 1024
+	heldMost    = 1 << 20 // bytes of names that are kept of requests, and of files that are open
 )
 
 // A Guard stands between one client and one server. Requests and Replies run
@@ -66,6 +67,7 @@ type Guard struct {
 	welcome int        // 1: asked, 2: answered
 	pending map[uint32]*pending
 	files   map[string]*file // by handle
+	held    int              // bytes of names in pending
 	n       uint64
 	over    bool
 }
@@ -79,6 +81,7 @@ type pending struct {
 	told   bool        // it is recorded what it came to
 	answer chan []byte // of who waits for it: nil for the client
 	began  time.Time
+	held   int
 }
 
 func (w *pending) has(field string) bool { return strings.Contains(w.fields, field) }
@@ -186,14 +189,15 @@ func (g *Guard) greet(p []byte) error {
 func (g *Guard) free(id uint32) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for len(g.pending) >= pendingMost && !g.over {
+	much := func() bool { return (len(g.pending) >= pendingMost || g.held >= heldMost) && !g.over }
+	for much() {
 		g.mu.Unlock()
 		err := g.server.flush()
 		g.mu.Lock()
 		if err != nil {
 			return true // told by the next write
 		}
-		if len(g.pending) >= pendingMost && !g.over {
+		if much() {
 			g.less.Wait()
 		}
 	}
@@ -259,6 +263,8 @@ func (g *Guard) send(w *pending) error {
 func (g *Guard) expect(w *pending) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	w.data = nil // of a buffer
+	w.data, w.names = nil, [2]string{} // they are passed on as they came
+	w.held = len(w.path) + len(w.to) + len(w.op.Path) + len(w.op.To)
+	g.held += w.held
 	g.pending[w.id] = w
 }

@@ -9,7 +9,9 @@ import (
 	"time"
 )
 
-const lineMost = 8 << 10
+// lineMost is how long a line is, with its end. OpenSSH reads 2047 bytes at
+// once, others 1023, and take what follows for the next line.
+const lineMost = 1<<10 - 1
 
 // An unread line is one that is not understood.
 type unread struct {
@@ -88,6 +90,14 @@ func parseNamed(line []byte) (mode string, size int64, name string, ok bool) {
 	return mode, size, name, ok
 }
 
+// message is what an end says is wrong, which is no word of our own.
 func message(line []byte) string {
-	return shown(strings.TrimSpace(string(line[1:])))
+	switch text := shown(strings.TrimSpace(string(line[1:]))); text {
+	case "":
+		return "an error"
+	case Asked, OK, Refused, Cut:
+		return "it says: " + text
+	default:
+		return text
+	}
 }

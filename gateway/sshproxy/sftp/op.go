@@ -102,6 +102,7 @@ type pass struct {
 	bytes  int64
 	ranges [][2]int64
 	more   bool
+	part   bool // the file may hold what did not pass
 	sink   Sink
 }
 
@@ -134,7 +135,7 @@ func (p *pass) tell(o *Op) {
 		sum = sha256.New()
 	}
 	o.SHA256 = fmt.Sprintf("%x", sum.Sum(nil))
-	if len(p.ranges) > 1 || p.more || len(p.ranges) == 1 && p.ranges[0][0] != 0 {
+	if p.part || len(p.ranges) > 1 || p.more || len(p.ranges) == 1 && p.ranges[0][0] != 0 {
 		o.Partial, o.Ranges, o.More = true, p.ranges, p.more
 	}
 	if p.sink != nil {

@@ -121,6 +121,13 @@ func (g *Guard) move(f *file, put bool, at uint64, b []byte) error {
 	return nil
 }
 
+// part notes that the file holds what did not pass.
+func (f *file) part() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.in.part = true
+}
+
 func (f *file) fail(g *Guard, why string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -138,10 +145,13 @@ func (g *Guard) opened(w *pending, c *cursor) error {
 	f := &file{op: w.op, dir: w.kind == fxOpendir, began: w.began}
 	if need := w.need(); !f.dir {
 		f.get, f.put = need == needGet || need == needBoth, need == needPut || need == needBoth
+		f.in.part = w.flags&openAppend != 0 || w.flags&(openTrunc|openExcl) == 0
 	}
 	g.mu.Lock()
 	twice := g.files[h] != nil || h == ""
-	g.files[h] = f
+	if !twice { // else what is open already would not be told of
+		g.files[h] = f
+	}
 	g.mu.Unlock()
 	switch {
 	case twice:
@@ -207,6 +217,7 @@ func (g *Guard) drop(w *pending) (last *file) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.pending, w.id)
+	g.held -= w.held
 	g.less.Signal()
 	if w.file == nil {
 		return nil

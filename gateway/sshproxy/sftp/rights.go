@@ -86,6 +86,7 @@ func (g *Guard) mayWith(w *pending) Reason {
 			return NoHandle
 		}
 		w.op.To = into.op.Path
+		into.part()
 		if g.Get.sized() || g.Put.sized() {
 			return Unknown // it is not offered either
 		}
@@ -99,13 +100,16 @@ func (g *Guard) mayWith(w *pending) Reason {
 func (g *Guard) full() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	n := len(g.files)
+	n, held := len(g.files), 0
+	for _, f := range g.files {
+		held += len(f.op.Path)
+	}
 	for _, w := range g.pending {
 		if w.kind == fxOpen || w.kind == fxOpendir {
 			n++
 		}
 	}
-	return n >= openMost
+	return n >= openMost || held >= heldMost
 }
 
 // bounded says whether paths are.

@@ -56,6 +56,14 @@ func (f *fromTarget) Reject(why ssh.RejectionReason, text string) error {
 // HangUp closes the socket at once, whatever the target does.
 func (c *Conn) HangUp() { _ = c.socket.Close() }
 
+// Cut is HangUp, and what the system still holds for the target goes nowhere.
+func (c *Conn) Cut() {
+	if s, ok := c.socket.Conn.(interface{ SetLinger(int) error }); ok {
+		_ = s.SetLinger(0) // fails only when it is closed
+	}
+	c.HangUp()
+}
+
 // Gone is closed when the connection is gone.
 func (c *Conn) Gone() <-chan struct{} { return c.gone }
 

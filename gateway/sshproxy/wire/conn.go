@@ -55,6 +55,16 @@ func (c *Conn) SetLinger(seconds int) error {
 	return nil
 }
 
+// Unsent says whether the system still holds something that the peer has not
+// taken, or cannot say.
+func (c *Conn) Unsent() (yes bool) {
+	yes = true
+	if c.raw != nil {
+		_ = c.raw.Control(func(fd uintptr) { yes = unsent(fd) }) // of a closed one nobody knows
+	}
+	return yes
+}
+
 // Close closes the socket, and lets go whoever waits for it.
 func (c *Conn) Close() error {
 	c.fail(net.ErrClosed)

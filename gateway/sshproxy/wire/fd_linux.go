@@ -21,3 +21,8 @@ func again(err error) bool { return errors.Is(err, unix.EAGAIN) }
 func quickAck(fd uintptr) {
 	_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1) // slower without, not wrong
 }
+
+func unsent(fd uintptr) bool {
+	n, err := unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)
+	return err != nil || n > 0
+}
