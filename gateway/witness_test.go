@@ -279,7 +279,7 @@ func TestAnExtensionIsCosignedBeforeTheSessionGoesOn(t *testing.T) {
 	for _, silent := range []bool{false, true} {
 		w := newWorld(t)
 		g := guarded(t, w, 1, 1)[0]
-		code, v := brief(t, w, 1500*time.Millisecond)
+		code, v := brief(t, w, 3*time.Second)
 		next := extend(t, w, code)
 		approve(t, w, next)
 		if silent {

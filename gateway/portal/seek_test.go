@@ -49,7 +49,7 @@ func (s *stage) far(kind string, lines, wide int) (id, all string) {
 	defer func() { s.World.Shelf = own }()
 	s.World.Shelf = &recorder.Shelf{
 		Dir: own.Dir, Recipients: own.Recipients, AtRest: own.AtRest, Signer: own.Signer, Verifier: own.Verifier, MinFree: -1, MinFreePercent: -1,
-		Now: func() time.Time { return began.Add(at) },
+		Now: func() time.Time { return began.Add(at) }, Patience: own.Patience, Reserve: own.Reserve,
 	}
 	var out strings.Builder
 	id = s.recording(s.World.Grant(s.t, s.Eng, time.Hour), "support_nord", []string{"nord"}, func(r *recorder.Recording) {

@@ -1,5 +1,7 @@
 package sshproxy
 
+import "time"
+
 // A hush keeps a client from being heard, on its own connection and on the one
 // around that, while something is half written that it could ask the rest of.
 type hush struct {
@@ -21,11 +23,12 @@ func (c *client) hush() *hush {
 func (h *hush) settle(whole func() bool) bool {
 	around := make(chan bool, 1)
 	if a := h.c.around(); a != nil {
-		a.spawn("hush", func() { around <- a.flushed() && !h.c.socket.writes() })
+		a.spawn("hush", func() { around <- a.flushed(settled) })
 	}
 	var keep []*client
 	for i, c := range h.held {
-		if calm := i == 0 && whole() && c.flushed() || i > 0 && <-around; calm {
+		// What the inner one writes goes through the one around it: that is looked at after it.
+		if calm := i == 0 && whole() && c.flushed(settled/2) || i > 0 && <-around && !h.c.socket.writes(); calm {
 			c.socket.hold.done()
 		} else {
 			keep = append(keep, c)
@@ -65,13 +68,13 @@ const probe = 8 << 10
 // flushed says whether nothing that was written waits until keys are exchanged,
 // which the client can put off: the library keeps 64 packets, and tells nobody.
 // Something long is written, and has to come out. No client looks at it.
-func (c *client) flushed() bool {
+func (c *client) flushed(in time.Duration) bool {
 	before, done := c.socket.out.Load(), make(chan struct{})
 	c.spawn("probe", func() {
 		defer close(done)
 		_, _, _ = c.conn.SendRequest("probe@lockbox", false, make([]byte, probe)) // what did not come out shows below
 	})
-	within(done, settled/2)
+	within(done, in)
 	return closed(done) && c.socket.out.Load()-before >= probe
 }
 

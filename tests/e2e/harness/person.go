@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -70,7 +71,11 @@ func (p *Person) do(what string, step chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	if err := chromedp.Do(ctx, step); err != nil {
+	err := chromedp.Do(ctx, step)
+	for err != nil && ctx.Err() == nil && strings.Contains(err.Error(), "Could not find node") {
+		err = chromedp.Do(ctx, step) // the page was drawn again between the look and the press
+	}
+	if err != nil {
 		p.t.Fatalf("%s: %s: %v\n%s", p.Name, what, err, p.page())
 	}
 }
