@@ -140,7 +140,7 @@ func (s *site) long(code string, long time.Duration) string {
 	defer func() { s.Shelf = own }()
 	s.Shelf = &recorder.Shelf{
 		Dir: own.Dir, Recipients: own.Recipients, AtRest: own.AtRest, Signer: own.Signer, Verifier: own.Verifier, MinFree: -1, MinFreePercent: -1,
-		Now: func() time.Time { return began.Add(at) },
+		Now: func() time.Time { return began.Add(at) }, Patience: own.Patience,
 	}
 	return s.session("eng@x.eu", code, func(r *recorder.Recording) {
 		tr, err := r.Track(recorder.Header{Kind: "pty", Term: "xterm", Cols: 100, Rows: 30})

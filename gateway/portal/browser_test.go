@@ -57,7 +57,7 @@ func newSite(t testing.TB, pol *policy.Policy) *site {
 	desk := &approvals.Desk{Ledger: log, People: people, Charter: motions, Policy: now, Log: world.Log, Party: party}
 	shelf := &recorder.Shelf{
 		Dir: filepath.Join(dir, "recordings"), Recipients: []age.Recipient{ring.Vault.Recipient()}, AtRest: ring.AtRest,
-		Signer: ring.Log, Verifier: ring.LogVerifier, MinFree: -1, MinFreePercent: -1,
+		Signer: ring.Log, Verifier: ring.LogVerifier, MinFree: -1, MinFreePercent: -1, Patience: 5 * time.Second, Reserve: -1,
 	}
 	report := func(err error) { t.Errorf("reported: %v", err) }
 	s := &site{&Portal{
