@@ -13,17 +13,33 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
+	"golang.org/x/sys/unix"
 )
 
 // This test binary is a client, too: LOCKBOX_CLIENT=go.
 func TestMain(m *testing.M) {
 	if os.Getenv("LOCKBOX_CLIENT") != "go" {
+		if err := inMemory(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 		os.Exit(m.Run())
 	}
 	if err := goClient(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// inMemory has the recordings of all those sessions in memory, where there is
+// room: what a slow disk makes the recorder say is no client's doing.
+func inMemory() error {
+	const shm, room = "/dev/shm", 4 << 30
+	var s unix.Statfs_t
+	if unix.Statfs(shm, &s) != nil || s.Bavail*uint64(s.Bsize) < room {
+		return nil
+	}
+	return os.Setenv("TMPDIR", shm)
 }
 
 // goClient does on one connection what a program in Go does with a target.
