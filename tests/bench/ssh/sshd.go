@@ -26,6 +26,7 @@ type sshd struct {
 	cmd  *exec.Cmd
 }
 
+// HOME is an empty folder: what somebody has in their .bashrc is not measured.
 const sshdConfig = `ListenAddress %[2]s
 Port %[3]s
 HostKey %[1]s/host
@@ -39,6 +40,7 @@ UsePAM no
 StrictModes no
 PrintMotd no
 PrintLastLog no
+SetEnv HOME=%[1]s
 MaxStartups 500
 MaxSessions 500
 Subsystem sftp internal-sftp
