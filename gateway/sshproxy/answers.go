@@ -10,6 +10,7 @@ import (
 
 	"lockbox/approvals"
 	"lockbox/gateway"
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 )
 
@@ -57,8 +58,7 @@ func (c *console) customer(k *gateway.Knock) (err error) {
 	case len(t.Customers) == 1:
 		k.Customer = t.Customers[0]
 	case c.s.terminal() != nil && !c.json:
-		names := (&way{s: c.s, say: c.say}).names(t.Customers)
-		if k.Customer, err = c.s.form().choose(c.say.customer, t.Customers, names...); err != nil {
+		if k.Customer, err = c.s.form().choose(c.say.customer, t.Customers, c.say.Names(t.Customers...)...); err != nil {
 			return &approvals.Refusal{Code: policy.NoGrant, Why: c.say.leftForm}
 		}
 	}
@@ -72,7 +72,7 @@ func (c *console) work(k *gateway.Knock) error {
 		k.Do = policy.Forward
 	}
 	if k.Do != "" && !slices.Contains(policy.OnTarget(), k.Do) {
-		return usage(c.say.noSuchWork, string(k.Do), actions(policy.OnTarget()))
+		return usage(c.say.noSuchWork, string(k.Do), speech.Actions(policy.OnTarget()))
 	}
 	if k.To == "" {
 		return nil
@@ -133,12 +133,12 @@ func (c *console) submit(a args, k gateway.Knock, answer gateway.Answer) (int, e
 	case len(answer.Reasons()) == 1:
 		app.Need.Reason = answer.Reasons()[0]
 	default:
-		return 0, usage(c.say.whichCode, answer.Reasons())
+		return 0, usage(c.say.WhichCode, answer.Reasons())
 	}
 	if text := a.flag["--for"]; text != "" {
-		d, ok := parseLong(text)
+		d, ok := speech.ReadLong(text)
 		if !ok {
-			return 0, usage(c.say.longForm, long(answer.Limits.Max))
+			return 0, usage(c.say.LongForm, speech.Long(answer.Limits.Max))
 		}
 		app.For = d
 	}
@@ -150,7 +150,7 @@ func (c *console) submit(a args, k gateway.Knock, answer gateway.Answer) (int, e
 	if c.json {
 		return exitDone, c.object(c.item(v))
 	}
-	c.print(c.say.submitted, v.Request.ID, v.Request.Login, v.Request.Target, long(v.Request.For))
+	c.print(c.say.submitted, v.Request.ID, v.Request.Login, v.Request.Target, speech.Long(v.Request.For))
 	c.print(c.say.follow, v.Request.ID, c.page(v))
 	if text := c.s.notNow(k.On, found); text != "" {
 		c.print("%s", text)

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	directory "lockbox/gateway/identity"
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 )
 
@@ -46,7 +47,7 @@ func (t texts) loginRefused(err error, c *ssh.Certificate, from netip.Addr) stri
 	case errors.Is(err, directory.ErrLoginEnded):
 		return t.loginEnded
 	case errors.Is(err, directory.ErrLoginElsewhere):
-		return fmt.Sprintf(t.loginElsewhere, clean(c.CriticalOptions["source-address"]), from)
+		return fmt.Sprintf(t.loginElsewhere, speech.Clean(c.CriticalOptions["source-address"]), from)
 	}
 	return ""
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"lockbox/gateway"
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/gateway/sshproxy/wire"
 	"lockbox/policy"
 )
@@ -86,7 +87,7 @@ func (c *client) attend(ctx context.Context) {
 	case <-ctx.Done():
 		c.depart(refusal{code: policy.ByPolicy, exit: exitUnavailable, why: speak("").closing, retry: true})
 	case <-c.quiet.C:
-		c.note("connection", "", fmt.Sprintf("nothing was done on it for %s, so it was closed", long(c.limits.Idle)))
+		c.note("connection", "", fmt.Sprintf("nothing was done on it for %s, so it was closed", speech.Long(c.limits.Idle)))
 		c.hangUp()
 	case <-c.ctx.Done():
 	}
@@ -234,7 +235,7 @@ func (c *client) note(what, on, why string) {
 	most := c.noted > 4*mostNoted
 	c.mu.Unlock()
 	if !most {
-		c.spawn("note", func() { c.told.Note(context.WithoutCancel(c.ctx), what, on, clean(why)) })
+		c.spawn("note", func() { c.told.Note(context.WithoutCancel(c.ctx), what, on, speech.Clean(why)) })
 	}
 }
 

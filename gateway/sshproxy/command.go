@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 )
 
@@ -121,7 +122,7 @@ func (c *console) answer(status int, wrong string) {
 	tty := c.s.terminal() != nil
 	if wrong != "" {
 		for line := range strings.Lines(wrong) {
-			wrong := "lockbox: " + clean(strings.TrimSpace(line)) + "\n"
+			wrong := "lockbox: " + speech.Clean(strings.TrimSpace(line)) + "\n"
 			c.s.out.words(wrong, tty, !tty)
 		}
 	} else {
@@ -134,7 +135,7 @@ func (c *console) answer(status int, wrong string) {
 // print writes a line of the answer. What people typed is made harmless.
 func (c *console) print(format string, args ...any) {
 	for line := range strings.SplitSeq(fmt.Sprintf(format, args...), "\n") {
-		c.out.WriteString(clean(line) + "\n")
+		c.out.WriteString(speech.Clean(line) + "\n")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"lockbox/approvals"
 	"lockbox/gateway"
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 )
 
@@ -19,7 +20,7 @@ func (c *console) extend(a args) (int, error) {
 	var more time.Duration // 0: as long as the rule gives by itself
 	if text != "" {
 		var ok bool
-		if more, ok = parseLong(text); !ok {
+		if more, ok = speech.ReadLong(text); !ok {
 			return 0, usage("%s", c.say.extendForm)
 		}
 	}
@@ -34,7 +35,7 @@ func (c *console) extend(a args) (int, error) {
 	if c.json {
 		return exitDone, c.object(c.item(v))
 	}
-	c.print(c.say.extending, v.Request.ID, long(v.Request.For), code, c.asked(v))
+	c.print(c.say.extending, v.Request.ID, speech.Long(v.Request.For), code, c.say.Asks(v))
 	c.print(c.say.follow, v.Request.ID, c.page(v))
 	return exitDone, nil
 }
@@ -58,7 +59,7 @@ func (c *console) accept(a args) (int, error) {
 		if yes, r := w.promise(v); r != nil {
 			return 0, &approvals.Refusal{Code: r.code, Why: r.why}
 		} else if !yes {
-			c.print(c.say.notAccepted, code)
+			c.print(c.say.NotAccepted, code)
 			return exitPending, nil
 		}
 	}
@@ -72,7 +73,7 @@ func (c *console) accept(a args) (int, error) {
 	for _, p := range v.Grant.Promises {
 		c.print("“%s”", p)
 	}
-	c.print(c.say.accepted, code)
+	c.print(c.say.Accepted, code)
 	return exitDone, nil
 }
 
@@ -143,11 +144,6 @@ func (c *console) did(code, text string) (int, error) {
 	}
 	c.print(text, code)
 	return exitDone, nil
-}
-
-// asked is whose answer a request waits for, and whose stands already.
-func (c *console) asked(v approvals.View) string {
-	return (&way{s: c.s, say: c.say}).asks(v)
 }
 
 func (c *console) page(v approvals.View) string { return c.s.c.door.Portal + "/r/" + v.Request.ID }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"lockbox/gateway"
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 	"lockbox/recorder"
 )
@@ -29,7 +30,7 @@ func (c *client) forward(offered ssh.NewChannel, to destination) {
 	st, answer, why := c.tunnelled(addr)
 	if st == nil {
 		c.note("forward "+addr, "", why)
-		_ = offered.Reject(ssh.Prohibited, "lockbox: "+clean(why)) // fails only when the connection is gone
+		_ = offered.Reject(ssh.Prohibited, "lockbox: "+speech.Clean(why)) // fails only when the connection is gone
 		c.blame(1)
 		return
 	}
@@ -46,9 +47,9 @@ func (c *client) forward(offered ssh.NewChannel, to destination) {
 	var no *ssh.OpenChannelError
 	switch {
 	case errors.As(err, &no): // by the target
-		_ = offered.Reject(no.Reason, clean(fmt.Sprintf(c.say().targetSays, st.visit.Session.Target, no.Message))) // as above
+		_ = offered.Reject(no.Reason, speech.Clean(fmt.Sprintf(c.say().targetSays, st.visit.Session.Target, no.Message))) // as above
 	case err != nil:
-		_ = offered.Reject(ssh.ConnectionFailed, "lockbox: "+clean(err.Error())) // as above
+		_ = offered.Reject(ssh.ConnectionFailed, "lockbox: "+speech.Clean(err.Error())) // as above
 	}
 }
 

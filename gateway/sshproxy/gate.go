@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"lockbox/gateway"
+	"lockbox/gateway/sshproxy/speech"
 )
 
 // A hold keeps what a client sends from being heard. It is for the moment in
@@ -83,7 +84,7 @@ func (st *stay) turns(done <-chan struct{}) {
 		if grant := st.visit.Grant(); now.frozen.Until.IsZero() && grant.ID != under { // under whichever grant it goes on
 			under = grant.ID
 			st.used()
-			left := left(st.visit.Until().Sub(st.c.door.now()))
+			left := speech.Left(st.visit.Until().Sub(st.c.door.now()))
 			st.tell(func(s *session) string { return s.say().goesOn(under, left) }, st.still(now))
 		}
 		st.tellWatched(seen)
@@ -183,7 +184,7 @@ func (st *stay) tell(line func(*session) string, still func() bool) (told []<-ch
 // notice writes a line of ours between what the program writes, if it is still
 // so by then.
 func (s *session) notice(text string, still func() bool) {
-	text = clean(text)
+	text = speech.Clean(text)
 	if s.terminal() == nil {
 		s.out.aside([]byte("lockbox: "+text+"\n"), still)
 		return
@@ -195,7 +196,7 @@ func (s *session) notice(text string, still func() bool) {
 		}
 		p := "\x1b]2;lockbox · " + text + "\x07"
 		if !s.out.screen.alt {
-			p += "\r\n  ─ " + strings.Join(wrapped(text, cols), "\r\n    ") + "\r\n"
+			p += "\r\n  ─ " + strings.Join(speech.Wrap(text, cols), "\r\n    ") + "\r\n"
 		}
 		_ = s.out.write([]byte(p), false) // who is gone reads nothing
 	})

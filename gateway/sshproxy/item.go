@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"lockbox/approvals"
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 )
 
@@ -77,7 +78,7 @@ func (c *console) item(v approvals.View) item {
 	q := v.Request
 	i := item{
 		Request: q.ID, Target: q.Target, Login: q.Login, Customers: listed(q.Customers), Actions: v.Status.Actions, To: listed(q.To),
-		Reason: q.Need.Reason, Need: q.Need.Text, Ticket: q.Need.Ticket, For: long(v.Status.For), At: q.At.UTC(), Phase: v.Status.Phase,
+		Reason: q.Need.Reason, Need: q.Need.Text, Ticket: q.Need.Ticket, For: speech.Long(v.Status.For), At: q.At.UTC(), Phase: v.Status.Phase,
 		Extends: q.Extends, Watched: v.Status.Watched, Promises: listed(v.Status.Promises), Accepted: len(v.Status.Promises) == 0,
 		NotBefore: instant(v.Status.NotBefore), Thread: listed(v.Thread), Votes: []itemVote{}, URL: c.page(v),
 	}
@@ -107,7 +108,7 @@ func vote(b policy.Vote, now time.Time) itemVote {
 		NoFiles: b.NoFiles, Watched: b.Watched, Promise: b.Promise, Comment: b.Comment,
 	}
 	if b.Verdict == policy.Yes {
-		out.For = long(b.For)
+		out.For = speech.Long(b.For)
 	}
 	return out
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"lockbox/gateway/keys"
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 )
 
@@ -52,7 +53,7 @@ func (c *client) direct(offered ssh.NewChannel) {
 // refuse rejects a channel, counts that and writes it down.
 func (c *client) refuse(offered ssh.NewChannel, on, why string) {
 	c.note("channel "+offered.ChannelType(), on, why)
-	_ = offered.Reject(ssh.Prohibited, "lockbox: "+clean(why)) // fails only when the connection is gone
+	_ = offered.Reject(ssh.Prohibited, "lockbox: "+speech.Clean(why)) // fails only when the connection is gone
 	c.blame(1)
 }
 

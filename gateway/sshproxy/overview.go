@@ -31,18 +31,13 @@ func (c *console) targets() (int, error) {
 	if c.json {
 		return exitDone, c.object(places)
 	}
-	w := &way{s: c.s, say: c.say}
 	for _, at := range places {
 		var logins []string
 		for _, l := range at.Logins {
 			logins = append(logins, l.Name)
 		}
 		c.print("%s  %s", at.Target, strings.Join(logins, ", "))
-		data := c.say.noCustomers
-		if len(at.Customers) > 0 {
-			data = fmt.Sprintf(c.say.customers, strings.Join(w.names(at.Customers), ", "))
-		}
-		c.print("      %s %s", data, fmt.Sprintf(c.say.approval, w.chain(at.Needs)))
+		c.print("      %s", c.say.Data(at.Customers, at.Needs))
 	}
 	if len(places) == 0 {
 		c.print("%s", c.say.noTargets)
@@ -98,7 +93,7 @@ func (c *console) help() (int, error) {
 
 // overview is what somebody sees who comes with nothing to do.
 func (c *console) overview() (int, error) {
-	c.print("lockbox · "+c.say.youAre, c.who.Name, c.s.c.id.fingerprint)
+	c.print("lockbox · "+c.say.YouAre, c.who.Name, c.s.c.id.fingerprint)
 	c.print("")
 	if _, err := c.status(args{}); err != nil {
 		return 0, err

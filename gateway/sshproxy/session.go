@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 )
 
@@ -221,5 +222,7 @@ func (s *session) work(p program) *refusal {
 func (s *session) say() texts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return speak(s.env.language())
+	say := speak(s.env.language())
+	say.Words = speech.In(s.env.language(), s.c.door.Desk.Policy)
+	return say
 }

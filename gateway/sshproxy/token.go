@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 )
 
@@ -30,7 +31,7 @@ func (c *console) token(a args) (int, error) {
 	var life time.Duration // 0: the default
 	if s := a.flag["--for"]; s != "" {
 		var ok bool
-		if life, ok = parseLong(s); !ok {
+		if life, ok = speech.ReadLong(s); !ok {
 			return 0, usage("%s", c.say.seeHelp)
 		}
 	}

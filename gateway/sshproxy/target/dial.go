@@ -21,7 +21,7 @@ type Dialer struct {
 	Now     func() time.Time
 	Config  ssh.Config    // the algorithms
 	Version string        // as clients say it
-	Spares  int           // connections kept keyed ahead, in all; 0: none
+	Spares  int           // connections kept keyed ahead, in all; 0: none. Two for a place used in quick succession, else one
 	Renew   time.Duration // how old one of them gets; sshd lets in nobody after 120 s: 75 s
 	Idle    time.Duration // how long one is kept after the last use: 5 min
 
@@ -30,7 +30,7 @@ type Dialer struct {
 
 	mu     sync.Mutex // guards the rest
 	closed bool
-	spares map[place]*spare
+	spares map[place][]*spare
 	known  map[string]string // the type of a pinned key, by its fingerprint
 	looks  map[machine]*look
 }
@@ -147,8 +147,10 @@ func (d *Dialer) begin(fn func()) bool {
 func (d *Dialer) Close() {
 	d.mu.Lock()
 	d.closed = true
-	for _, s := range d.spares {
-		s.drop()
+	for _, all := range d.spares {
+		for _, s := range all {
+			s.drop()
+		}
 	}
 	for _, l := range d.looks {
 		l.stop()
