@@ -3,6 +3,7 @@ package recorder
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -35,6 +36,8 @@ type Recording struct {
 	wake     chan struct{} // holds one: the writer is needed now
 	soon     *time.Timer   // the writer is needed then
 	dog      *time.Timer   // the disk has not answered
+	folder   string        // on the shelf
+	home     os.FileInfo   // of folder, as it was made
 
 	mu      sync.Mutex // guards what follows
 	moved   *sync.Cond // something became durable, or never will

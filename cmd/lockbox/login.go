@@ -18,7 +18,7 @@ import (
 
 	"lockbox/gateway/api"
 	"lockbox/gateway/identity"
-	"lockbox/gateway/sshproxy"
+	"lockbox/gateway/sshproxy/speech"
 )
 
 func loginCommand() *cobra.Command {
@@ -129,7 +129,7 @@ func (j job) showLogin(w api.WaitingLogin, key ssh.PublicKey) {
 	fmt.Fprintf(err, "Open this page, type the number %s there and touch your passkey:\n\n  %s\n\n", plain(w.Number), plain(w.URL))
 	if f, ok := err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		if cols, rows, e := term.GetSize(int(f.Fd())); e == nil && cols >= 60 && rows >= 30 && os.Getenv("TERM") != "dumb" {
-			for _, row := range sshproxy.Square(w.URL) {
+			for _, row := range speech.Square(w.URL) {
 				fmt.Fprintln(err, row)
 			}
 			fmt.Fprintln(err)

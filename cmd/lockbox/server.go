@@ -19,6 +19,7 @@ import (
 	"lockbox/approvals/charter"
 	"lockbox/gateway"
 	"lockbox/gateway/api"
+	"lockbox/gateway/heap"
 	"lockbox/gateway/identity"
 	"lockbox/gateway/keys"
 	"lockbox/gateway/portal"
@@ -248,6 +249,7 @@ func (s *Server) Run(ctx context.Context) error {
 	wg.Go(func() { s.tend(ctx, report) })
 	wg.Go(func() { s.keep(ctx, report) })
 	wg.Go(func() { s.guard(ctx, stop, report) })
+	wg.Go(func() { heap.Keep(ctx) })
 	if s.Ready != nil {
 		s.Ready(s)
 	}

@@ -54,7 +54,7 @@ func (st *stay) tellWatched(a audience) {
 }
 
 // halted says what holds a session back, and what comes next.
-func (t texts) halted(h gateway.Halt, page string) string {
+func (t *texts) halted(h gateway.Halt, page string) string {
 	switch {
 	case h.By != "":
 		by := speech.Clean(h.By)
@@ -71,7 +71,7 @@ func (t texts) halted(h gateway.Halt, page string) string {
 }
 
 // unhalted says that nothing holds it back any more.
-func (t texts) unhalted(was gateway.Halt) string {
+func (t *texts) unhalted(was gateway.Halt) string {
 	if was.Sick {
 		return t.recorderWell
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"lockbox/approvals"
 	"lockbox/gateway"
+	"lockbox/gateway/sshproxy/console"
 	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 )
@@ -169,8 +169,8 @@ func (f *form) ticket(app *approvals.Application, pattern string) error {
 		return nil
 	}
 	for {
-		app.Need.Ticket = leading(app.Need.Text, pattern, app.Need.Ticket)
-		if matches(app.Need.Ticket, pattern) {
+		app.Need.Ticket = console.Ticket(app.Need.Text, pattern, app.Need.Ticket)
+		if console.IsTicket(app.Need.Ticket, pattern) {
 			return nil
 		}
 		if app.Need.Ticket != "" {
@@ -182,21 +182,6 @@ func (f *form) ticket(app *approvals.Application, pattern string) error {
 		}
 		app.Need.Ticket = text
 	}
-}
-
-// leading is the ticket given, else the one that the text begins with.
-func leading(text, pattern, given string) string {
-	first, _, _ := strings.Cut(text, " ")
-	first = strings.TrimRight(first, ":,;")
-	if given == "" && matches(first, pattern) {
-		return first
-	}
-	return given
-}
-
-func matches(ticket, pattern string) bool {
-	re, err := regexp.Compile(`\A(?:` + pattern + `)\z`)
-	return pattern == "" || err == nil && re.MatchString(ticket)
 }
 
 func (f *form) duration(app *approvals.Application, l policy.Limits) error {
@@ -233,7 +218,7 @@ func (w *way) askPlain(a gateway.Answer) *refusal {
 		Target: w.knock.On, Login: w.knock.Login, Customer: w.knock.Customer, Do: w.knock.Do, To: w.knock.To, From: w.knock.From,
 		Need: policy.Need{Text: w.s.option("REASON"), Reason: policy.Reason(w.s.option("CODE"))},
 	}
-	app.Need.Ticket = leading(app.Need.Text, a.Ticket, w.s.option("TICKET"))
+	app.Need.Ticket = console.Ticket(app.Need.Text, a.Ticket, w.s.option("TICKET"))
 	if a.Ticket == "" {
 		app.Need.Ticket = w.s.option("TICKET")
 	}

@@ -125,7 +125,7 @@ func (c *client) tunnelled(to string) (*stay, gateway.Answer, string) {
 // only one, or that of an open request. Why not, where there are several.
 func (c *client) customerOf(k *gateway.Knock) string {
 	t := c.door.Desk.Policy().Targets[k.On]
-	if t == nil || !perCustomer(t, k.Login) {
+	if t == nil || !t.NeedsCustomer(k.Login) {
 		return ""
 	}
 	customers := t.Customers
@@ -193,7 +193,7 @@ func (c *client) touchFor(a gateway.Answer) string {
 }
 
 // say is the language of a session on the same connection; English without one.
-func (c *client) say() texts {
+func (c *client) say() *texts {
 	c.mu.Lock()
 	var any *session
 	for s := range c.sessions {

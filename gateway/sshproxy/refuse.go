@@ -13,17 +13,17 @@ import (
 	"lockbox/approvals"
 	"lockbox/approvals/charter"
 	"lockbox/gateway"
+	"lockbox/gateway/sshproxy/console"
 	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 )
 
 // Exit statuses, as interfaces promise them (sysexits).
 const (
-	exitDone        = 0
-	exitUsage       = 2
+	exitDone        = console.Done
 	exitUnavailable = 69
-	exitPending     = 75
-	exitDenied      = 77
+	exitPending     = console.Pending
+	exitDenied      = console.Denied
 	exitUnknown     = 78
 	exitSSH         = 255 // without a terminal, nothing was run: what every ssh tool understands
 )

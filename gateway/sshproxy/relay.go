@@ -150,10 +150,10 @@ func (r *relay) run() *refusal {
 	s.c.spawn("input", input)
 	s.c.spawn("requests", r.requests)
 	defer s.c.upon(s.ctx, "hang-up", r.hangUp)()
-	defer r.done() // before that waits
 	if r.tty {
-		s.c.spawn("warnings", r.warn)
+		defer r.warn()()
 	}
+	defer r.done() // before those wait
 	stderr := make(chan struct{})
 	s.c.spawn("stderr", func() {
 		defer close(stderr)

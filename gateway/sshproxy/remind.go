@@ -52,29 +52,18 @@ func readOnly(t *policy.Target, login string) bool {
 	})
 }
 
-// warn tells the person when the time is nearly up: in the title of the
-// terminal, and in a line unless the program has the whole screen. More time
+// warn tells the person when the time is nearly up, until stop: in the title of
+// the terminal, and in a line unless the program has the whole screen. More time
 // brings new warnings.
-func (r *relay) warn() {
-	for {
-		_, moved := r.st.visit.Frozen()
-		before, wait := nextWarning(r.st.visit.Until().Sub(r.s.c.door.now()))
-		var up <-chan time.Time
-		timer := time.NewTimer(wait)
-		if before > 0 {
-			up = timer.C
+func (r *relay) warn() (stop func()) {
+	next := time.Duration(0)
+	return r.st.follow("warnings", func(changed bool) (wait time.Duration) {
+		if !changed {
+			r.remind(next)
 		}
-		select {
-		case <-r.over.Done():
-		case <-moved:
-		case <-up:
-			r.remind(before)
-		}
-		timer.Stop()
-		if r.over.Err() != nil {
-			return
-		}
-	}
+		next, wait = nextWarning(r.st.visit.Until().Sub(r.s.c.door.now()))
+		return wait
+	})
 }
 
 // nextWarning is the next one of those before the end, and how long until

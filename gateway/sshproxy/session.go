@@ -28,9 +28,10 @@ type session struct {
 	env     environment
 	pty     *terminal // nil without one
 	wishes  wishes
-	later   chan *ssh.Request // for the program
-	running bool              // there is one to answer
-	told    int               // lines written to who has no terminal
+	later   []*ssh.Request // for the program
+	running bool           // there is one to answer
+	answers func()         // has those of later answered; nil: not yet, or it is under way
+	told    int            // lines written to who has no terminal
 }
 
 // A terminal is what a pty-req asks for (RFC 4254, 6.2); the modes are passed on as they are.
@@ -60,7 +61,7 @@ func (p program) do() policy.Action {
 }
 
 func newSession(c *client, ch ssh.Channel) *session {
-	s := &session{c: c, out: &out{ch: ch}, later: make(chan *ssh.Request, 64)}
+	s := &session{c: c, out: &out{ch: ch}}
 	s.ctx, s.stop = context.WithCancel(c.ctx)
 	s.typing = newTyping(s.ctx, ch)
 	return s
@@ -150,19 +151,39 @@ func (s *session) resize(r *ssh.Request) bool {
 	return true
 }
 
+// laterMost is how many requests wait for the program.
+const laterMost = 64
+
 // pass gives the request to the program, in order; there must be one. What
 // comes faster than the target takes it is dropped; the last size of the window
 // is not lost by that. mu is held.
 func (s *session) pass(r *ssh.Request) bool {
-	if !s.running {
+	if !s.running || len(s.later) == laterMost {
 		return false
 	}
-	select {
-	case s.later <- r:
-		return true
+	s.later = append(s.later, r)
+	if s.answers != nil {
+		s.c.spawn("requests", s.answers)
+		s.answers = nil
+	}
+	return true
+}
+
+// next is what waits for the program, whose terminal has a size: a request, else
+// another size. With neither, whoever answers ends, and is begun again by pass.
+func (s *session) next(has *terminal, again func()) (r *ssh.Request, size *terminal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case len(s.later) > 0:
+		r, s.later = s.later[0], s.later[1:]
+	case s.pty != nil && *s.pty != *has:
+		t := *s.pty
+		size = &t
 	default:
-		return false
+		s.later, s.answers = nil, again
 	}
+	return r, size
 }
 
 func (t *terminal) fits() bool {
@@ -219,7 +240,7 @@ func (s *session) work(p program) *refusal {
 	}
 }
 
-func (s *session) say() texts {
+func (s *session) say() *texts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	say := speak(s.env.language())

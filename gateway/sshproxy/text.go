@@ -16,8 +16,6 @@ type texts struct {
 	granting
 	refusing
 	working
-	commands
-	deeds
 	jumping
 	filing
 	forwarding
@@ -26,11 +24,15 @@ type texts struct {
 }
 
 // speak gives the texts in the language of a POSIX locale: Danish for da_*, else English.
-func speak(locale string) texts {
+// It is no value: who waits would have all of it on their stack.
+func speak(locale string) *texts {
+	t := new(texts)
 	if speech.Danish(locale) {
-		return danish()
+		*t = danish()
+	} else {
+		*t = english()
 	}
-	return english()
+	return t
 }
 
 // asking is what is said before the target is connected.
@@ -67,32 +69,17 @@ type working struct {
 	frozenBy, resumed, recorderSick, recorderWell, amber, or         string
 }
 
-// commands is what the command line says.
-type commands struct {
-	noWords, unknownCommand, seeHelp, sayWhy, haveGrant, submitted, follow, noRequests      string
-	noGrants, noTargets, cancelled, givenBack, grantWaits, grantRuns, isPending, isRejected string
-	help                                                                                    string
-}
-
-// deeds is what the commands say that change something, or tell all of a request.
-type deeds struct {
-	allOrOne, extendForm, sameWork, extending, sayForm, said, revoked, rejectForm           string
-	rejectedIt, approveThere, grantPromises, grantLater, isExpired, isWithdrawn, isApproved string
-	isDeclined, isNext, moreFor, askedAt, stageLine, answerBy, rungTo, rungRemind, standing string
-	noTokens, noMotions, opposed, saidYes, old                                              string
-}
-
 // frozenFor says that a session is frozen, for whose answer and how long.
-func (t texts) frozenFor(f gateway.Frozen, d time.Duration) string {
+func (t *texts) frozenFor(f gateway.Frozen, d time.Duration) string {
 	if f.Accept {
 		return t.frozenAccept(f)
 	}
 	return fmt.Sprintf(t.frozen, f.Extension, int(d.Round(time.Second).Seconds()))
 }
 
-func (t texts) frozenAccept(f gateway.Frozen) string {
+func (t *texts) frozenAccept(f gateway.Frozen) string {
 	return fmt.Sprintf(t.frozenPromise, f.Extension, f.Extension)
 }
 
 // goesOn says that a session was given more time.
-func (t texts) goesOn(grant, left string) string { return fmt.Sprintf(t.thawed, grant, left) }
+func (t *texts) goesOn(grant, left string) string { return fmt.Sprintf(t.thawed, grant, left) }

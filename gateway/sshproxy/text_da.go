@@ -3,7 +3,7 @@ package sshproxy
 import "lockbox/gateway/sshproxy/speech"
 
 func danish() texts {
-	return texts{speech.In("da", nil), askingDanish(), grantingDanish(), refusingDanish(), workingDanish(), commandsDanish(), deedsDanish(), jumpingDanish(), filingDanish(), forwardingDanish(), reachingDanish(), loggingInDanish()}
+	return texts{speech.In("da", nil), askingDanish(), grantingDanish(), refusingDanish(), workingDanish(), jumpingDanish(), filingDanish(), forwardingDanish(), reachingDanish(), loggingInDanish()}
 }
 
 func askingDanish() asking {
@@ -94,51 +94,6 @@ func workingDanish() working {
 	}
 }
 
-func commandsDanish() commands {
-	return commands{
-		noWords:        "kommandoen kan ikke læses: %v",
-		unknownCommand: "der er ingen kommando %q",
-		seeHelp:        "ssh GATEWAY help viser kommandoerne",
-		sayWhy:         "sig hvorfor: --reason \"hvad der er galt, og hvad du vil gøre\"",
-		haveGrant:      "adgang %s til %s gælder allerede: forbind blot",
-		submitted:      "Anmodning %s er sendt: %s@%s i %s.",
-		follow:         "Følg den med: status %s, eller %s",
-		noRequests:     "Du har ingen åbne anmodninger.",
-		noGrants:       "Du har ingen adgange.",
-		noTargets:      "Der er intet mål, som du kan bede om.",
-		cancelled:      "Anmodning %s er trukket tilbage.",
-		givenBack:      "Adgang %s er givet tilbage; dens sessioner er slut.",
-		grantWaits:     "godkendt i %s; start inden %s",
-		grantRuns:      "%s tilbage",
-		isPending:      "venter på godkendelse",
-		isRejected:     "afvist: %s",
-		help: `ssh TARGET@GATEWAY              gå ind: spørg, vent, rør og arbejd, alt i ét
-ssh LOGIN%TARGET@GATEWAY        med det login
-ssh -J GATEWAY LOGIN@TARGET     det samme, som om der ingen gateway var (også scp, sftp, rsync, git og Ansible)
-
-ssh GATEWAY request TARGET --for 1h --reason "hvad, og sagsnummer" [--login L] [--customer C] [--ticket T] [--code CODE]
-ssh GATEWAY request TARGET --do HANDLING ...    til andet end en skal: --do forward --to 127.0.0.1:5432
-ssh GATEWAY status [ID]         dine åbne anmodninger, eller én i detaljer (exit 0 godkendt, 75 venter, 77 slut)
-ssh GATEWAY status --all        også dem, der er slut
-ssh GATEWAY extend ID 30m [--reason "hvorfor"]    bed om mere tid under en adgang i brug
-ssh GATEWAY accept ID           lov det, som godkenderne bad om
-ssh GATEWAY say ID "tekst" [--to KUNDE]           skriv i tråden til en anmodning
-ssh GATEWAY cancel ID           træk en anmodning tilbage
-ssh GATEWAY give-back ID        slut en adgang før tid
-ssh GATEWAY revoke ID [grund]   tilbagekald en adgang, som en der afgør den eller har den
-ssh GATEWAY reject ID "hvorfor" sig nej, som en der afgør; et ja er en underskrift med adgangsnøgle, på siden
-ssh GATEWAY grants              hvad du har
-ssh GATEWAY targets             hvor du kan bede om at komme hen
-ssh GATEWAY motions             hvad der ellers venter på underskrifter eller gælder: hvem der beslutter, stedfortrædere, instrukser, politikken
-ssh GATEWAY oppose CODE "why"   sig nej til et forslag; et ja er en underskrift med adgangsnøgle, på dets side
-ssh GATEWAY token [--scope read,ask,end] [--for 15m]   et token til API'et og lockbox' kommandoer; det kan aldrig sige ja
-ssh GATEWAY ssh-config [--gateway VÆRT:PORT]   blokke til ~/.ssh/config og linjer til known_hosts: så er ssh MÅL nok
-ssh GATEWAY help                dette
-
---json giver ethvert svar som JSON.`,
-	}
-}
-
 func grantingDanish() granting {
 	return granting{
 		answerIt:     "Skriv et svar og tryk Enter; eller vent blot.",
@@ -150,39 +105,5 @@ func grantingDanish() granting {
 		declareThere: "Læs den og skriv under med din adgangsnøgle: %s",
 		declareWait:  "venter på din underskrift. Ctrl-C går ud.",
 		declaredNow:  "underskrevet",
-	}
-}
-
-func deedsDanish() deeds {
-	return deeds{
-		allOrOne:      "status ID fortæller om én anmodning, status --all også om dem, der er slut",
-		extendForm:    "sig hvor længe: extend ID 30m",
-		sameWork:      "det samme arbejde tager længere tid end ventet",
-		extending:     "Anmodning %s er sendt: %s mere under adgang %s. %s",
-		sayForm:       "sig hvad: say ID \"tekst\"",
-		said:          "Det står i tråden til anmodning %s.",
-		revoked:       "Adgang %s er tilbagekaldt; dens sessioner er slut.",
-		rejectForm:    "sig hvorfor: reject ID \"kommentar\"",
-		rejectedIt:    "Anmodning %s har fået dit nej.",
-		approveThere:  "at godkende er en underskrift med din adgangsnøgle, og ingen kommando giver den: %s",
-		grantPromises: "godkendt i %s, hvis du lover noget: accept %s",
-		grantLater:    "godkendt i %s; starter %s",
-		isExpired:     "ikke besvaret i tide",
-		isWithdrawn:   "trukket tilbage",
-		isApproved:    "godkendt",
-		isDeclined:    "afvist",
-		isNext:        "ikke spurgt endnu",
-		moreFor:       "mere tid til %s",
-		askedAt:       "spurgt %s",
-		stageLine:     "%s: %s",
-		answerBy:      "svar inden %s",
-		rungTo:        "%s: %s kan også svare",
-		rungRemind:    "%s: alle mindes om det",
-		standing:      "kundens egen instruks %s",
-		noMotions:     "Der er ingen forslag, du kan se.",
-		opposed:       "Du sagde nej til forslag %s.",
-		noTokens:      "denne gateway giver ingen tokens",
-		saidYes:       "%s: ja i %s",
-		old:           "%s gammelt",
 	}
 }

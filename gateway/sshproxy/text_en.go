@@ -3,7 +3,7 @@ package sshproxy
 import "lockbox/gateway/sshproxy/speech"
 
 func english() texts {
-	return texts{speech.In("", nil), askingEnglish(), grantingEnglish(), refusingEnglish(), workingEnglish(), commandsEnglish(), deedsEnglish(), jumpingEnglish(), filingEnglish(), forwardingEnglish(), reachingEnglish(), loggingInEnglish()}
+	return texts{speech.In("", nil), askingEnglish(), grantingEnglish(), refusingEnglish(), workingEnglish(), jumpingEnglish(), filingEnglish(), forwardingEnglish(), reachingEnglish(), loggingInEnglish()}
 }
 
 func askingEnglish() asking {
@@ -94,51 +94,6 @@ func workingEnglish() working {
 	}
 }
 
-func commandsEnglish() commands {
-	return commands{
-		noWords:        "the command cannot be read: %v",
-		unknownCommand: "there is no command %q",
-		seeHelp:        "ssh GATEWAY help lists the commands",
-		sayWhy:         "say why: --reason \"what is wrong, and what you will do\"",
-		haveGrant:      "grant %s for %s is in force already: just connect",
-		submitted:      "Request %s is sent: %s@%s for %s.",
-		follow:         "Follow it with: status %s, or %s",
-		noRequests:     "You have no open requests.",
-		noGrants:       "You have no grants.",
-		noTargets:      "There is no target that you may ask for.",
-		cancelled:      "Request %s is withdrawn.",
-		givenBack:      "Grant %s is given back; its sessions have ended.",
-		grantWaits:     "approved for %s; start before %s",
-		grantRuns:      "%s left",
-		isPending:      "waiting for approval",
-		isRejected:     "declined: %s",
-		help: `ssh TARGET@GATEWAY              go in: ask, wait, touch and work, all in one
-ssh LOGIN%TARGET@GATEWAY        with that login
-ssh -J GATEWAY LOGIN@TARGET     the same, as if there were no gateway (scp, sftp, rsync, git and Ansible, too)
-
-ssh GATEWAY request TARGET --for 1h --reason "what, and the ticket" [--login L] [--customer C] [--ticket T] [--code CODE]
-ssh GATEWAY request TARGET --do ACTION ...      for other work than a shell: --do forward --to 127.0.0.1:5432
-ssh GATEWAY status [ID]         your open requests, or one in full (exit 0 approved, 75 waiting, 77 over)
-ssh GATEWAY status --all        those that are over, too
-ssh GATEWAY extend ID 30m [--reason "why"]    ask for more time under a grant in use
-ssh GATEWAY accept ID           promise what the approvers asked for
-ssh GATEWAY say ID "text" [--to CUSTOMER]     write into the thread of a request
-ssh GATEWAY cancel ID           withdraw a request
-ssh GATEWAY give-back ID        end a grant early
-ssh GATEWAY revoke ID [reason]  end a grant, as one who decides on it or holds it
-ssh GATEWAY reject ID "why"     say no, as one who decides; a yes is a passkey signature, on the page
-ssh GATEWAY grants              what you hold
-ssh GATEWAY targets             where you may ask to go
-ssh GATEWAY motions             what else waits for signatures or holds: who decides, deputies, instructions, the policy
-ssh GATEWAY oppose CODE "why"   say no to a motion; a yes is a passkey signature, on its page
-ssh GATEWAY token [--scope read,ask,end] [--for 15m]   a token for the API and the commands of lockbox; it can never say yes
-ssh GATEWAY ssh-config [--gateway HOST:PORT]   blocks for ~/.ssh/config and lines for known_hosts: ssh TARGET alone is enough then
-ssh GATEWAY help                this
-
---json gives any answer as JSON.`,
-	}
-}
-
 func grantingEnglish() granting {
 	return granting{
 		answerIt:     "Type an answer and press Enter; or just wait.",
@@ -150,39 +105,5 @@ func grantingEnglish() granting {
 		declareThere: "Read it and sign it with your passkey: %s",
 		declareWait:  "waiting for your signature. Ctrl-C leaves.",
 		declaredNow:  "signed",
-	}
-}
-
-func deedsEnglish() deeds {
-	return deeds{
-		allOrOne:      "status ID tells of one request, status --all of those that are over too",
-		extendForm:    "say for how long: extend ID 30m",
-		sameWork:      "the same work takes longer than expected",
-		extending:     "Request %s is sent: %s more under grant %s. %s",
-		sayForm:       "say what: say ID \"text\"",
-		said:          "It is in the thread of request %s.",
-		revoked:       "Grant %s is revoked; its sessions have ended.",
-		rejectForm:    "say why: reject ID \"comment\"",
-		rejectedIt:    "Request %s has your no.",
-		approveThere:  "approving is a signature with your passkey, and no command gives it: %s",
-		grantPromises: "approved for %s, if you promise something: accept %s",
-		grantLater:    "approved for %s; starts at %s",
-		isExpired:     "not answered in time",
-		isWithdrawn:   "withdrawn",
-		isApproved:    "approved",
-		isDeclined:    "declined",
-		isNext:        "not asked yet",
-		moreFor:       "more time for %s",
-		askedAt:       "asked %s",
-		stageLine:     "%s: %s",
-		answerBy:      "answer by %s",
-		rungTo:        "%s: %s may answer too",
-		rungRemind:    "%s: all are told again",
-		standing:      "its own instruction %s",
-		noMotions:     "There are no motions for you to see.",
-		opposed:       "You said no to motion %s.",
-		noTokens:      "this gateway gives no tokens",
-		saidYes:       "%s: yes for %s",
-		old:           "%s old",
 	}
 }

@@ -83,7 +83,7 @@ func reachingDanish() reaching {
 }
 
 // matter is what is the matter with a target, in a word or two.
-func (r reaching) matter(k target.Kind) string {
+func (r *reaching) matter(k target.Kind) string {
 	switch k {
 	case target.Forbidden:
 		return r.isForbidden
@@ -118,7 +118,7 @@ func (r reaching) matter(k target.Kind) string {
 }
 
 // faulty is why there is no connection to a target, and what to do next.
-func (r reaching) faulty(name string, k target.Kind) (why, next string) {
+func (r *reaching) faulty(name string, k target.Kind) (why, next string) {
 	switch k {
 	case target.NoChannel:
 		return fmt.Sprintf(r.noChannel, name), r.nextChannel

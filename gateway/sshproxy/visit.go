@@ -89,7 +89,7 @@ func (w *way) next(a gateway.Answer) *refusal {
 // the one that the person names.
 func (s *session) customer(k *gateway.Knock) *refusal {
 	t := s.c.door.Desk.Policy().Targets[k.On]
-	if t == nil || k.Customer != "" || !perCustomer(t, k.Login) {
+	if t == nil || k.Customer != "" || !t.NeedsCustomer(k.Login) {
 		return nil
 	}
 	if len(t.Customers) == 1 {
@@ -115,19 +115,6 @@ func (s *session) customer(k *gateway.Knock) *refusal {
 		return s.left("")
 	}
 	return nil
-}
-
-// perCustomer says whether the login reaches one customer without naming it.
-func perCustomer(t *policy.Target, login string) bool {
-	if len(t.Customers) == 0 || len(t.Logins) == 0 {
-		return false
-	}
-	if login == "" {
-		login = t.Logins[0].Name
-	}
-	return slices.ContainsFunc(t.Logins, func(l policy.Login) bool {
-		return l.Name == login && (l.One || strings.Contains(login, "{{customer}}"))
-	})
 }
 
 // ofOpen are the customers of the open requests for the login.

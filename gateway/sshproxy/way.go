@@ -16,7 +16,7 @@ import (
 // to the person until the target does.
 type way struct {
 	s     *session
-	say   texts
+	say   *texts
 	knock gateway.Knock
 	tty   bool
 	plain bool // no escapes, no line that changes

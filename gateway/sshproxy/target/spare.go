@@ -26,8 +26,8 @@ type spare struct {
 	more  bool          // the second of its place: it goes when nobody claims it
 }
 
-// most is how many are kept for a place that is used in quick succession.
-const most = 2
+// perPlace is how many are kept for a place that is used in quick succession.
+const perPlace = 2
 
 // silence is how long a spare may say nothing after it is claimed: then it is
 // dead, and a new connection is made.
@@ -81,7 +81,7 @@ func (d *Dialer) take(at place) *line {
 
 // short notes that a place was used again before a line was keyed for it. mu is held.
 func (d *Dialer) short(at place) {
-	if n := len(d.spares[at]); n > 0 && n < most {
+	if n := len(d.spares[at]); n > 0 && n < perPlace {
 		d.spares[at][0].late = true
 	}
 }

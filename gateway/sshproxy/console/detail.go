@@ -1,4 +1,4 @@
-package sshproxy
+package console
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ import (
 func (c *console) describe(v approvals.View) {
 	q := v.Request
 	who := ""
-	if q.Who.ID != c.who.ID {
+	if q.Who.ID != c.by.Who.ID {
 		who = "  " + q.Who.Name
 	}
 	c.print("%s  %s@%s%s  %s", q.ID, q.Login, q.Target, who, c.state(v))
