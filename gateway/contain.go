@@ -16,6 +16,17 @@ func (v *Visit) spawn(fn func()) {
 	})
 }
 
+// apart runs fn, and waits. What goes deep is done apart from who waits for
+// hours, whose stack would stay as large.
+func (v *Visit) apart(fn func()) {
+	done := make(chan struct{})
+	v.spawn(func() {
+		defer close(done)
+		fn()
+	})
+	<-done
+}
+
 // contain, deferred, ends the visit after a panic.
 func (v *Visit) contain() {
 	if p := recover(); p != nil {

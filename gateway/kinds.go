@@ -24,8 +24,8 @@ func reaches(kind string) reach {
 		return someone
 	case "key.removed", "credential.clone", "credential.retired", "login.ended":
 		return everybody
-	case "session.progress":
-		return nobody // our own, and of no weight
+	case "session.open", "session.close", "session.progress":
+		return nobody // its own, who knows, or is gone; to others they are as itsOwn
 	}
 	switch {
 	case strings.HasPrefix(kind, "file"): // as session.progress
@@ -40,12 +40,12 @@ func reaches(kind string) reach {
 
 // itsOwn are the kinds of events that tell what became of one session, or of its
 // recording, or that somebody touched a passkey. They name the grant too, for
-// those who read the log, and leave it and all that it rests on as they were:
-// with a session.open goes the grant's first use, which every session under it
-// has had before, and how many there were, on which nothing rests.
+// those who read the log, and leave it and all that it rests on as they were.
+// With a session.open goes the grant's first use, which every other session under
+// it had before, and how many there were, on which nothing rests.
 func itsOwn() []string {
 	return []string{
-		"session.open", "session.close", "session.extended", "session.frozen", "session.unwitnessed",
+		"session.extended", "session.frozen", "session.unwitnessed",
 		evFrozen, evThawed, evEnded, "session.watched", "session.unwatched",
 		"session.looked-at", "session.remarked", "session.reviewed",
 		"recording.keep", "recording.held", "recording.released", "recording.erased", "recording.to-erase",

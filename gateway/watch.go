@@ -39,17 +39,17 @@ func (v *Visit) watch(seq int64) {
 		case <-trouble:
 			trouble = v.trouble()
 		case <-up.C:
-			v.recheck(false)
+			v.apart(func() { v.recheck(false) })
 		case <-v.poke:
 			last := v.stirred.Load()
-			v.recheck(last > proven)
+			v.apart(func() { v.recheck(last > proven) })
 			proven = max(proven, last)
 		case <-beat.C:
 			beat.Reset(again)
 			n++
-			v.asked(n%anew == phase)
+			v.apart(func() { v.asked(n%anew == phase) })
 			if n%anew == 0 {
-				v.progress()
+				v.apart(v.progress)
 			}
 		}
 		v.overdue()
@@ -82,9 +82,11 @@ func (v *Visit) asked(rows bool) {
 }
 
 // same says whether policy, as it is now, still says yes to what it was asked
-// last, at the time that it is now. Of what the question is about only time
-// changes without an event, and every event that may take something away has the
-// rows read again. It is false where there is more to be looked at.
+// last, at the time that it is now, and the SSH key still counts. Of what the
+// question is about only time changes without an event, and every event that may
+// take something away has the rows read again; that a copy of a passkey was seen
+// is known before it is written down. It is false where there is more to be
+// looked at.
 func (v *Visit) same() bool {
 	v.mu.Lock()
 	does, all, grant, quiet := slices.Clone(v.does), maps.Clone(v.standing), v.grant.ID, v.frozen.Until.IsZero() && v.ctx.Err() == nil
@@ -92,9 +94,14 @@ func (v *Visit) same() bool {
 	if !quiet || v.up() {
 		return false
 	}
-	var now time.Time
-	err := v.g.Ledger.View(v.ctx, func(tx *ledger.Tx) error { now = tx.Now(); return nil }) // that it can be read, and its clock
-	if err != nil {
+	k, why, now := v.knock, "", time.Time{}
+	k.grant = grant
+	err := v.g.Ledger.View(v.ctx, func(tx *ledger.Tx) (err error) {
+		now = tx.Now()
+		why, err = v.g.holds(tx, k)
+		return err
+	})
+	if err != nil || why != "" {
 		return false
 	}
 	var a Answer

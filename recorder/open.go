@@ -33,19 +33,18 @@ func (s *Shelf) Open(words Session, how How) (*Recording, error) {
 	}
 	r := &Recording{
 		shelf: s, strict: how.Strict, now: s.now, patience: patienceDefault, failed: make(chan struct{}),
-		done: make(chan struct{}), wake: make(chan struct{}, 1), soon: stopped(nil),
+		done: make(chan struct{}), scribe: w,
 		changed: make(chan struct{}), trouble: trouble{changed: make(chan struct{})},
 	}
 	if s.Patience > 0 {
 		r.patience = min(s.Patience, patienceMost)
 	}
-	r.dog = stopped(r.overdue)
+	r.dog, r.soon, w.rest = stopped(r.overdue), stopped(r.come), stopped(r.rest)
 	r.moved = sync.NewCond(&r.mu)
 	w.rec, w.disk.alive = r, r.alive
 	r.folder, r.home = filepath.FromSlash(w.folder), w.home
 	s.goesOn(words.ID, r)
 	w.told(keyName)
-	go r.run(w) // Close waits for it
 	return r, nil
 }
 

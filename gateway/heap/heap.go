@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"syscall"
 	"time"
 )
 
@@ -15,10 +16,11 @@ const (
 	pours = 8 << 20 // bytes allocated in a beat, at least, and
 	large = 1 << 10 // bytes of an object, on average: packets
 
-	calm   = 1 << 20  // bytes allocated in a beat of rest, or a 64th of what is held
-	rests  = 20       // beats of rest in a row, after which it is cleaned up
-	litter = 16 << 20 // bytes allocated since it was cleaned up, or half of what is held: else it is not worth it
-	sweeps = 3        // collections of a clean-up: a stack shrinks by half at each
+	calm   = 1 << 20 // bytes allocated in a beat of rest, or a 64th of what is held
+	rests  = 10      // beats of rest in a row, after which it is cleaned up
+	litter = 1 << 20 // bytes allocated since it was cleaned up, or a 16th of what is held: else it is not worth it
+	sweeps = 3       // collections of a clean-up: a stack shrinks by half at each
+	share  = 50      // so many times the processor time of a clean-up pass before the next
 )
 
 // Keep has the collector run as it suits the load, until ctx ends. While
@@ -49,12 +51,23 @@ func Keep(ctx context.Context) {
 			debug.SetGCPercent(k.percent)
 		}
 		if clean {
+			before := spent()
 			for range sweeps - 1 {
 				runtime.GC()
 			}
 			debug.FreeOSMemory()
+			k.wait = int(share * (spent() - before) / beat)
 		}
 	}
+}
+
+// spent is the processor time of the process so far; 0 where nobody says.
+func spent() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // A sample is what the process has allocated so far, and what it held at the
@@ -74,6 +87,7 @@ type keeper struct {
 	last    sample
 	cleaned uint64 // bytes allocated when it was cleaned up last
 	calm    int    // beats
+	wait    int    // beats until it may be cleaned up again
 }
 
 // beat says whether to clean up now.
@@ -87,7 +101,8 @@ func (k *keeper) beat(now sample) bool {
 	if k.calm++; bytes > max(calm, now.held/64) {
 		k.calm = 0
 	}
-	if k.calm < rests || now.bytes-k.cleaned < max(litter, now.held/2) {
+	k.wait = max(0, k.wait-1)
+	if k.calm < rests || k.wait > 0 || now.bytes-k.cleaned < max(litter, now.held/16) {
 		return false
 	}
 	k.calm, k.cleaned = 0, now.bytes

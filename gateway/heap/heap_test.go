@@ -63,8 +63,12 @@ func TestAtRestItIsCleanedUpOnceAndOnlyIfItIsWorthIt(t *testing.T) {
 		t.Errorf("cleaned up %d times at rest, want 1", n)
 	}
 	k.last.held = 400 * mib
-	if n := k.beats(rests*3, 5*mib, 10_000); n != 1 {
-		t.Errorf("cleaned up %d times beside a trickle that is little of what is held, want 1", n)
+	if n := k.beats(rests*3, 5*mib, 10_000); n != 3 {
+		t.Errorf("cleaned up %d times beside a trickle that is little of what is held, want 3", n)
+	}
+	k.wait = 2 * rests
+	if n := k.beats(rests*3, 5*mib, 10_000); n != 2 {
+		t.Errorf("cleaned up %d times when it takes long, want 2", n)
 	}
 }
 

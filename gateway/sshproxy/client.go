@@ -77,7 +77,6 @@ func newClient(ctx context.Context, d *Door, conn *ssh.ServerConn, g *guest, lim
 	c.told = d.Gateway.Notes(id.who, c.from)
 	c.ctx, c.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	c.leaving, c.leave = context.WithCancel(context.WithoutCancel(ctx))
-	c.quiet = time.AfterFunc(limits.Idle, c.idle)
 	return c, nil
 }
 
@@ -116,6 +115,7 @@ func (c *client) contain(what string) {
 
 // serve answers the client until ctx ends or the connection is gone, and returns when nothing is left of it.
 func (c *client) serve(ctx context.Context, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
+	c.quiet = time.AfterFunc(c.limits.Idle, c.idle)
 	stay := c.upon(ctx, "door", func() { // it ends with the door
 		c.depart(refusal{code: policy.ByPolicy, exit: exitUnavailable, why: speak("").closing, retry: true})
 	})

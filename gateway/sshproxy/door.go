@@ -40,6 +40,7 @@ type Door struct {
 	Report  func(error)      // hears of failures that no person is told; may be called at any time
 	Now     func() time.Time // time.Now when nil
 	Limits  Limits
+	Own     []net.Addr // where we listen, with whatever: no target is there
 
 	out  *target.Dialer // see ways
 	once sync.Once

@@ -9,7 +9,7 @@ import (
 // A buffer is small while somebody types or nothing happens, and grows with what comes.
 const (
 	firstBuffer = 512
-	mostBuffer  = 256 << 10
+	mostBuffer  = 128 << 10
 	stepBuffer  = 8 // times as large, or as small
 )
 
@@ -63,7 +63,7 @@ func grown(buf []byte, n int) []byte {
 	switch size := len(buf); {
 	case n == size && size < mostBuffer:
 		return make([]byte, min(size*stepBuffer, mostBuffer))
-	case n < size/stepBuffer/2 && size > firstBuffer:
+	case size > firstBuffer && (n < size/stepBuffer/2 || size <= firstBuffer*stepBuffer && n < size/2):
 		return make([]byte, max(size/stepBuffer, firstBuffer))
 	}
 	return buf

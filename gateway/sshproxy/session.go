@@ -16,12 +16,13 @@ import (
 // A session is one channel of a client: what was asked for it, and what runs
 // in it. One channel runs one program.
 type session struct {
-	c      *client
-	out    *out
-	typing *typing
-	ctx    context.Context // ends when the client closes the channel, or the program is over
-	stop   context.CancelFunc
-	ended  atomic.Bool // somebody has taken it on to end the channel
+	c       *client
+	out     *out
+	typing  *typing
+	relayed *relay          // the program on the target, once it runs; of run alone
+	ctx     context.Context // ends when the client closes the channel, or the program is over
+	stop    context.CancelFunc
+	ended   atomic.Bool // somebody has taken it on to end the channel
 
 	mu      sync.Mutex // guards the rest
 	started bool
@@ -84,8 +85,7 @@ func (s *session) serve(requests <-chan *ssh.Request) {
 		running.Add(1)
 		s.c.spawn("program", func() {
 			defer running.Done()
-			defer s.c.done(s)
-			s.run(*p)
+			s.run(p)
 		})
 	}
 	s.stop()
@@ -204,10 +204,19 @@ func (s *session) terminal() *terminal {
 }
 
 // run does what was asked for, and ends the channel.
-func (s *session) run(p program) {
-	r := s.work(p)
+func (s *session) run(p *program) {
+	defer s.c.done(s)
+	r := s.work(*p)
+	if s.relayed != nil { // from here, not from the depth of work: this stack is kept as long as the program runs
+		r = s.relayed.run()
+	}
+	s.end(r)
+}
+
+// end ends the channel, unless somebody else does for another reason.
+func (s *session) end(r *refusal) {
 	if !s.claim() {
-		return // somebody ends it for another reason
+		return
 	}
 	if r != nil {
 		s.finish(*r)

@@ -177,6 +177,7 @@ func (st *stay) begin() {
 	c := st.c
 	stops := []func(){c.keepAlive(st.up, st.visit.Open, st.up.HangUp), st.idle(), st.turns()}
 	c.wg.Add(1)
+	ctx, over := context.WithCancel(c.ctx) // the client is not to keep what is over
 	var ends atomic.Bool
 	end := func() {
 		if ends.Swap(true) {
@@ -184,11 +185,12 @@ func (st *stay) begin() {
 		}
 		defer c.wg.Done()
 		defer c.contain("visit")
+		defer over()
 		st.end(stops)
 	}
 	context.AfterFunc(st.visit.Context(), end)
+	context.AfterFunc(ctx, end)
 	st.up.Upon(end)
-	context.AfterFunc(c.ctx, end)
 }
 
 // end leaves the visit. What was begun with the stay is stopped.

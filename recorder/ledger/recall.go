@@ -76,6 +76,7 @@ func (m *memory) put(key string, r *recalled) {
 	if was := m.young[key]; was != nil {
 		m.size -= was.size() + len(key)
 	}
+	delete(m.young, key)
 	delete(m.old, key)
 	if m.size += r.size() + len(key); m.size > recallMost/2 || m.young == nil {
 		m.old, m.young, m.size = m.young, map[string]*recalled{}, r.size()+len(key)

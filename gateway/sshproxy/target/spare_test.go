@@ -111,7 +111,7 @@ func TestWhoIsRefusedOnWhatWasKeptIsNotTriedAgain(t *testing.T) {
 func TestWhatIsKeptIsRenewedAndThenLetGo(t *testing.T) {
 	clean(t)
 	s := newStub(t)
-	d := newDialer(t, s.ca, withSpares, func(d *Dialer) { d.Renew, d.Idle = 100*time.Millisecond, 250*time.Millisecond })
+	d := newDialer(t, s.ca, withSpares, func(d *Dialer) { d.Renew, d.Idle = time.Second, 2500*time.Millisecond })
 	to := s.target()
 	d.Warm(to, "deploy")
 	ready(t, d, placeOf(to, "deploy"))
@@ -318,7 +318,7 @@ func TestAPlaceUsedInQuickSuccessionKeepsASecondAndTheOneThatIsReadyIsClaimed(t 
 func TestTheSecondGoesWhenNobodyClaimsItAndTheFirstStays(t *testing.T) {
 	clean(t)
 	s, on := slowly(t)
-	d := newDialer(t, s.ca, withSpares, func(d *Dialer) { d.Renew = 200 * time.Millisecond })
+	d := newDialer(t, s.ca, withSpares, func(d *Dialer) { d.Renew = 2 * time.Second }) // a handshake takes less
 	to := s.target()
 	on <- struct{}{}
 	dial(t, d, callTo(to, "deploy", "r-1"))
@@ -329,7 +329,7 @@ func TestTheSecondGoesWhenNobodyClaimsItAndTheFirstStays(t *testing.T) {
 	for range 90 {
 		on <- struct{}{}
 	}
-	for late := time.After(10 * time.Second); kept(d) != 1; {
+	for late := time.After(20 * time.Second); kept(d) != 1; {
 		select {
 		case <-late:
 			t.Fatal("it is kept for ever")
