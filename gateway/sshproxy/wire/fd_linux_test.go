@@ -21,7 +21,7 @@ func TestWhatCannotBeSentYetIsNotPiledUpInTheSystem(t *testing.T) {
 	})
 	for full := false; !full; runtime.Gosched() {
 		ours.mu.Lock()
-		full = ours.n == queued
+		full = ours.n == size
 		ours.mu.Unlock()
 	}
 	n, most := 0, 0

@@ -2,8 +2,8 @@ package wire
 
 import "sync"
 
-// size is how much is read ahead. More takes more processor time, not less: it
-// does not stay in the cache.
+// size is how much is read ahead, and how much may wait to be written. More takes
+// more processor time, not less: it does not stay in the cache.
 const size = 128 << 10
 
 type buffer [size]byte

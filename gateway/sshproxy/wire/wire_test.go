@@ -131,7 +131,7 @@ func TestCloseLetsGoWhoWritesAndWhoReads(t *testing.T) {
 	full := func() bool {
 		ours.mu.Lock()
 		defer ours.mu.Unlock()
-		return ours.n == queued
+		return ours.n == size
 	}
 	for !full() {
 		runtime.Gosched()
