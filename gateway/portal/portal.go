@@ -49,6 +49,9 @@ type Portal struct {
 	// Bring brings a recording back that is only in the object storage. nil: all are here.
 	Bring func(ctx context.Context, session string) error
 
+	// Apps are the applications behind the HTTP door. nil: there are none.
+	Apps Apps
+
 	// Tried gives how recordings stood when they were last tried. nil: none are.
 	Tried func() Tried
 
@@ -62,6 +65,12 @@ type Portal struct {
 	pages pages
 	quit  chan struct{} // closed when a Server shuts down: streams end
 	stop  func()        // closes it
+}
+
+// Apps is the HTTP door as the portal needs it; see httpproxy.Door.
+type Apps interface {
+	Arrival(id string) (gateway.Arrival, bool)
+	Admit(ctx context.Context, id string, who policy.Principal, web string) (address string, a gateway.Answer, err error)
 }
 
 func (p *Portal) prepare() {
