@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"net/netip"
 	"time"
 
+	"lockbox/approvals"
 	"lockbox/policy"
 )
 
@@ -19,10 +21,12 @@ type Arrival struct {
 
 // Key stands for the browser where a terminal has its SSH key: a touch for one
 // browser counts in no other.
-func (a Arrival) Key() string { return "browser:" + a.ID }
+func (a Arrival) Key() string { return approvals.Browser + a.ID }
 
 // Knock is how the arrival asks, for somebody who is signed in at the portal
-// with that session.
+// with that session. They are where their browser came from to the application:
+// what it gets goes there.
 func (a Arrival) Knock(who policy.Principal, web string, do policy.Action) Knock {
-	return Knock{Who: who, Web: web, Key: a.Key(), Do: do, On: a.Target}
+	from, _ := netip.ParseAddr(a.From) // none is nowhere: no rule that says from where permits it
+	return Knock{Who: who, Web: web, Key: a.Key(), From: from, Do: do, On: a.Target}
 }

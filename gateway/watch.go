@@ -104,6 +104,9 @@ func (v *Visit) concerns(e ledger.Event) bool {
 	if strings.HasPrefix(e.Kind, "file") { // our own, and of no weight
 		return false
 	}
+	if v.knock.Web != "" && e.Kind == "session.signed-out" { // whoever did it: whose it was may not be told apart
+		return true
+	}
 	f, _ := v.Frozen()
 	about := []string{v.Session.ID, v.Session.Request, v.Grant().ID}
 	if !f.Until.IsZero() {
@@ -157,6 +160,8 @@ func (v *Visit) bounded(do deed, d policy.Decision) policy.Decision {
 		same = reflect.DeepEqual(was.SFTP, d.Bounds.SFTP)
 	case policy.Forward:
 		same = reflect.DeepEqual(was.SQL, d.Bounds.SQL)
+	case policy.HTTPGet, policy.HTTPPut: // a stream that is open was begun within those
+		same = reflect.DeepEqual(was.HTTP, d.Bounds.HTTP)
 	}
 	if same {
 		return d

@@ -17,6 +17,7 @@ import (
 	"lockbox/policy"
 	"lockbox/recorder"
 	"lockbox/recorder/ledger"
+	weblog "lockbox/recorder/requests"
 )
 
 // A Portal serves the pages. Its fields are set before Handler or Server is called.
@@ -52,6 +53,9 @@ type Portal struct {
 	// Apps are the applications behind the HTTP door. nil: there are none.
 	Apps Apps
 
+	// Requests is the request log of the HTTP door. nil: its page is not there.
+	Requests *weblog.Log
+
 	// Tried gives how recordings stood when they were last tried. nil: none are.
 	Tried func() Tried
 
@@ -59,18 +63,13 @@ type Portal struct {
 	looks   looks
 	streams streams
 	pulses  pulses
+	readers readers
 	newest  newest
 
 	once  sync.Once
 	pages pages
 	quit  chan struct{} // closed when a Server shuts down: streams end
 	stop  func()        // closes it
-}
-
-// Apps is the HTTP door as the portal needs it; see httpproxy.Door.
-type Apps interface {
-	Arrival(id string) (gateway.Arrival, bool)
-	Admit(ctx context.Context, id string, who policy.Principal, web string) (address string, a gateway.Answer, err error)
 }
 
 func (p *Portal) prepare() {
