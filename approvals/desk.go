@@ -3,6 +3,7 @@ package approvals
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -111,15 +112,32 @@ func liveKey(person, code string) string { return "live/" + person + "/" + code 
 // A getter reads a row: Tx.Get, or Tx.Verified where access rests on it.
 type getter func(key string, v any) (bool, error)
 
+// A filed is a row with the request that its Body holds, without votes: the ledger
+// reads the same bytes once, and hands out copies.
+type filed struct {
+	Row     row
+	Request *policy.Request
+}
+
+// UnmarshalJSON reads the JSON of a row.
+func (f *filed) UnmarshalJSON(b []byte) error {
+	if err := json.Unmarshal(b, &f.Row); err != nil {
+		return err
+	}
+	in, err := openBody(f.Row.Body, f.Row.Open, f.Row.Gone)
+	f.Request = in.request
+	return err
+}
+
 func load(get getter, code string) (row, *policy.Request, error) {
-	var r row
-	if ok, err := get(requestKey(code), &r); err != nil {
+	var f filed
+	if ok, err := get(requestKey(code), &f); err != nil {
 		return row{}, nil, fmt.Errorf("load request %s: %w", code, err)
 	} else if !ok {
 		return row{}, nil, ErrUnknown
 	}
-	q, err := r.request()
-	return r, q, err
+	f.Request.Votes, f.Request.Withdrawn = f.Row.Votes, f.Row.Withdrawn
+	return f.Row, f.Request, nil
 }
 
 func loadGrant(get getter, code string) (*policy.Grant, error) {

@@ -44,16 +44,21 @@ func (c Case) Holding(t Trust) (q *policy.Request, broken []error, err error) {
 	if q, err = r.request(); err != nil {
 		return nil, nil, err
 	}
-	for _, v := range c.Votes {
+	return q, t.holding(q, r.digest(), c.Votes), nil
+}
+
+// holding gives a request, as it was made, those votes that hold.
+func (t Trust) holding(q *policy.Request, digest string, votes []policy.Vote) (broken []error) {
+	for _, v := range votes {
 		if v.Verdict == policy.Yes {
-			if err := t.vote(q, r.digest(), v); err != nil {
+			if err := t.vote(q, digest, v); err != nil {
 				broken = append(broken, fmt.Errorf("vote of %s: %w", v.By.ID, err))
 				continue
 			}
 		}
 		q.Votes = append(q.Votes, v)
 	}
-	return q, broken, nil
+	return broken
 }
 
 // Steps of an offline verification that come after the assertion's own four.

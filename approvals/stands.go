@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"lockbox/policy"
 	"lockbox/policy/statement"
@@ -17,7 +18,7 @@ import (
 // and the grant is no wider than what they signed and who asked accepted. Nil
 // means that it does. now is the time of tx.
 func (d *Desk) Standing(tx *ledger.Tx, code string) (*policy.Grant, error) {
-	r, made, err := load(tx.Verified, code)
+	r, q, err := load(tx.Verified, code)
 	if err != nil {
 		return nil, err
 	}
@@ -28,11 +29,10 @@ func (d *Desk) Standing(tx *ledger.Tx, code string) (*policy.Grant, error) {
 	if g == nil {
 		return nil, fmt.Errorf("request %s has no grant", code)
 	}
-	q, broken, err := r.kase().Holding(d.trust(tx))
-	if err != nil {
-		return nil, err
-	}
-	q.Withdrawn = made.Withdrawn
+	withdrawn := q.Withdrawn
+	q.Votes, q.Withdrawn = nil, time.Time{} // as it was made
+	broken := d.trust(tx).holding(q, r.digest(), r.Votes)
+	q.Withdrawn = withdrawn
 	broken = append(broken, d.seated(tx, q)...)
 	broken = append(broken, supports(q, g), r.accepts(g), follows(tx, g))
 	return g, errors.Join(broken...)

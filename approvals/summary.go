@@ -59,6 +59,7 @@ type SessionFacts struct {
 	More   int // deeds that are not kept
 	Event  int64
 	Frozen time.Time // since when nothing passed; zero where it was not
+	Left   bool      // it has ended, and programs that it started on the target may run on: nobody looks
 }
 
 // vote adds a vote whose entry holds.
@@ -79,7 +80,7 @@ func (s *Summary) stay(t Stay, f ledger.Leaf) *SessionFacts {
 
 // close adds a session's end, which holds.
 func (s *SessionFacts) close(f ledger.Leaf) {
-	s.Ended, s.Root, s.Bytes = f.At, f.Detail["root"], f.Detail["bytes"]
+	s.Ended, s.Root, s.Bytes, s.Left = f.At, f.Detail["root"], f.Detail["bytes"], f.Detail["left"] != ""
 	if at, err := time.Parse(time.RFC3339Nano, f.Detail["frozen"]); err == nil {
 		s.Frozen = at
 	}

@@ -48,6 +48,9 @@ func (s Summary) Text() string {
 		if t.More > 0 {
 			line("", "and %d more", t.More)
 		}
+		if t.Left {
+			line("", "programs that it started may still run on the target: nobody looks for them after its end")
+		}
 	}
 	line("files out", "%s", or(strings.Join(s.Files, ", "), s.noFiles()))
 	b.WriteString("checkpoint\n")

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -31,10 +30,11 @@ type Gateway struct {
 	Witnesses Witnesses     // nil: there are none
 	Patience  time.Duration // with witnesses; 0, or more than 10 s: 10 s
 
-	mu     sync.Mutex // guards the rest
-	visits map[*Visit]struct{}
-	closed bool
-	shreds shreds
+	mu      sync.Mutex        // guards the rest
+	visits  map[string]*Visit // by session
+	lookout *lookout          // nil while there are none
+	closed  bool
+	shreds  shreds
 }
 
 // A Knock is somebody at a door, known by a proven key.
@@ -87,6 +87,11 @@ func (g *Gateway) enter(tx *ledger.Tx, k Knock) (Answer, error) {
 	if err != nil || a.Grant == nil || a.Verdict != policy.Allow && a.Verdict != policy.Prove {
 		return a, err
 	}
+	return g.proven(tx, a)
+}
+
+// proven proves what a decision rests on.
+func (g *Gateway) proven(tx *ledger.Tx, a Answer) (Answer, error) {
 	standing, err := g.Desk.Standing(tx, a.Grant.ID)
 	if err == nil && standing.Over(tx.Now()) != "" {
 		err = errors.New(standing.Over(tx.Now()))
@@ -133,23 +138,38 @@ func (g *Gateway) decide(tx *ledger.Tx, k Knock) (Answer, error) {
 		}
 	}
 	if k.grant != "" { // a touch opened this visit; it need not be fresh for what comes next in it
-		proofs = append(proofs, policy.Proof{Kind: policy.Passkey, Of: k.Who.ID, At: q.Now, For: a.Terminal.Binding()})
+		proofs = append(proofs, touchedBefore(policy.Question{Who: k.Who, Now: q.Now, Binding: a.Terminal.Binding()}))
 	}
 	q.Grant, q.Proofs, q.Binding, q.Customer = a.Grant, append(q.Proofs, proofs...), a.Terminal.Binding(), first(a.Customers)
 	q.Login = a.Login
 	a.question, a.Decision = q, g.Desk.Policy().Decide(q)
-	a.keep(k.Do)
+	a.keep(k.Do, a.terms())
 	return a, g.extended(tx, k, &a)
+}
+
+// touchedBefore stands for the touch that opened a visit, in what is asked about it later.
+func touchedBefore(q policy.Question) policy.Proof {
+	return policy.Proof{Kind: policy.Passkey, Of: q.Who.ID, At: q.Now, For: q.Binding}
+}
+
+// terms are those of the votes to approve what it rests on.
+func (a *Answer) terms() (all []policy.Terms) {
+	for _, v := range a.Request.Votes {
+		if v.Verdict == policy.Yes {
+			all = append(all, v.Terms)
+		}
+	}
+	return all
 }
 
 // keep takes back a yes to what an approver's terms do not leave as the login is
 // declared now: where it was read-only when they signed, it may not be any more.
-func (a *Answer) keep(do policy.Action) {
+func (a *Answer) keep(do policy.Action, terms []policy.Terms) {
 	if a.Verdict == policy.Deny {
 		return
 	}
-	for _, v := range a.Request.Votes {
-		if v.Verdict == policy.Yes && len(v.Terms.Leave([]policy.Action{do}, a.ReadOnly)) == 0 {
+	for _, t := range terms {
+		if len(t.Leave([]policy.Action{do}, a.ReadOnly)) == 0 {
 			a.Decision = policy.Decision{Code: policy.ByPolicy, Why: policy.Says(
 				"grant %s was approved to be read only, and %s is not declared so any more; ask again", a.Grant.ID, a.Login)}
 			return
@@ -246,10 +266,7 @@ func asksFor(q *policy.Request, k Knock) bool {
 func (g *Gateway) Close(cause string) {
 	g.mu.Lock()
 	g.closed = true
-	var all []*Visit
-	for v := range g.visits {
-		all = append(all, v)
-	}
+	all := g.all()
 	g.mu.Unlock()
 	for _, v := range all {
 		v.End(&Ending{policy.ByPolicy, cause})
@@ -264,31 +281,11 @@ func (g *Gateway) Visits() []recorder.Session {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var all []recorder.Session
-	for v := range g.visits {
+	for _, v := range g.visits {
 		all = append(all, v.Session)
 	}
 	return all
 }
-
-// again is how often an open visit is asked about, besides every event: it
-// catches a clock that jumped and rules with hours.
-const again = 5 * time.Second
-
-// stirs says whether an event may take away what any visit rests on. A motion
-// that is only made, shown or used takes nothing away: anybody can make such
-// events as fast as they like, and each would have every visit proven again.
-func stirs(kind string) bool {
-	switch kind {
-	case "motion.made", "motion.shown", "motion.used":
-		return false
-	case "key.removed", "credential.clone", "credential.retired", "login.ended":
-		return true
-	}
-	return strings.HasPrefix(kind, "policy.") || strings.HasPrefix(kind, "motion.")
-}
-
-// look is how often a visit makes sure that its recording still has its place.
-const look = 500 * time.Millisecond
 
 // holds says why the SSH key does not stand for the person; "" where it does. A
 // visit outlives the time of the login that opened it, not its end.

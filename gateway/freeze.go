@@ -24,7 +24,15 @@ type Frozen struct {
 func (v *Visit) Frozen() (Frozen, <-chan struct{}) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.frozen, v.moved
+	return v.frozen, v.moved.Done()
+}
+
+// Upon has fn run at the next such change, unless the func returned is called
+// before, which then says so. Meanwhile nothing waits for it.
+func (v *Visit) Upon(fn func()) (stop func() bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return context.AfterFunc(v.moved, fn)
 }
 
 // Open says whether anything may pass now. The instant at which the time is up
@@ -90,6 +98,9 @@ func (v *Visit) runs(a Answer) {
 		v.decision = a.Decision
 		return // its end is counted by the monotonic clock since it was known
 	}
+	if v.grant.ID != "" && v.grant.ID != a.Grant.ID {
+		clear(v.standing) // it was asked under another grant
+	}
 	v.grant, v.decision, v.until, v.frozen = *a.Grant, a.Decision, a.Until, Frozen{}
 	v.weigh()         // before anything may pass
 	now := time.Now() // once: between two looks a busy machine lets time pass
@@ -99,8 +110,8 @@ func (v *Visit) runs(a Answer) {
 
 // change tells who waits. mu is held.
 func (v *Visit) change() {
-	close(v.moved)
-	v.moved = make(chan struct{})
+	v.move()
+	v.moved, v.move = context.WithCancel(context.Background())
 }
 
 // expired is for a visit whose time is up: it goes on under the grant that

@@ -69,7 +69,7 @@ func (h *halts) until() (first time.Time) {
 func (v *Visit) Halted() (Halt, <-chan struct{}) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.halts.first(), v.moved
+	return v.halts.first(), v.moved.Done()
 }
 
 // first is the one that people are told.
@@ -128,10 +128,7 @@ func (v *Visit) weigh() {
 	v.change()
 	if until := h.until(); !until.Equal(h.timed) {
 		h.timed = until
-		select {
-		case v.poke <- struct{}{}:
-		default:
-		}
+		v.wake()
 	}
 }
 
@@ -216,8 +213,8 @@ func (v *Visit) hold(all []order) {
 // trouble notes whether the recorder can write, and gives the channel that is
 // closed when that changes.
 func (v *Visit) trouble() <-chan struct{} {
+	v.mu.Lock() // before it is asked: two may ask, and what is heard last counts
 	since, changed, why := v.Recording.Trouble()
-	v.mu.Lock()
 	was := v.halts.sick
 	if v.halts.sick = (Halt{}); !since.IsZero() {
 		v.halts.sick = Halt{Since: since, Sick: true}

@@ -128,10 +128,5 @@ func (s stay) told(kind string, o order) ledger.Event {
 func (g *Gateway) visit(session string) *Visit {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for v := range g.visits {
-		if v.Session.ID == session {
-			return v
-		}
-	}
-	return nil
+	return g.visits[session]
 }

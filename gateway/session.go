@@ -29,6 +29,7 @@ type stay struct {
 
 	Deeds *approvals.Deeds `json:"deeds,omitempty"` // once it has ended
 	Gone  int64            `json:"gone,omitempty"`  // the event that erased who it was, and the deeds
+	Left  bool             `json:"left,omitempty"`  // what it started on the target may run on: nobody looks
 
 	Frozen []order `json:"frozen,omitempty"` // by people, one of each side
 	Stop   *order  `json:"stop,omitempty"`   // somebody ended it
@@ -138,7 +139,7 @@ func shut(tx *ledger.Tx, s recorder.Session, detail map[string]string, deeds *ap
 	if err != nil {
 		return err
 	}
-	was.Session, was.Closed, was.Deeds, was.Frozen = s, seq, deeds, nil
+	was.Session, was.Closed, was.Deeds, was.Frozen, was.Left = s, seq, deeds, nil, detail["left"] != ""
 	if was.Keep > 0 {
 		was.Until = s.Ended.Add(was.Keep)
 	}
@@ -198,8 +199,14 @@ func scan(tx *ledger.Tx, prefix string) (ids []string, err error) {
 	return ids, err
 }
 
+// A Past is a session as a timeline tells of it.
+type Past struct {
+	recorder.Session
+	Left bool `json:"left,omitempty"` // it has ended, and what it started on the target may run on
+}
+
 // SessionsOf lists the sessions under a request for those who may see it, oldest first.
-func (g *Gateway) SessionsOf(ctx context.Context, who policy.Principal, code string) (all []recorder.Session, err error) {
+func (g *Gateway) SessionsOf(ctx context.Context, who policy.Principal, code string) (all []Past, err error) {
 	v, err := g.Desk.See(ctx, who, code)
 	if err != nil {
 		return nil, err
@@ -207,12 +214,12 @@ func (g *Gateway) SessionsOf(ctx context.Context, who policy.Principal, code str
 	err = g.Ledger.View(ctx, func(tx *ledger.Tx) error {
 		ids, err := scan(tx, ofKey(code, ""))
 		for _, id := range ids {
-			var s recorder.Session
+			var s Past
 			if _, err := tx.Get(sessionKey(id), &s); err != nil {
 				return err
 			}
 			if who.Kind == policy.Reviewer {
-				s.Cause, s.Customers = unnamed(s, false), []string{who.Customer}
+				s.Cause, s.Customers = unnamed(s.Session, false), []string{who.Customer}
 				if v.Grant != nil && !v.Grant.Revoked.IsZero() && !s.Ended.IsZero() && !s.Ended.Before(v.Grant.Revoked) {
 					s.Cause = v.Grant.Over(v.Now) // it names nobody of another customer
 				}
@@ -221,7 +228,7 @@ func (g *Gateway) SessionsOf(ctx context.Context, who policy.Principal, code str
 		}
 		return err
 	})
-	slices.SortFunc(all, func(a, b recorder.Session) int { return a.Began.Compare(b.Began) })
+	slices.SortFunc(all, func(a, b Past) int { return a.Began.Compare(b.Began) })
 	return all, err
 }
 

@@ -50,7 +50,9 @@ type Visit struct {
 	leave sync.Once
 	gone  chan struct{} // closed when the end is written down
 	poke  chan struct{} // wakes watch
-	base  time.Time     // from which open is counted, by the monotonic clock
+
+	stirred atomic.Int64 // the newest event after which all has to be proven again
+	base    time.Time    // from which open is counted, by the monotonic clock
 
 	open   atomic.Int64 // until when things may pass, a time.Duration since base
 	halted atomic.Bool  // nothing may, before that
@@ -64,6 +66,7 @@ type Visit struct {
 	does     []deed    // what was begun in it: all of it has to be allowed
 	within   map[deed]policy.Bounds
 	bases    map[policy.Action]basis // what Still decides on
+	standing map[deed]standing       // what was last asked about them
 	frozen   Frozen
 	sworn    int              // witnesses that cosigned what it rests on
 	swearing int              // witnesses that are asked
@@ -79,7 +82,8 @@ type Visit struct {
 	watchers map[*place]struct{}
 	glances  []glance
 	counts   func() map[string]string
-	moved    chan struct{} // closed and replaced when anything of this changes
+	moved    context.Context // ends, and is replaced, when anything of this changes
+	move     context.CancelFunc
 }
 
 // Context ends when the visit does; context.Cause gives the *Ending.
@@ -117,12 +121,13 @@ func (v *Visit) Until() time.Time {
 // Visit opens a session for a knock that Enter allows: recording first, then
 // the event, then nothing else may fail. The caller must Leave.
 func (g *Gateway) Visit(ctx context.Context, k Knock) (*Visit, Answer, error) {
-	a, err := g.Enter(ctx, k)
+	a, err := g.beforehand(ctx, k)
 	if err != nil || a.Verdict != policy.Allow {
 		return nil, a, err
 	}
-	v := &Visit{g: g, knock: k, gone: make(chan struct{}), poke: make(chan struct{}, 1), base: time.Now(), moved: make(chan struct{}), does: []deed{{k.Do, k.To}}}
+	v := &Visit{g: g, knock: k, gone: make(chan struct{}), poke: make(chan struct{}, 1), base: time.Now(), within: map[deed]policy.Bounds{}}
 	v.ctx, v.end = context.WithCancelCause(context.WithoutCancel(ctx))
+	v.moved, v.move = context.WithCancel(context.Background())
 	v.Session = recorder.Session{
 		ID: recorder.NewID(time.Now()), Request: a.Grant.ID, Target: k.On, Login: a.Login, Remote: k.From.String(),
 		Who: k.Who, Customers: a.Customers, Began: time.Now().UTC(),
@@ -137,6 +142,22 @@ func (g *Gateway) Visit(ctx context.Context, k Knock) (*Visit, Answer, error) {
 		return nil, a, errors.Join(err, cerr)
 	}
 	return v.begin(ctx, a, seq)
+}
+
+// beforehand answers a knock before there is a recording. A yes is no more than that
+// one may be begun: admit enters, in the transaction that opens the session. What
+// people are asked to touch for is proven here.
+func (g *Gateway) beforehand(ctx context.Context, k Knock) (a Answer, err error) {
+	err = g.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		if a, err = g.decide(tx, k); err == nil && a.Grant != nil && a.Verdict == policy.Prove {
+			a, err = g.proven(tx, a)
+		}
+		return err
+	})
+	if err != nil {
+		return Answer{}, err
+	}
+	return a, nil
 }
 
 // admit registers the visit before it asks again, so that whatever ends the
@@ -168,7 +189,7 @@ func (g *Gateway) admit(ctx context.Context, v *Visit, k Knock) (a Answer, seq i
 			return errors.New("the first use of a grant took its access away") // nothing of this transaction is kept
 		}
 		v.keep = a.Recording.Keep
-		v.within = map[deed]policy.Bounds{{k.Do, k.To}: a.Bounds}
+		v.begins(deed{k.Do, k.To}, a)
 		came, by := a.Terminal.Came()
 		seq, err = tx.Append(ledger.Event{
 			Kind: "session.open", Actor: k.Who.ID, Subjects: slices.Concat([]string{v.Session.ID, a.Grant.ID, k.On}, a.Customers), Customers: a.Customers,
@@ -198,16 +219,25 @@ func (g *Gateway) register(v *Visit) bool {
 		return false
 	}
 	if g.visits == nil {
-		g.visits = map[*Visit]struct{}{}
+		g.visits = map[string]*Visit{}
 	}
-	g.visits[v] = struct{}{}
+	g.visits[v.Session.ID] = v
+	g.guarded()
 	return true
 }
 
 func (g *Gateway) forget(v *Visit) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	delete(g.visits, v)
+	delete(g.visits, v.Session.ID)
+	l := g.lookout
+	if len(g.visits) > 0 || l == nil {
+		g.mu.Unlock()
+		return
+	}
+	g.lookout = nil
+	g.mu.Unlock()
+	l.stop()
+	l.wg.Wait()
 }
 
 // May asks again, for one more channel or request of this visit, and proves
@@ -232,7 +262,7 @@ func (v *Visit) MayTo(ctx context.Context, do policy.Action, to string) (policy.
 	if err := v.keepFor(ctx, a.Recording.Keep); err != nil {
 		return policy.Decision{}, err
 	}
-	v.begins(deed{do, to}, a.Bounds)
+	v.begins(deed{do, to}, a)
 	if to == "" {
 		v.rest(p, do, a)
 	}
@@ -245,13 +275,14 @@ type deed struct {
 	to string // of forward
 }
 
-func (v *Visit) begins(do deed, b policy.Bounds) {
+func (v *Visit) begins(do deed, a Answer) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if !slices.Contains(v.does, do) {
+	if _, ok := v.within[do]; !ok {
 		v.does = append(v.does, do)
-		v.within[do] = b
+		v.within[do] = a.Bounds
 	}
+	v.stands(do, a)
 }
 
 // begun is all that was begun in the visit. The door does not say what has ended.

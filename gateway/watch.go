@@ -2,117 +2,133 @@ package gateway
 
 import (
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"lockbox/policy"
 	"lockbox/recorder/ledger"
 )
 
+// Besides every event an open visit is asked about every few seconds, and with
+// all rows read again every minute: for clocks that jumped, rules with hours, and
+// what nobody thought of.
+const (
+	again = 5 * time.Second
+	anew  = 12 // every so many times, with all rows
+)
+
 // watch ends the visit when it may no longer be: its time is up, its grant or
-// rule is gone, or the ledger cannot be read.
+// rule is gone, its recording fails, or the ledger cannot be read. seq is the
+// event that opened it.
 func (v *Visit) watch(seq int64) {
-	events := make(chan bool, 1)
-	v.spawn(func() { v.listen(seq, events) })
-	v.spawn(v.mind)
 	up := time.NewTimer(v.due()) // monotonic: a clock set back does not give more
 	defer up.Stop()
-	tick := time.NewTicker(again)
-	defer tick.Stop()
-	progress := time.NewTicker(time.Minute)
-	defer progress.Stop()
-	for {
+	beat := time.NewTimer(again/2 + rand.N(again/2)) // not all at once
+	defer beat.Stop()
+	proven, trouble := seq, v.trouble()
+	for n, phase := 0, rand.N(anew); ; {
 		select {
 		case <-v.ctx.Done():
 			return
+		case <-v.Recording.Failed():
+			v.unrecorded(v.Recording.Err())
+			return
+		case <-trouble:
+			trouble = v.trouble()
 		case <-up.C:
-			v.recheck(false)
-		case <-progress.C:
-			v.progress()
-		case all := <-events:
-			v.recheck(all)
+			v.apart(func() { v.recheck(false) })
 		case <-v.poke:
-			v.recheck(false)
-		case <-tick.C:
-			v.recheck(false)
+			last := v.stirred.Load()
+			v.apart(func() { v.recheck(last > proven) })
+			proven = max(proven, last)
+		case <-beat.C:
+			beat.Reset(again)
+			n++
+			v.apart(func() { v.asked(n%anew == phase) })
+			if n%anew == 0 {
+				v.apart(v.progress)
+			}
 		}
 		v.overdue()
 		up.Reset(v.due())
 	}
 }
 
-// mind ends the visit when its recording fails, or something holds it back for
-// too long. It never waits for the log, whose disk may be as sick.
-func (v *Visit) mind() {
-	place := time.NewTicker(look)
-	defer place.Stop()
-	trouble := v.trouble()
-	for {
-		select {
-		case <-v.ctx.Done():
-			return
-		case <-trouble:
-			trouble = v.trouble()
-		case <-v.Recording.Failed():
-			v.unrecorded(v.Recording.Err())
-			return
-		case <-place.C:
-			if err := v.g.Shelf.Holds(v.Session.ID); err != nil {
-				v.unrecorded(err)
-				return
-			}
-			v.overdue()
-		}
+// A standing question is what policy was last asked about one deed, and said yes to.
+type standing struct {
+	question policy.Question
+	terms    []policy.Terms // of the votes to approve
+}
+
+// stands keeps what was asked about a deed. mu is held.
+func (v *Visit) stands(do deed, a Answer) {
+	if v.standing == nil {
+		v.standing = map[deed]standing{}
 	}
+	v.standing[do] = standing{a.question, a.terms()}
 }
 
-// unrecorded ends the visit because what happens in it could not be written down.
-func (v *Visit) unrecorded(err error) {
-	v.g.Report(fmt.Errorf("recording %s: %w", v.Session.ID, err))
-	v.End(&Ending{NoRecorder, "the recorder cannot write any more, so the session ends"})
-}
-
-// listen wakes watch at every event that is about this visit, and at every
-// change of what it rests on: true means that its votes have to be proven again.
-func (v *Visit) listen(seq int64, wake chan bool) {
-	for e, err := range v.g.Ledger.Watch(v.ctx, seq) {
-		if v.ctx.Err() != nil {
-			return
-		}
-		if err != nil {
-			v.g.Report(fmt.Errorf("watch the ledger for session %s: %w", v.Session.ID, err))
-			v.End(&Ending{policy.ByPolicy, "the ledger cannot be read, so the session ends"})
-			return
-		}
-		all := stirs(e.Kind)
-		if !all && !v.concerns(e) {
-			continue
-		}
-		v.obey(e)
-		select {
-		case wake <- all:
-		case waits := <-wake: // there is room now, for nobody else writes
-			wake <- all || waits
-		}
+// asked asks again because time has gone by; with rows it reads all that the
+// answer rests on.
+func (v *Visit) asked(rows bool) {
+	if rows || !v.same() {
+		v.recheck(false)
+		return
 	}
+	v.sift()
 }
 
-// concerns says whether an event is about the visit: its session, its grant, or the extension that it waits for.
-func (v *Visit) concerns(e ledger.Event) bool {
-	if strings.HasPrefix(e.Kind, "file") { // our own, and of no weight
+// same says whether policy, as it is now, still says yes to what it was asked
+// last, at the time that it is now, and the SSH key still counts. Of what the
+// question is about only time changes without an event, and every event that may
+// take something away has the rows read again; that a copy of a passkey was seen
+// is known before it is written down. It is false where there is more to be
+// looked at.
+func (v *Visit) same() bool {
+	v.mu.Lock()
+	does, all, grant, quiet := slices.Clone(v.does), maps.Clone(v.standing), v.grant.ID, v.frozen.Until.IsZero() && v.ctx.Err() == nil
+	v.mu.Unlock()
+	if !quiet || v.up() {
 		return false
 	}
-	if v.knock.Web != "" && e.Kind == "session.signed-out" { // whoever did it: whose it was may not be told apart
-		return true
+	k, why, now := v.knock, "", time.Time{}
+	k.grant = grant
+	err := v.g.Ledger.View(v.ctx, func(tx *ledger.Tx) (err error) {
+		now = tx.Now()
+		why, err = v.g.holds(tx, k)
+		return err
+	})
+	if err != nil || why != "" {
+		return false
 	}
-	f, _ := v.Frozen()
-	about := []string{v.Session.ID, v.Session.Request, v.Grant().ID}
-	if !f.Until.IsZero() {
-		about = append(about, f.Extension, v.Session.Target)
+	var a Answer
+	for _, do := range does {
+		s, ok := all[do]
+		if !ok || s.question.Grant.ID != grant {
+			return false
+		}
+		a = s.at(now, v.g.Desk.Policy())
+		if a.keep(do.do, s.terms); a.Verdict == policy.Allow {
+			a.Decision = v.bounded(do, a.Decision)
+		}
+		if a.Verdict != policy.Allow {
+			return false
+		}
 	}
-	return slices.ContainsFunc(e.Subjects, func(s string) bool { return slices.Contains(about, s) })
+	v.runs(a)
+	v.swear(a.Witnesses)
+	return true
+}
+
+// at asks at another time. A touch opened the visit.
+func (s standing) at(now time.Time, p *policy.Policy) Answer {
+	q := s.question
+	q.Now = now
+	q.Proofs = append(slices.Clip(q.Proofs), touchedBefore(q))
+	return Answer{Decision: p.Decide(q), Grant: q.Grant, question: q}
 }
 
 // recheck asks whether the session may go on, for all that was begun in it; with
@@ -132,6 +148,9 @@ func (v *Visit) recheck(all bool) {
 		if a.Decision = v.bounded(do, a.Decision); a.Verdict != policy.Allow {
 			break
 		}
+		v.mu.Lock()
+		v.stands(do, a)
+		v.mu.Unlock()
 	}
 	switch {
 	case v.ctx.Err() != nil:

@@ -150,10 +150,7 @@ func (v *Visit) witnessed(a Answer) bool {
 				return
 			}
 			close(done)
-			select {
-			case v.poke <- struct{}{}:
-			default:
-			}
+			v.wake()
 		})
 	}
 	done := v.next.done

@@ -73,3 +73,17 @@ func (t *Target) makes(l Login, name string) (customer int, ok bool) {
 	customer = slices.Index(t.Customers, c)
 	return customer, starts && ends && customer >= 0
 }
+
+// NeedsCustomer says whether a login, "" for the first, reaches one customer and
+// does not name it: who asks for it says which.
+func (t *Target) NeedsCustomer(login string) bool {
+	if len(t.Customers) == 0 || len(t.Logins) == 0 {
+		return false
+	}
+	if login == "" {
+		login = t.Logins[0].Name
+	}
+	return slices.ContainsFunc(t.Logins, func(l Login) bool {
+		return l.Name == login && (l.One || strings.Contains(login, perCustomer))
+	})
+}

@@ -40,6 +40,12 @@ type gate struct {
 // asks is how the prompts for secrets end: sudo's default, OpenSSH's, PAM's, and in Danish.
 var asks = regexp.MustCompile(`(?i)(pass ?phrase|pass ?word|pass ?code|passwd|adgangskode|kodeord|\bkode\b|løsen|\bpin\b|pinkode|\bpuk\b|\botp\b|one.time|engangskode|(verification|authenticator|security|access|bekræftelses|2fa|mfa|totp)[- ]?(code|kode)|secret|\btoken\b)[^\n]{0,120}[:?>\]] *$`)
 
+// asking is asks.Match: most lines do not end as a prompt does, and are not looked through.
+func asking(line []byte) bool {
+	end := bytes.TrimRight(line, " ")
+	return len(end) > 0 && bytes.IndexByte([]byte(":?>]"), end[len(end)-1]) >= 0 && asks.Match(line)
+}
+
 // input takes what was typed.
 func (g *gate) input(p []byte, now time.Time) {
 	g.mu.Lock()
@@ -88,7 +94,7 @@ func (g *gate) output(p []byte, now time.Time) {
 	if echo { // who types the words of a prompt is not asked
 		return
 	}
-	if g.prompt = asks.Match(g.line); g.prompt {
+	if g.prompt = asking(g.line); g.prompt {
 		g.refuse()
 		g.blind = true
 	}

@@ -354,3 +354,14 @@ func TestInAShellLinesAreKeptAndPasswordsAreNot(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+func FuzzWhatDoesNotEndAsAPromptIsNone(f *testing.F) {
+	for _, line := range []string{"", "Password: ", "password:\t", "$ ", "pin>  ", "[sudo] adgangskode for eng: ", "secret ]", ": ", "kode?x", "token: \n"} {
+		f.Add([]byte(line))
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		if got, want := asking(line), asks.Match(line); got != want {
+			t.Errorf("%q: %v, want %v", line, got, want)
+		}
+	})
+}

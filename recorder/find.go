@@ -6,7 +6,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
+	"strings"
+	"time"
 )
 
 // Find gives the folder of a session's recording. The error is fs.ErrNotExist
@@ -34,9 +35,9 @@ func Find(dir, session string) (string, error) {
 
 // monthsOf lists the folders yyyy/mm.
 func monthsOf(root *os.Root) (months []string, err error) {
-	years, err := folders(root, ".", `^[0-9]{4}$`)
+	years, err := folders(root, ".", func(name string) bool { return len(name) == 4 && strings.Trim(name, "0123456789") == "" })
 	for _, y := range years {
-		ms, err := folders(root, y, `^(0[1-9]|1[0-2])$`)
+		ms, err := folders(root, y, func(name string) bool { n, err := time.Parse("01", name); return err == nil && n.Format("01") == name })
 		if err != nil {
 			return nil, err
 		}
@@ -48,10 +49,10 @@ func monthsOf(root *os.Root) (months []string, err error) {
 }
 
 // folders lists the folders in a folder whose names are of a form.
-func folders(root *os.Root, in, form string) (names []string, err error) {
+func folders(root *os.Root, in string, form func(string) bool) (names []string, err error) {
 	es, err := fs.ReadDir(root.FS(), in)
 	for _, e := range es {
-		if ok, _ := regexp.MatchString(form, e.Name()); ok && e.IsDir() {
+		if form(e.Name()) && e.IsDir() {
 			names = append(names, e.Name())
 		}
 	}

@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"syscall"
 )
@@ -11,7 +12,7 @@ import (
 // that it can. A quiet session is asked about with it: it writes nothing that
 // could fail.
 func (s *Shelf) Holds(session string) error {
-	folder, err := Find(s.Dir, session)
+	folder, err := s.place(session)
 	if err != nil {
 		return fmt.Errorf("find the recording: %w", err)
 	}
@@ -25,4 +26,21 @@ func (s *Shelf) Holds(session string) error {
 		}
 	}
 	return nil
+}
+
+// place is the folder of a session. That of one that is being recorded is known,
+// and has to be the very folder that was made for it.
+func (s *Shelf) place(session string) (string, error) {
+	s.mu.Lock()
+	r := s.live[session]
+	s.mu.Unlock()
+	if r == nil || r.home == nil {
+		return Find(s.Dir, session)
+	}
+	folder := filepath.Join(s.Dir, r.folder)
+	fi, err := os.Lstat(folder)
+	if err == nil && !os.SameFile(fi, r.home) {
+		err = fmt.Errorf("%s is not the folder any more that was made for it", folder)
+	}
+	return folder, err
 }

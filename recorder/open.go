@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -31,18 +33,18 @@ func (s *Shelf) Open(words Session, how How) (*Recording, error) {
 	}
 	r := &Recording{
 		shelf: s, strict: how.Strict, now: s.now, patience: patienceDefault, failed: make(chan struct{}),
-		done: make(chan struct{}), wake: make(chan struct{}, 1), soon: stopped(nil),
+		done: make(chan struct{}), scribe: w,
 		changed: make(chan struct{}), trouble: trouble{changed: make(chan struct{})},
 	}
 	if s.Patience > 0 {
 		r.patience = min(s.Patience, patienceMost)
 	}
-	r.dog = stopped(r.overdue)
+	r.dog, r.soon, w.rest = stopped(r.overdue), stopped(r.come), stopped(r.rest)
 	r.moved = sync.NewCond(&r.mu)
 	w.rec, w.disk.alive = r, r.alive
+	r.folder, r.home = filepath.FromSlash(w.folder), w.home
 	s.goesOn(words.ID, r)
 	w.told(keyName)
-	go r.run(w) // Close waits for it
 	return r, nil
 }
 
@@ -87,7 +89,7 @@ func (s *Shelf) scribe(words Session, how How) (*scribe, error) {
 		w.leave()
 		return nil, err
 	}
-	folder, err := makeFolder(d, words)
+	folder, err := s.makeFolder(d, words)
 	if err != nil {
 		w.leave()
 		return nil, err
@@ -106,7 +108,10 @@ func (w *scribe) found(d *disk, folder string, key []byte) error {
 	if err != nil {
 		return err
 	}
-	w.disk = &disk{root: root, before: d.before}
+	w.disk, w.folder = &disk{root: root, before: d.before}, folder
+	if w.home, err = root.Stat("."); err != nil {
+		return err
+	}
 	hash := sha256.Sum256(key)
 	w.keyHash = hash[:]
 	if err := w.disk.write(keyName, key); err != nil {
@@ -164,21 +169,41 @@ func (s *Shelf) readers(how How) (to []age.Recipient, err error) {
 	return to, nil
 }
 
-// makeFolder makes yyyy/mm/session.
-func makeFolder(d *disk, words Session) (string, error) {
+// makeFolder makes yyyy/mm/session. The month is made durable once, while it
+// stays where it is.
+func (s *Shelf) makeFolder(d *disk, words Session) (string, error) {
 	year := words.Began.Format("2006")
 	month := path.Join(year, words.Began.Format("01"))
 	folder := path.Join(month, words.ID)
-	for _, dir := range []string{year, month, folder} {
-		made, err := d.mkdir(dir)
-		if err != nil {
-			return "", err
-		}
-		if dir == folder && !made {
-			return "", errors.New("there is such a recording already")
-		}
+	made, err := false, error(fs.ErrNotExist)
+	if s.knows(month) {
+		made, err = d.mkdir(folder)
 	}
-	return folder, nil
+	if errors.Is(err, fs.ErrNotExist) {
+		for _, dir := range []string{year, month, folder} {
+			if made, err = d.mkdir(dir); err != nil {
+				return "", err
+			}
+		}
+		s.learn(month)
+	}
+	if err == nil && !made {
+		err = errors.New("there is such a recording already")
+	}
+	return folder, err
+}
+
+// knows says whether this shelf has made the folder of a month durable.
+func (s *Shelf) knows(month string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.month == month
+}
+
+func (s *Shelf) learn(month string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.month = month
 }
 
 // leave lets go of everything that the scribe holds.

@@ -136,7 +136,7 @@ func (p *Playback) readManifest(root *os.Root) error {
 
 // findTracks finds the tracks on disk, in the manifest and in the journal.
 func (p *Playback) findTracks(root *os.Root, key secret, tails []*tape) error {
-	names, err := folders(root, ".", trackForm)
+	names, err := folders(root, ".", func(name string) bool { return checkTrack(name) == nil })
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package recorder
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -24,19 +25,25 @@ const (
 var ErrClosed = errors.New("the recording is closed")
 
 // A Recording writes one session down. Its methods may be called from any
-// goroutine. All disk work is done by one writer, which Close ends.
+// goroutine. All disk work is done by one writer, which is there while it is
+// needed, and which Close ends.
 type Recording struct {
 	shelf    *Shelf
 	strict   bool // how it was opened
 	now      func() time.Time
 	patience time.Duration
 	failed   chan struct{}
-	done     chan struct{} // closed when the writer has ended
-	wake     chan struct{} // holds one: the writer is needed now
+	done     chan struct{} // closed when the writer has ended for good
+	scribe   *scribe       // the writer's
 	soon     *time.Timer   // the writer is needed then
 	dog      *time.Timer   // the disk has not answered
+	folder   string        // on the shelf
+	home     os.FileInfo   // of folder, as it was made
 
 	mu      sync.Mutex // guards what follows
+	writing bool       // the writer is there
+	wanted  bool       // it is needed, now or once more
+	rests   bool       // the open segments are to be closed
 	moved   *sync.Cond // something became durable, or never will
 	queue   batch
 	spare   batch     // the queue's other half, while not being written
@@ -131,12 +138,28 @@ func (r *Recording) Close(cause string) (Seal, error) {
 	return r.seal, r.err
 }
 
-// poke wakes the writer.
+// poke has the writer come. Needs mu.
 func (r *Recording) poke() {
-	select {
-	case r.wake <- struct{}{}:
-	default: // it is awake
+	r.wanted = true
+	if !r.writing {
+		r.writing = true
+		go r.run() // Close waits for the last
 	}
+}
+
+// come is what soon does.
+func (r *Recording) come() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.poke()
+}
+
+// rest is what the scribe's timer does.
+func (r *Recording) rest() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rests = true
+	r.poke()
 }
 
 // admit waits until n more bytes may be un-durable; while the recording is in

@@ -40,12 +40,12 @@ func (s *Shelf) Recover() ([]Recovered, error) {
 	}
 	var done []Recovered
 	for _, m := range months {
-		sessions, err := folders(d.root, m, "")
+		sessions, err := folders(d.root, m, func(name string) bool { return checkID(name) == nil })
 		if err != nil {
 			return done, fmt.Errorf("recover recordings: %w", err)
 		}
 		for _, id := range sessions {
-			if checkID(id) == nil && unfinished(d.root, path.Join(m, id)) {
+			if unfinished(d.root, path.Join(m, id)) {
 				done = s.recover(done, d, m, id)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -22,6 +23,8 @@ type scribe struct {
 	shelf    *Shelf
 	rec      *Recording // nil after a crash
 	disk     *disk
+	folder   string      // of disk, on the shelf
+	home     os.FileInfo // of disk, as it was made; nil after a crash
 	words    Session
 	enc      *zstd.Encoder
 	keyHash  []byte // SHA-256 of key.age

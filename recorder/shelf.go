@@ -39,6 +39,7 @@ type Shelf struct {
 	mu     sync.Mutex            // guards what follows
 	enc    *zstd.Encoder         // shared: an encoder is large
 	home   os.FileInfo           // of Dir, as it was at first
+	month  string                // the newest whose folder is durable
 	live   map[string]*Recording // sessions being recorded; nil while it begins, or is recovered
 	bad    error                 // the newest error of a recording's disk
 	badAt  time.Time

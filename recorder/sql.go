@@ -42,6 +42,7 @@ type operation struct {
 	Out         int64             `json:"bytes_out"`
 	Milli       int64             `json:"ms"`
 	Skipped     bool              `json:"skipped"`
+	Ran         *int              `json:"ran"` // the entry whose statement it was, where that is another than it seemed; 0: not known
 	User        string            `json:"user"`
 	Database    string            `json:"database"`
 	Application string            `json:"application"`
@@ -120,7 +121,7 @@ func (o *operation) values() string {
 // outcome is what became of a statement.
 func (o *operation) outcome() string {
 	if o.Error != nil {
-		return fmt.Sprintf("[%d] failed: %s %s", o.N, comment(o.Error.Code), comment(o.Error.Message))
+		return fmt.Sprintf("[%d] failed: %s %s%s", o.N, comment(o.Error.Code), comment(o.Error.Message), o.other())
 	}
 	if o.Skipped {
 		return fmt.Sprintf("[%d] skipped, for one before it failed", o.N)
@@ -139,7 +140,18 @@ func (o *operation) outcome() string {
 			parts = append(parts, strings.TrimSpace(fmt.Sprintf("%d %ss %s", c.n, what, unit)))
 		}
 	}
-	return fmt.Sprintf("%s [%d] after %d ms", strings.Join(parts, ", "), o.N, o.Milli)
+	return fmt.Sprintf("%s [%d] after %d ms%s", strings.Join(parts, ", "), o.N, o.Milli, o.other())
+}
+
+// other is which statement ran, where it is not the one that stands above.
+func (o *operation) other() string {
+	switch {
+	case o.Ran == nil:
+		return ""
+	case *o.Ran == 0:
+		return "; another statement ran than it says, and which is not known"
+	}
+	return fmt.Sprintf("; what ran is the statement of [%d]", *o.Ran)
 }
 
 // harmless is a text of several lines without what acts on the viewer.

@@ -54,6 +54,15 @@ copy t from stdin;
 --   $1 = "x"
 
 -- 00:00:00.000 [0] failed: 57P01 ended
+
+-- 00:00:00.000 [8] executed
+select 'good';
+-- SELECT 1 [8] after 1 ms; what ran is the statement of [2]
+
+-- 00:00:00.000 [9] executed
+select 'good';
+
+-- 00:00:00.000 [9] failed: 42601 no; another statement ran than it says, and which is not known
 `
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -69,5 +78,7 @@ func operations() []map[string]any {
 		{"op": "query", "n": 4, "sql": "copy t ", "part": 1, "parts": 2}, {"op": "query", "n": 4, "sql": "from stdin", "part": 2, "parts": 2},
 		{"op": "result", "n": 4, "tag": "COPY 2", "bytes_in": 10, "ms": 1}, {"op": "execute", "n": 5, "portal": "c"}, {"op": "result", "n": 5, "skipped": true},
 		{"op": "cancel"}, {"op": "call", "n": 6, "function": 7, "params": []any{"x"}}, {"op": "error", "error": map[string]any{"code": "57P01", "message": "ended"}}, {"op": "notice"},
+		{"op": "execute", "n": 8, "sql": "select 'good'"}, {"op": "result", "n": 8, "tag": "SELECT 1", "ran": 2, "ms": 1},
+		{"op": "execute", "n": 9, "sql": "select 'good'"}, {"op": "error", "n": 9, "ran": 0, "error": map[string]any{"code": "42601", "message": "no"}},
 	}
 }

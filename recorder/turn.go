@@ -5,21 +5,29 @@ import (
 	"fmt"
 )
 
-// run is the writer. It ends after Close.
-func (r *Recording) run(w *scribe) {
-	defer close(r.done)
+// run is the writer. It ends when it is not needed, and for good after Close:
+// thousands of recordings rest most of the time.
+func (r *Recording) run() {
+	w := r.scribe
 	for {
-		rest := false
-		select {
-		case <-r.wake:
-		case <-r.soon.C:
-		case <-w.rest.C:
-			rest = true
-		}
-		if r.turn(w, rest) {
+		rest, wanted := r.need()
+		if !wanted {
 			return
 		}
+		if r.turn(w, rest && w.busy) { // not, when all was closed meanwhile
+			close(r.done)
+			return // nobody runs any more
+		}
 	}
+}
+
+// need says what the writer is needed for; if for nothing, it is gone.
+func (r *Recording) need() (rest, wanted bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rest, wanted = r.rests, r.wanted
+	r.rests, r.wanted, r.writing = false, false, wanted
+	return rest, wanted
 }
 
 // turn writes what is queued; at the end of the recording, the end too.

@@ -135,19 +135,16 @@ func (s *Server) appsDoor(pages *portal.Portal) *httpproxy.Door {
 	door := &httpproxy.Door{
 		Gateway: s.Gateway, Desk: s.Desk, People: s.People, Portal: s.Config.URL, Apps: s.Config.Apps.URL, Report: s.failed, Now: time.Now,
 		Sign: func(c httpproxy.Claims) (string, error) { return s.apps.keys.Sign(c) }, Keys: s.apps.keys.JWKS, Requests: s.apps.log,
-		Own: s.own(), Certs: filepath.Join(s.Config.Keys.Dir, "http"),
+		Own: s.ownPorts(), Certs: filepath.Join(s.Config.Keys.Dir, "http"),
 	}
 	pages.Apps, pages.Requests = door, s.apps.log
 	return door
 }
 
-// own are this gateway's listeners: no application is there.
-func (s *Server) own() (all []netip.AddrPort) {
-	for _, l := range []net.Listener{s.ssh, s.web, s.apps.listen, s.ops} {
-		if l == nil {
-			continue
-		}
-		if at, ok := l.Addr().(*net.TCPAddr); ok {
+// ownPorts is own, as the HTTP door has it.
+func (s *Server) ownPorts() (all []netip.AddrPort) {
+	for _, a := range s.own() {
+		if at, ok := a.(*net.TCPAddr); ok {
 			all = append(all, at.AddrPort())
 		}
 	}

@@ -142,6 +142,9 @@ func checkOnly(conf Config, w io.Writer) error {
 	if err := errors.Join(s.Valid(), s.Witnessed(len(conf.Witnesses))); err != nil {
 		return &exit{exitUsage, err}
 	}
+	if err := conf.apart(s.Policy.Targets); err != nil {
+		return &exit{exitUsage, err}
+	}
 	if _, err := os.Stat(filepath.Dir(conf.Store.Bbolt)); err != nil {
 		return usage("store.bbolt: %w", err)
 	}

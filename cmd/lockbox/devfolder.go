@@ -15,7 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"lockbox/gateway/keys"
-	"lockbox/gateway/sshproxy"
+	"lockbox/gateway/sshproxy/sshconfig"
 	"lockbox/policy/lang"
 )
 
@@ -210,7 +210,7 @@ func (f devFolder) writeClient() error {
 		return err
 	}
 	known := f.path("known_hosts")
-	text, err := s.Config("", sshproxy.SetupNames{Gateway: "lockbox", Identity: f.path("engineer_key"), Known: known})
+	text, err := s.Config("", sshconfig.Names{Gateway: "lockbox", Identity: f.path("engineer_key"), Known: known})
 	return errors.Join(
 		err,
 		os.WriteFile(known, []byte(strings.Join(s.KnownHosts(), "\n")+"\n"), 0o644),

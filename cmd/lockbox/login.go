@@ -18,7 +18,7 @@ import (
 
 	"lockbox/gateway/api"
 	"lockbox/gateway/identity"
-	"lockbox/gateway/sshproxy"
+	"lockbox/gateway/sshproxy/speech"
 )
 
 func loginCommand() *cobra.Command {
@@ -30,25 +30,16 @@ func loginCommand() *cobra.Command {
 	}
 	long := c.Flags().String("for", "", "how long: 15m to 8h; 15m without")
 	out := c.Flags().String("out", "", "write the key into this file, and its certificate beside it, in place of the ssh-agent")
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		to, err := newCaller(c)
-		if err != nil {
-			return err
-		}
+	c.RunE = keeps(out, func(ctx context.Context, j job, keep keeper) error {
 		life, err := spanOf(*long)
 		if err != nil {
 			return err
 		}
-		keep, err := keeperFor(*out)
-		if err != nil {
+		if err := keep.ready(j.host); err != nil {
 			return err
 		}
-		defer keep.close()
-		if err := keep.ready(to.host); err != nil {
-			return err
-		}
-		return job{to, c}.login(c.Context(), life, keep)
-	}
+		return j.login(ctx, life, keep)
+	})
 	return c
 }
 
@@ -57,7 +48,13 @@ func logoutCommand() *cobra.Command {
 		Use: "logout", Short: "End what `lockbox login` began: its sessions end with it", Args: args(0),
 	}
 	out := c.Flags().String("out", "", "the file that `lockbox login --out` wrote; the ssh-agent's keys without")
-	c.RunE = func(c *cobra.Command, _ []string) error {
+	c.RunE = keeps(out, func(ctx context.Context, j job, keep keeper) error { return j.logout(ctx, keep) })
+	return c
+}
+
+// keeps makes a function into what a command runs that needs no token, and a place for keys.
+func keeps(out *string, fn func(context.Context, job, keeper) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, _ []string) error {
 		to, err := newCaller(c)
 		if err != nil {
 			return err
@@ -67,9 +64,8 @@ func logoutCommand() *cobra.Command {
 			return err
 		}
 		defer keep.close()
-		return job{to, c}.logout(c.Context(), keep)
+		return fn(c.Context(), job{to, c}, keep)
 	}
-	return c
 }
 
 // loginSaid is what a program reads of a login.
@@ -129,7 +125,7 @@ func (j job) showLogin(w api.WaitingLogin, key ssh.PublicKey) {
 	fmt.Fprintf(err, "Open this page, type the number %s there and touch your passkey:\n\n  %s\n\n", plain(w.Number), plain(w.URL))
 	if f, ok := err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		if cols, rows, e := term.GetSize(int(f.Fd())); e == nil && cols >= 60 && rows >= 30 && os.Getenv("TERM") != "dumb" {
-			for _, row := range sshproxy.Square(w.URL) {
+			for _, row := range speech.Square(w.URL) {
 				fmt.Fprintln(err, row)
 			}
 			fmt.Fprintln(err)

@@ -19,6 +19,7 @@ import (
 	"lockbox/approvals/charter"
 	"lockbox/gateway"
 	"lockbox/gateway/api"
+	"lockbox/gateway/heap"
 	"lockbox/gateway/identity"
 	"lockbox/gateway/keys"
 	"lockbox/gateway/portal"
@@ -222,12 +223,12 @@ func (s *Server) Run(ctx context.Context) error {
 	report := s.failed
 	door := &sshproxy.Door{
 		Gateway: s.Gateway, Desk: s.Desk, People: s.People, Keys: s.Keys, Portal: s.Config.URL, Report: report, Now: time.Now,
-		Tokens: s.Tokens, Limits: sshproxy.Limits{PerPerson: s.Config.SSH.PerPerson, Exempt: s.Config.SSH.exempt},
+		Tokens: s.Tokens, Limits: sshproxy.Limits{PerPerson: s.Config.SSH.PerPerson, Exempt: s.Config.SSH.exempt}, Own: s.own(),
 	}
 	pages := &portal.Portal{
 		Gateway: s.Gateway, Desk: s.Desk, People: s.People, Ledger: s.Ledger, Shelf: s.Shelf, Vault: s.vault(),
 		URL: s.Config.URL, Report: report, Now: time.Now, Evidence: s.receipt, Command: s.Config.command, Charter: s.Charter, Leaving: s.Book.Leaving,
-		LogKey: s.Keys.LogKey, Pins: s.pinned, Bring: s.keeps.Bring, Tried: s.tried.read,
+		LogKey: s.Keys.LogKey, Pins: s.pinned, Bring: s.keeps.Bring, Tried: s.tried.read, Try: door.Try,
 	}
 	serve("ssh door", func(ctx context.Context) error { return door.Serve(ctx, s.ssh) })
 	programs := &api.API{
@@ -254,6 +255,7 @@ func (s *Server) Run(ctx context.Context) error {
 	wg.Go(func() { s.tend(ctx, report) })
 	wg.Go(func() { s.keep(ctx, report) })
 	wg.Go(func() { s.guard(ctx, stop, report) })
+	wg.Go(func() { heap.Keep(ctx) })
 	if s.Ready != nil {
 		s.Ready(s)
 	}
@@ -265,6 +267,16 @@ func (s *Server) Run(ctx context.Context) error {
 		return cause
 	}
 	return nil
+}
+
+// own is where this gateway listens.
+func (s *Server) own() (all []net.Addr) {
+	for _, l := range []net.Listener{s.ssh, s.web, s.apps.listen, s.ops} {
+		if l != nil {
+			all = append(all, l.Addr())
+		}
+	}
+	return all
 }
 
 // failed reports what went wrong and was not told to anybody.

@@ -18,10 +18,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/crypto/ssh"
 
 	"lockbox/gateway/keys"
-	"lockbox/gateway/sshproxy"
+	"lockbox/gateway/sshproxy/sshconfig"
 	"lockbox/policy"
 	"lockbox/policy/lang"
 )
@@ -37,8 +36,8 @@ func sshConfigCommand() *cobra.Command {
 	name := c.Flags().String("name", "lockbox", "the name that the gateway gets")
 	known := c.Flags().String("known-hosts", "", "file that the lines for known_hosts are added to, and that the blocks then name; what stands in it stays")
 	c.RunE = func(c *cobra.Command, args []string) (err error) {
-		var s sshproxy.Setup
-		n := sshproxy.SetupNames{Gateway: *name}
+		var s sshconfig.Setup
+		n := sshconfig.Names{Gateway: *name}
 		if len(args) == 1 {
 			s, err = askSetup(c, args[0], &n)
 		} else {
@@ -67,7 +66,7 @@ func sshConfigCommand() *cobra.Command {
 
 // askSetup has the gateway say what there is. What it says is written out here,
 // and only what has the form of it: it ends up where ssh does as it reads.
-func askSetup(c *cobra.Command, gateway string, n *sshproxy.SetupNames) (s sshproxy.Setup, err error) {
+func askSetup(c *cobra.Command, gateway string, n *sshconfig.Names) (s sshconfig.Setup, err error) {
 	to, err := gatewayArgs(gateway)
 	if err != nil {
 		return s, err
@@ -157,7 +156,7 @@ func (l *limited) Write(p []byte) (int, error) {
 }
 
 // readSetup is for who can read the gateway's files: all targets are in it.
-func readSetup(config string) (s sshproxy.Setup, err error) {
+func readSetup(config string) (s sshconfig.Setup, err error) {
 	conf, err := readConfig(config)
 	if err != nil {
 		return s, fmt.Errorf("%w; elsewhere than on the gateway: `lockbox ssh-config GATEWAY`", err)
@@ -174,7 +173,7 @@ func readSetup(config string) (s sshproxy.Setup, err error) {
 }
 
 // setup is what a client needs to reach these targets.
-func (c Config) setup(ring *keys.Ring, targets map[string]*policy.Target) (s sshproxy.Setup, err error) {
+func (c Config) setup(ring *keys.Ring, targets map[string]*policy.Target) (s sshconfig.Setup, err error) {
 	host, port, err := net.SplitHostPort(c.SSH.Listen)
 	if err != nil {
 		return s, usage("ssh.listen: %w", err)
@@ -182,16 +181,16 @@ func (c Config) setup(ring *keys.Ring, targets map[string]*policy.Target) (s ssh
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = c.host()
 	}
-	s = sshproxy.Setup{Host: host, HostKey: publicLine(ring.Host), Targets: []sshproxy.SetupTarget{}}
+	s = sshconfig.Setup{Host: host, HostKey: sshconfig.Line(ring.Host.PublicKey()), Targets: []sshconfig.Target{}}
 	if s.Port, err = strconv.Atoi(port); err != nil {
 		return s, usage("ssh.listen: %q is no port", port)
 	}
 	if ring.HostCA != nil {
-		s.HostCA = publicLine(ring.HostCA)
+		s.HostCA = sshconfig.Line(ring.HostCA.PublicKey())
 	}
 	for _, name := range slices.Sorted(maps.Keys(targets)) {
 		if t := targets[name]; t.Kind == "ssh" {
-			s.Targets = append(s.Targets, sshproxy.SetupTarget{Name: name, Login: firstLogin(t)})
+			s.Targets = append(s.Targets, sshconfig.Target{Name: name, Login: firstLogin(t)})
 		}
 	}
 	return s, s.Valid()
@@ -208,10 +207,6 @@ func firstLogin(t *policy.Target) string {
 		return ""
 	}
 	return t.Logins[0].Name
-}
-
-func publicLine(s ssh.Signer) string {
-	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(s.PublicKey())))
 }
 
 // keepKnown adds to a known_hosts file what is not in it, and gives its full name.

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"lockbox/gateway/sshproxy"
+	"lockbox/gateway/sshproxy/sshconfig"
 	"lockbox/tests/e2e/harness"
 	"lockbox/tests/world"
 )
@@ -50,7 +51,9 @@ func sshDoor(t *testing.T) (w *world.World, addr string) {
 	return w, l.Addr().String()
 }
 
-func authorizedKey(t *testing.T, i harness.Identity) string { return publicLine(i.Signer(t)) }
+func authorizedKey(t *testing.T, i harness.Identity) string {
+	return sshconfig.Line(i.Signer(t).PublicKey())
+}
 
 func TestSSHConfigAsksTheGateway(t *testing.T) {
 	w, addr := sshDoor(t)
@@ -72,7 +75,7 @@ func TestSSHConfigAsksTheGateway(t *testing.T) {
 	}
 	lines, err := os.ReadFile(known)
 	must(t, err)
-	want := "other.example ssh-ed25519 AAAA\n[127.0.0.1]:" + port + " " + publicLine(w.Keys.Host) + "\n@cert-authority db1.prod " + publicLine(w.Keys.HostCA) + "\n"
+	want := "other.example ssh-ed25519 AAAA\n[127.0.0.1]:" + port + " " + sshconfig.Line(w.Keys.Host.PublicKey()) + "\n@cert-authority db1.prod " + sshconfig.Line(w.Keys.HostCA.PublicKey()) + "\n"
 	if string(lines) != want {
 		t.Errorf("got %q, want %q", lines, want)
 	}

@@ -240,7 +240,7 @@ func (c *call) sessions() (SessionList, error) {
 	all, err := c.a.Gateway.SessionsOf(c.ctx(), c.who, code)
 	out := SessionList{Sessions: []Session{}}
 	for _, s := range all {
-		out.Sessions = append(out.Sessions, c.a.session(s))
+		out.Sessions = append(out.Sessions, c.a.session(s.Session))
 	}
 	return out, err
 }

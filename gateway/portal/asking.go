@@ -28,8 +28,16 @@ type askPage struct {
 	Declare string // version of the declaration that has to be signed first; "" where none is
 	Waits   string // id of the browser that goes on when it is approved; "" for none
 	Typed   typed
+	Way     bool   // there is a test whether the target answers
+	Tried   *tried // what it found; nil when nobody asked
 	Wrong   string // the sentence …
 	Field   string // … and the field that it is about
+}
+
+// tried is what a test of the way to a target found.
+type tried struct {
+	Matter string // "" when it answers as it should
+	Known  bool   // or nobody knows
 }
 
 type askTarget struct{ Name, Class, Location string }
@@ -171,7 +179,7 @@ func (p *Portal) askPage(x *exchange, target string, w typed) (askPage, error) {
 	if !askable(d) {
 		return askPage{}, &approvals.Refusal{Code: d.Code, Why: d.Why.String()}
 	}
-	a := askPage{Target: target, Reasons: d.Reasons(), Ticket: d.Ticket, Times: times(d.Limits), Typed: w}
+	a := askPage{Target: target, Reasons: d.Reasons(), Ticket: d.Ticket, Times: times(d.Limits), Typed: w, Way: p.Try != nil && t.Kind == "ssh"}
 	if a.Typed.Minutes == 0 {
 		a.Typed.Minutes = int(d.Limits.Default.Minutes())
 	}
@@ -249,13 +257,8 @@ func (p *Portal) ask(x *exchange) error {
 	if t := p.Desk.Policy().Targets[target]; t != nil && !perCustomer(t, w.Login) {
 		w.Customer = ""
 	}
-	if x.value("do") == "show" { // who would be asked; nothing is sent
-		a, err := p.askPage(x, target, w)
-		if err != nil {
-			return err
-		}
-		a.Waits = waits.ID
-		return x.show(ok, "ask", "Ask for access", a)
+	if do := x.value("do"); do == "show" || do == "try" { // nothing is sent
+		return p.preview(x, target, w, waits.ID, do == "try")
 	}
 	do, _ := p.entry(x, target, w)
 	_, to, _ := strings.Cut(w.Work, " ")
@@ -279,6 +282,20 @@ func (p *Portal) ask(x *exchange) error {
 	}
 	a.Waits, a.Wrong, a.Field = waits.ID, why, fieldOf(why)
 	return x.show(http.StatusUnprocessableEntity, "ask", "Ask for access", a)
+}
+
+// preview shows who would be asked, and whether the target answers if that is wanted.
+func (p *Portal) preview(x *exchange, target string, w typed, waits string, try bool) error {
+	a, err := p.askPage(x, target, w) // who may not ask has nothing looked at
+	if err != nil {
+		return err
+	}
+	a.Waits = waits
+	if try && a.Way {
+		matter, err := p.Try(x.r.Context(), x.who.Principal, target, x.say.tag)
+		a.Tried = &tried{matter, err == nil}
+	}
+	return x.show(ok, "ask", "Ask for access", a)
 }
 
 // fieldOf finds the field that a refusal of the desk is about; "" for none of them.

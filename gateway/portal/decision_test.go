@@ -2,8 +2,10 @@ package portal
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -285,6 +287,52 @@ func TestWhatIsWrongStandsBesideItsField(t *testing.T) {
 		if row.field != "text" && !strings.Contains(page.body, ">two rows are stuck</textarea>") {
 			t.Errorf("%s=%q: what was typed is gone", row.field, row.value)
 		}
+	}
+}
+
+func TestTheWayThereIsTestedForWhoMayAsk(t *testing.T) {
+	s := newStage(t)
+	eng := s.visitor(s.Eng)
+	if page := eng.get("/r/new?t=db1.prod"); strings.Contains(page.body, `value="try"`) {
+		t.Error("a test is offered that there is not")
+	}
+	var asked []string
+	matter, err := "", error(nil)
+	s.Try = func(_ context.Context, who policy.Principal, target, language string) (string, error) {
+		asked = append(asked, who.ID+" "+target+" "+language)
+		return matter, err
+	}
+	if page := eng.get("/r/new?t=db1.prod"); !strings.Contains(page.body, `value="try"`) {
+		t.Error("no test is offered")
+	}
+	for _, row := range []struct {
+		matter string
+		err    error
+		want   string
+	}{
+		{"", nil, "db1.prod answers as it should."},
+		{"connection refused", nil, "db1.prod does not answer as it should now: connection refused. Operators are told"},
+		{"", errors.New("busy"), "Nobody could find out now whether db1.prod answers."},
+	} {
+		matter, err = row.matter, row.err
+		page := eng.post("/r/new", "target", "db1.prod", "login", "deploy", "text", "kept as typed", "do", "try")
+		if page.status != 200 || !strings.Contains(page.body, row.want) || !strings.Contains(page.body, "kept as typed") {
+			t.Errorf("%d %s, want %q", page.status, body(page), row.want)
+		}
+	}
+	if len(asked) != 3 || asked[0] != s.Eng.ID+" db1.prod en" {
+		t.Errorf("asked %q", asked)
+	}
+	for _, v := range []*visitor{s.visitor(s.Ann), s.visitor(s.Ceo), s.visitor(nil)} { // they may not ask
+		v.post("/r/new", "target", "db1.prod", "do", "try")
+	}
+	eng.post("/r/new", "target", "db1.prod", "login", "root", "do", "try")
+	eng.post("/r/new", "target", "db9.prod", "do", "try")
+	if len(asked) != 3 {
+		t.Errorf("for who may not ask: %q", asked)
+	}
+	if v, err := s.World.Desk.Mine(t.Context(), s.Eng.ID); err != nil || len(v) != 0 {
+		t.Errorf("a test sent a request: %v, %v", v, err)
 	}
 }
 

@@ -207,6 +207,8 @@ func (s *stage) matrix() []matrixRow {
 		{"ask", "POST /r/new", func(_ cell, v *visitor) reply {
 			return v.post("/r/new", "target", "db1.prod", "login", "support_{{customer}}", "customer", "nord", "reason", "outage", "text", "two rows are stuck", "for", "30")
 		}, [8]int{401, 303, 303, 403, 403, 403, 403, 403}},
+		{"test the way", "POST /r/new", func(_ cell, v *visitor) reply { return v.post("/r/new", "target", "db1.prod", "do", "try") },
+			[8]int{401, 200, 200, 403, 403, 403, 403, 403}},
 		{"timeline", "GET /r/{code}", get(at("/r/", "")), seen},
 		{"live", "GET /r/{code}/live", func(c cell, v *visitor) reply {
 			r := v.request(http.MethodGet, "/r/"+c.code()+"/live", "", "")

@@ -47,6 +47,11 @@ type Portal struct {
 	// nil: pages only say "in a terminal".
 	Command func(target, login string) string
 
+	// Try says what is the matter with a target now, in a word or two of the language,
+	// on behalf of somebody who may ask for it; "" when it answers as it should. An
+	// error is that nobody knows. nil: pages offer no such test.
+	Try func(ctx context.Context, who policy.Principal, target, language string) (matter string, err error)
+
 	// Bring brings a recording back that is only in the object storage. nil: all are here.
 	Bring func(ctx context.Context, session string) error
 

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"lockbox/approvals"
+	"lockbox/gateway"
 	"lockbox/policy"
-	"lockbox/recorder"
 )
 
 // A requestPage is the timeline of one request.
@@ -17,7 +17,7 @@ type requestPage struct {
 	facts
 	Path     string
 	Version  string // changes when the page would
-	Sessions []recorder.Session
+	Sessions []gateway.Past
 	Decide   string // where the reader can vote; "" where they cannot
 	Touch    bool   // a terminal of the reader waits
 	MayEnd   bool   // withdraw, or give back: it is the reader's own

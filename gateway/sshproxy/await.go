@@ -9,36 +9,14 @@ import (
 
 	"lockbox/approvals"
 	"lockbox/gateway"
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 	"lockbox/recorder/ledger"
 )
 
 // sent says that a request is on its way, and to whom.
 func (w *way) sent(v approvals.View) {
-	w.line("● "+w.say.sent, clock(v.Request.At), v.Request.ID, w.asks(v))
-}
-
-// asks is whose answer a request waits for, and whose stands already.
-func (w *way) asks(v approvals.View) string {
-	var to []string
-	for i, g := range v.Request.Stages {
-		whose := w.whose(g)
-		if slices.ContainsFunc(v.Request.Votes, func(b policy.Vote) bool { return b.Stage == i && b.Standing != "" }) {
-			to = append(to, fmt.Sprintf(w.say.standsAlready, whose))
-			continue
-		}
-		to = append(to, fmt.Sprintf(w.say.people, whose, g.Of))
-	}
-	return strings.Join(to, " · ")
-}
-
-// whose is who answers for a stage.
-func (w *way) whose(g policy.Stage) string {
-	if g.Kind == policy.ByExecutive {
-		return w.say.board
-	}
-	g.Count = 1
-	return w.stage(g)
+	w.line("● "+w.say.sent, speech.Clock(v.Request.At), v.Request.ID, w.say.Asks(v))
 }
 
 // stands says whose yes a request would have at once, by what they signed
@@ -68,8 +46,8 @@ func (s *session) stands(app approvals.Application, a gateway.Answer) string {
 	if err != nil || len(whose) == 0 {
 		return "" // it is only said beforehand
 	}
-	w := &way{s: s, say: s.say()}
-	return fmt.Sprintf(w.say.standsAlready, strings.Join(w.names(whose), ", "))
+	say := s.say()
+	return say.Stands(strings.Join(say.Names(whose...), ", "))
 }
 
 // await waits until the request is decided. Nil means that it was approved.
@@ -170,25 +148,22 @@ func (w *way) news(v approvals.View, told int) int {
 
 // vote tells one vote, with what it is limited to.
 func (w *way) vote(vote policy.Vote, v approvals.View) {
-	by := clean(vote.By.Name)
-	if vote.Behalf != "" {
-		by = fmt.Sprintf(w.say.deputy, by, clean(vote.Behalf))
-	}
+	by := w.say.By(vote)
 	g := v.Request.Stages[vote.Stage]
 	if g.Kind == policy.ByCustomer {
-		by += " (" + w.names([]string{g.Customer})[0] + ")"
+		by += " (" + w.say.Names(g.Customer)[0] + ")"
 	}
 	switch {
 	case vote.Standing != "":
-		w.line("✔ %s  "+w.say.standsAlready, clock(vote.At), w.names([]string{g.Customer})[0])
+		w.line("✔ %s  %s", speech.Clock(vote.At), w.say.Stands(w.say.Names(g.Customer)[0]))
 	case vote.Verdict != policy.Yes:
-		w.line("✘ %s  "+w.say.declined, clock(vote.At), by)
+		w.line("✘ %s  "+w.say.Declined, speech.Clock(vote.At), by)
 	default:
-		text := fmt.Sprintf(w.say.approved, by, long(vote.For))
-		if terms := w.terms(vote.Terms, v.Now); len(terms) > 0 {
+		text := fmt.Sprintf(w.say.approved, by, speech.Long(vote.For))
+		if terms := w.say.Terms(vote.Terms, v.Now); len(terms) > 0 {
 			text += ": " + strings.Join(terms, " · ")
 		}
-		w.line("✔ %s  %s", clock(vote.At), clean(text))
+		w.line("✔ %s  %s", speech.Clock(vote.At), speech.Clean(text))
 	}
 }
 
@@ -201,12 +176,12 @@ func (w *way) waits(v approvals.View, second bool) {
 	for _, g := range v.Status.Stages {
 		if g.Open {
 			g.Count = max(1, g.Count-len(g.Yes))
-			open = append(open, w.stage(g.Stage))
+			open = append(open, w.say.Stage(g.Stage))
 		}
 	}
-	text := fmt.Sprintf(w.say.waitingFor, strings.Join(open, w.say.and))
+	text := fmt.Sprintf(w.say.waitingFor, strings.Join(open, w.say.And))
 	if second || text != w.shown {
-		w.progress("◐ "+left(w.s.c.door.now().Sub(v.Request.At)), text)
+		w.progress("◐ "+speech.Left(w.s.c.door.now().Sub(v.Request.At)), text)
 	}
 }
 
@@ -218,7 +193,7 @@ func (w *way) outcome(v approvals.View) *refusal {
 	r := &refusal{exit: exitDenied, target: w.knock.On, request: v.Request.ID, page: "/r/" + v.Request.ID, next: w.say.askAgain}
 	switch v.Status.Phase {
 	case policy.Rejected:
-		r.code, r.why = gateway.WasRejected, fmt.Sprintf(w.say.rejected, v.Request.ID, noes(v.Status))
+		r.code, r.why = gateway.WasRejected, fmt.Sprintf(w.say.rejected, v.Request.ID, speech.Noes(v.Status))
 	case policy.Expired:
 		r.code, r.why = policy.HasExpired, fmt.Sprintf(w.say.expired, v.Request.ID)
 	case policy.Withdrawn:
@@ -227,19 +202,4 @@ func (w *way) outcome(v approvals.View) *refusal {
 		return nil
 	}
 	return r
-}
-
-// noes are those who said no, and why.
-func noes(s policy.Status) string {
-	var all []string
-	for _, g := range s.Stages {
-		for _, v := range g.No {
-			text := v.By.Name
-			if v.Comment != "" {
-				text += ": " + v.Comment
-			}
-			all = append(all, clean(text))
-		}
-	}
-	return strings.Join(all, "; ")
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	directory "lockbox/gateway/identity"
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 )
 
@@ -27,8 +28,8 @@ func (d *Door) certified(ctx context.Context, conn ssh.ConnMetadata, c *ssh.Cert
 		return who, nil
 	}
 	said := ""
-	for _, t := range []texts{english(), danish()} { // nobody has said yet which they read
-		if words := t.loginRefused(err, c, from); words != "" {
+	for _, locale := range []string{"", "da"} { // nobody has said yet which they read
+		if words := speak(locale).loginRefused(err, c, from); words != "" {
 			said += "lockbox: " + words + "\r\n"
 		}
 	}
@@ -39,14 +40,14 @@ func (d *Door) certified(ctx context.Context, conn ssh.ConnMetadata, c *ssh.Cert
 }
 
 // loginRefused says why a login does not count any more; "" for any other error.
-func (t texts) loginRefused(err error, c *ssh.Certificate, from netip.Addr) string {
+func (t *texts) loginRefused(err error, c *ssh.Certificate, from netip.Addr) string {
 	switch {
 	case errors.Is(err, directory.ErrLoginOver):
 		return t.loginOver
 	case errors.Is(err, directory.ErrLoginEnded):
 		return t.loginEnded
 	case errors.Is(err, directory.ErrLoginElsewhere):
-		return fmt.Sprintf(t.loginElsewhere, clean(c.CriticalOptions["source-address"]), from)
+		return fmt.Sprintf(t.loginElsewhere, speech.Clean(c.CriticalOptions["source-address"]), from)
 	}
 	return ""
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"lockbox/gateway"
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/gateway/sshproxy/wire"
 	"lockbox/policy"
 )
@@ -76,20 +77,24 @@ func newClient(ctx context.Context, d *Door, conn *ssh.ServerConn, g *guest, lim
 	c.told = d.Gateway.Notes(id.who, c.from)
 	c.ctx, c.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	c.leaving, c.leave = context.WithCancel(context.WithoutCancel(ctx))
-	c.quiet = time.NewTimer(limits.Idle)
 	return c, nil
 }
 
-// attend ends the connection with ctx, which is the door's, and when nothing was done on it for long.
-func (c *client) attend(ctx context.Context) {
-	select {
-	case <-ctx.Done():
-		c.depart(refusal{code: policy.ByPolicy, exit: exitUnavailable, why: speak("").closing, retry: true})
-	case <-c.quiet.C:
-		c.note("connection", "", fmt.Sprintf("nothing was done on it for %s, so it was closed", long(c.limits.Idle)))
-		c.hangUp()
-	case <-c.ctx.Done():
+// idle ends the connection because nothing was done on it for long.
+func (c *client) idle() {
+	defer c.contain("idle")
+	c.mu.Lock()
+	over := len(c.sessions)+c.forwards > 0 || c.ctx.Err() != nil // in that moment
+	if !over {
+		c.wg.Add(1)
 	}
+	c.mu.Unlock()
+	if over {
+		return
+	}
+	defer c.wg.Done()
+	c.note("connection", "", fmt.Sprintf("nothing was done on it for %s, so it was closed", speech.Long(c.limits.Idle)))
+	c.hangUp()
 }
 
 // spawn runs fn beside the others of this connection. A panic ends this connection, and nothing else.
@@ -110,38 +115,54 @@ func (c *client) contain(what string) {
 
 // serve answers the client until ctx ends or the connection is gone, and returns when nothing is left of it.
 func (c *client) serve(ctx context.Context, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
-	c.spawn("door", func() { c.attend(ctx) })
-	c.spawn("requests", func() { c.global(requests) })
+	c.quiet = time.AfterFunc(c.limits.Idle, c.idle)
+	stay := c.upon(ctx, "door", func() { // it ends with the door
+		c.depart(refusal{code: policy.ByPolicy, exit: exitUnavailable, why: speak("").closing, retry: true})
+	})
 	still := c.keepAlive(c.conn, c.heard, c.hangUp)
 	defer func() {
 		still()
 		c.hangUp() // there may have been a panic
-		for range channels {
-			continue
-		}
+		each(channels, requests, func(ssh.NewChannel) {}, func(*ssh.Request) {})
 		wire.Drain(c.conn.Conn)
+		c.mu.Lock() // see idle
 		c.end(errGone)
+		c.mu.Unlock()
 		c.quiet.Stop()
+		stay()
 		c.wg.Wait()
 		_ = c.conn.Wait() // why it ended is told by what was cut
 	}()
-	for offered := range channels {
-		c.offer(offered)
+	each(channels, requests, c.offer, c.global)
+}
+
+// each gives what comes to those who take it, until nothing comes any more.
+func each(channels <-chan ssh.NewChannel, requests <-chan *ssh.Request, offered func(ssh.NewChannel), asked func(*ssh.Request)) {
+	for channels != nil || requests != nil {
+		select {
+		case ch, ok := <-channels:
+			if !ok {
+				channels = nil
+				continue
+			}
+			offered(ch)
+		case r, ok := <-requests:
+			if !ok {
+				requests = nil
+				continue
+			}
+			asked(r)
+		}
 	}
 }
 
-// global answers requests about the whole connection: nothing is forwarded, nothing is changed.
-func (c *client) global(requests <-chan *ssh.Request) {
-	for r := range requests {
-		switch r.Type {
-		case "tcpip-forward", "streamlocal-forward@openssh.com", "tun@openssh.com":
-			c.note(r.Type, "", "nothing is forwarded towards the client")
-		}
-		if err := r.Reply(r.Type == keepAliveRequest, nil); err != nil {
-			ssh.DiscardRequests(requests)
-			return
-		}
+// global answers a request about the whole connection: nothing is forwarded, nothing is changed.
+func (c *client) global(r *ssh.Request) {
+	switch r.Type {
+	case "tcpip-forward", "streamlocal-forward@openssh.com", "tun@openssh.com":
+		c.note(r.Type, "", "nothing is forwarded towards the client")
 	}
+	_ = r.Reply(r.Type == keepAliveRequest, nil) // fails only when the connection is gone
 }
 
 // offer opens a session or says why not, at once.
@@ -234,7 +255,7 @@ func (c *client) note(what, on, why string) {
 	most := c.noted > 4*mostNoted
 	c.mu.Unlock()
 	if !most {
-		c.spawn("note", func() { c.told.Note(context.WithoutCancel(c.ctx), what, on, clean(why)) })
+		c.spawn("note", func() { c.told.Note(context.WithoutCancel(c.ctx), what, on, speech.Clean(why)) })
 	}
 }
 

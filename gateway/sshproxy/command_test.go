@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lockbox/approvals"
+	"lockbox/gateway/sshproxy/console"
 	"lockbox/tests/world"
 )
 
@@ -56,15 +57,15 @@ func TestARequestByCommand(t *testing.T) {
 	h := newHouse(t)
 	c := h.dial(t, "cli", h.Eng)
 	const ask = "request db1.prod --customer nord --code outage --for 45m --reason INC-7: two rows are wrong, check them --json"
-	var made item
+	var made console.Item
 	got := run(t, c, ask)
 	if err := json.Unmarshal([]byte(got.Stdout), &made); err != nil || got.Status != 0 {
 		t.Fatalf("got %+v, %v", got, err)
 	}
-	want := item{
+	want := console.Item{
 		Request: made.Request, Target: "db1.prod", Login: "support_nord", Customers: []string{"nord"}, Actions: made.Actions, Reason: "outage",
 		Need: "INC-7: two rows are wrong, check them", For: "45m", At: made.At, Phase: "pending", Stages: made.Stages, URL: portal + "/r/" + made.Request,
-		To: []string{}, Votes: []itemVote{}, Promises: []string{}, Thread: []approvals.Remark{}, Accepted: true,
+		To: []string{}, Votes: []console.Vote{}, Promises: []string{}, Thread: []approvals.Remark{}, Accepted: true,
 	}
 	if diff := cmp.Diff(want, made); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lockbox/gateway"
+	"lockbox/gateway/sshproxy/speech"
 )
 
 // An audience is who watches a stay, as its person knows it: by name, when they
@@ -35,7 +36,7 @@ func (a audience) fresh(now []string, at time.Time) (names []string) {
 // watchers are the names of those who watch, each once.
 func (st *stay) watchers() (names []string) {
 	for _, who := range st.visit.Watchers() {
-		if name := clean(st.c.door.Gateway.Named(who)); !slices.Contains(names, name) {
+		if name := speech.Clean(st.c.door.Gateway.Named(who)); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -48,21 +49,21 @@ func (st *stay) tellWatched(a audience) {
 	if len(fresh) == 0 {
 		return
 	}
-	at := clock(st.c.door.now())
+	at := speech.Clock(st.c.door.now())
 	st.tell(func(s *session) string { return fmt.Sprintf(s.say().watchedFrom, strings.Join(fresh, ", "), at) }, func() bool { return true })
 }
 
 // halted says what holds a session back, and what comes next.
-func (t texts) halted(h gateway.Halt, page string) string {
+func (t *texts) halted(h gateway.Halt, page string) string {
 	switch {
 	case h.By != "":
-		by := clean(h.By)
+		by := speech.Clean(h.By)
 		if h.Why != "" {
-			by += " (" + clean(h.Why) + ")"
+			by += " (" + speech.Clean(h.Why) + ")"
 		}
-		return fmt.Sprintf(t.frozenBy, by, long(time.Until(h.Until)))
+		return fmt.Sprintf(t.frozenBy, by, speech.Long(time.Until(h.Until)))
 	case h.Watch && !h.Until.IsZero():
-		return fmt.Sprintf(t.unwatched, page, long(time.Until(h.Until)))
+		return fmt.Sprintf(t.unwatched, page, speech.Long(time.Until(h.Until)))
 	case h.Watch:
 		return fmt.Sprintf(t.mustWatch, page)
 	}
@@ -70,7 +71,7 @@ func (t texts) halted(h gateway.Halt, page string) string {
 }
 
 // unhalted says that nothing holds it back any more.
-func (t texts) unhalted(was gateway.Halt) string {
+func (t *texts) unhalted(was gateway.Halt) string {
 	if was.Sick {
 		return t.recorderWell
 	}
@@ -121,7 +122,7 @@ func (w *way) whoWatches(v *gateway.Visit) string {
 		if g.Customer != "" && len(v.Session.Customers) > 1 {
 			continue // they see nothing of other customers
 		}
-		if name := w.stage(g); !slices.Contains(names, name) {
+		if name := w.say.Stage(g); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

@@ -95,6 +95,13 @@ func TestA11WhatTheSystemStillHoldsGoesNowhere(t *testing.T) {
 	f := new(flood)
 	h, _ := stubHouse(t, f.run)
 	code := h.granted(t, h.Eng, time.Hour)
+	h.readsLate(t, code, f.stalls)
+}
+
+// readsLate has a client run a program, and stop to read its socket until, stalls
+// having returned, its grant is revoked: what comes then is little.
+func (h *house) readsLate(t *testing.T, code string, stalls func(*testing.T)) {
+	t.Helper()
 	conn, err := net.Dial("tcp", h.Addr)
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +126,7 @@ func TestA11WhatTheSystemStillHoldsGoesNowhere(t *testing.T) {
 	}
 	off := make(chan struct{})
 	l.off.Store(&off)
-	f.stalls(t)
+	stalls(t)
 	before := l.n.Load()
 	if err := h.Desk.Revoke(t.Context(), h.Ceo.Principal, code, ""); err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 // Package sshproxy is the SSH door: people come in with a key that is known,
 // ask, wait, touch and work on a target, recorded and no longer than they may.
-// Who may do what is not decided here but by gateway.Enter and the desk.
+// Who may do what is not decided here but by gateway.Enter and the desk; what they
+// ask of the gateway itself, in a command, is answered by console.
 //
 // It speaks SSH with x/crypto/ssh on both sides and accepts connections itself.
 // gliderlabs/ssh would be left with its HandleConn, and that takes away what

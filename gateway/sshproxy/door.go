@@ -16,6 +16,7 @@ import (
 	"lockbox/approvals"
 	"lockbox/gateway"
 	"lockbox/gateway/keys"
+	"lockbox/gateway/sshproxy/console"
 	"lockbox/gateway/sshproxy/target"
 	"lockbox/gateway/sshproxy/wire"
 	"lockbox/policy"
@@ -34,11 +35,12 @@ type Door struct {
 	Desk    *approvals.Desk
 	People  People
 	Keys    *keys.Ring
-	Tokens  Tokens           // nil: `ssh GATEWAY token` gives none
+	Tokens  console.Tokens   // nil: `ssh GATEWAY token` gives none
 	Portal  string           // public URL of the pages, without a slash at its end: "http://localhost:8080"
 	Report  func(error)      // hears of failures that no person is told; may be called at any time
 	Now     func() time.Time // time.Now when nil
 	Limits  Limits
+	Own     []net.Addr // where we listen, with whatever: no target is there
 
 	out  *target.Dialer // see ways
 	once sync.Once
@@ -169,40 +171,45 @@ func (d *Door) contain(what string) {
 // welcome speaks SSH on one connection until it ends.
 func (d *Door) welcome(ctx context.Context, g *guest, config *ssh.ServerConfig, limits Limits) {
 	defer g.leave()
+	c, channels, requests := d.receive(ctx, g, config, limits)
+	if c == nil {
+		return
+	}
+	defer g.lobby.crowd.leave(c.id.who.ID)
+	c.serve(ctx, channels, requests)
+}
+
+// receive finds out who comes; nil: nobody who may. It is apart from welcome, whose
+// stack is kept as long as the connection.
+func (d *Door) receive(ctx context.Context, g *guest, config *ssh.ServerConfig, limits Limits) (*client, <-chan ssh.NewChannel, <-chan *ssh.Request) {
 	conn, channels, requests, err := g.handshake(*config)
 	if err != nil {
-		return // refused or gone; the client was told what SSH tells
+		return nil, nil, nil // refused or gone; the client was told what SSH tells
 	}
 	if !g.authenticated() {
 		dismiss(conn, channels, requests) // its time was up in that moment
-		return
+		return nil, nil, nil
 	}
-	done, ok := g.join(conn, &limits)
-	if !ok {
+	if !g.join(conn, &limits) {
 		dismiss(conn, channels, requests) // told often enough
-		return
+		return nil, nil, nil
 	}
-	defer done()
 	c, err := newClient(ctx, d, conn, g, limits)
 	if err != nil {
+		g.lobby.crowd.leave(proved(conn).who.ID)
 		d.Report(err)
 		dismiss(conn, channels, requests)
-		return
+		return nil, nil, nil
 	}
-	c.serve(ctx, channels, requests)
+	return c, channels, requests
 }
 
 // dismiss ends a connection that nobody serves, and returns when nothing is left of it.
 func dismiss(conn *ssh.ServerConn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
-	_ = conn.Close() // it may be closed already
-	var rest sync.WaitGroup
-	rest.Go(func() { ssh.DiscardRequests(requests) })
-	for range channels { // nobody is there to be refused
-		continue
-	}
+	_ = conn.Close()                                                         // it may be closed already
+	each(channels, requests, func(ssh.NewChannel) {}, func(*ssh.Request) {}) // nobody is there to be refused
 	wire.Drain(conn.Conn)
 	_ = conn.Wait() // it was closed
-	rest.Wait()
 }
 
 // handshake finds out who the guest is. What fails has its price.
@@ -235,18 +242,18 @@ func (g *guest) handshake(config ssh.ServerConfig) (*ssh.ServerConn, <-chan ssh.
 	return conn, channels, requests, err
 }
 
-// join counts the connection among those of its person. Whose are too many are
-// still told so, on the channels that they open, for a short while; with twice
-// as many it is not ok.
-func (g *guest) join(conn *ssh.ServerConn, limits *Limits) (done func(), ok bool) {
+// join counts the connection among those of its person, who is to leave again.
+// Whose are too many are still told so, on the channels that they open, for a
+// short while; with twice as many it is not ok.
+func (g *guest) join(conn *ssh.ServerConn, limits *Limits) (ok bool) {
 	who := proved(conn).who.ID
 	n := g.lobby.crowd.enter(who)
 	if n > 2*limits.PerPerson {
 		g.lobby.crowd.leave(who)
-		return nil, false
+		return false
 	}
 	if g.over = n > limits.PerPerson; g.over {
 		limits.Idle = limits.Grace
 	}
-	return func() { g.lobby.crowd.leave(who) }, true
+	return true
 }

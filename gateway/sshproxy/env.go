@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"lockbox/gateway/sshproxy/console"
 	"lockbox/policy/statement"
 )
 
@@ -68,7 +69,7 @@ func (e *environment) put(name, value string) {
 
 // several takes NAME=VALUE words, with or without our prefix.
 func (e *environment) several(value string) bool {
-	words, err := split(value)
+	words, err := console.Split(value)
 	if err != nil {
 		return false
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +13,8 @@ import (
 
 	"lockbox/approvals"
 	"lockbox/gateway"
+	"lockbox/gateway/sshproxy/console"
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 )
 
@@ -70,7 +71,7 @@ func shortened(text string) string {
 
 // wrong says what cannot be taken.
 func (f *form) wrong(format string, args ...any) {
-	_, _ = fmt.Fprintf(f.t, "  ✘ %s\n", clean(fmt.Sprintf(format, args...))) // who is gone reads nothing
+	_, _ = fmt.Fprintf(f.t, "  ✘ %s\n", speech.Clean(fmt.Sprintf(format, args...))) // who is gone reads nothing
 }
 
 // choose asks for one of several, by name or by number. names say more of each.
@@ -79,7 +80,7 @@ func (f *form) choose(label string, all []string, names ...string) (string, erro
 		if i < len(names) && names[i] != one {
 			one += "  " + names[i]
 		}
-		_, _ = fmt.Fprintf(f.t, "    %d  %s\n", i+1, clean(one)) // as in wrong
+		_, _ = fmt.Fprintf(f.t, "    %d  %s\n", i+1, speech.Clean(one)) // as in wrong
 	}
 	for {
 		text, err := f.line(label, "")
@@ -156,7 +157,7 @@ func (f *form) fill(app *approvals.Application, a gateway.Answer) (send bool, er
 		return false, err
 	}
 	if stands := f.s.stands(*app, a); stands != "" {
-		_, _ = fmt.Fprintf(f.t, "  %s\n", clean(stands)) // as in wrong
+		_, _ = fmt.Fprintf(f.t, "  %s\n", speech.Clean(stands)) // as in wrong
 	}
 	answer, err := f.line(say.send, "")
 	return slices.Contains([]string{"", "y", "yes", "j", "ja"}, strings.ToLower(answer)), err
@@ -168,8 +169,8 @@ func (f *form) ticket(app *approvals.Application, pattern string) error {
 		return nil
 	}
 	for {
-		app.Need.Ticket = leading(app.Need.Text, pattern, app.Need.Ticket)
-		if matches(app.Need.Ticket, pattern) {
+		app.Need.Ticket = console.Ticket(app.Need.Text, pattern, app.Need.Ticket)
+		if console.IsTicket(app.Need.Ticket, pattern) {
 			return nil
 		}
 		if app.Need.Ticket != "" {
@@ -183,21 +184,6 @@ func (f *form) ticket(app *approvals.Application, pattern string) error {
 	}
 }
 
-// leading is the ticket given, else the one that the text begins with.
-func leading(text, pattern, given string) string {
-	first, _, _ := strings.Cut(text, " ")
-	first = strings.TrimRight(first, ":,;")
-	if given == "" && matches(first, pattern) {
-		return first
-	}
-	return given
-}
-
-func matches(ticket, pattern string) bool {
-	re, err := regexp.Compile(`\A(?:` + pattern + `)\z`)
-	return pattern == "" || err == nil && re.MatchString(ticket)
-}
-
 func (f *form) duration(app *approvals.Application, l policy.Limits) error {
 	say := f.s.say()
 	otherwise := l.Default
@@ -205,28 +191,17 @@ func (f *form) duration(app *approvals.Application, l policy.Limits) error {
 		otherwise = app.For
 	}
 	for {
-		text, err := f.line(fmt.Sprintf(say.howLong, long(l.Max)), long(otherwise))
+		text, err := f.line(fmt.Sprintf(say.howLong, speech.Long(l.Max)), speech.Long(otherwise))
 		if err != nil {
 			return err
 		}
-		d, ok := parseLong(text)
+		d, ok := speech.ReadLong(text)
 		if ok && d >= time.Minute && d <= l.Max {
 			app.For = d
 			return nil
 		}
-		f.wrong(say.longForm, long(l.Max))
+		f.wrong(say.LongForm, speech.Long(l.Max))
 	}
-}
-
-// parseLong reads "1h", "1h 30m", "90" (minutes).
-func parseLong(text string) (time.Duration, bool) {
-	text = strings.ReplaceAll(strings.ToLower(text), " ", "")
-	if n, err := strconv.Atoi(text); err == nil && n > 0 && n < 100_000 {
-		return time.Duration(n) * time.Minute, true
-	}
-	text = strings.NewReplacer("hours", "h", "hour", "h", "minutes", "m", "min", "m").Replace(text)
-	d, err := time.ParseDuration(text)
-	return d, err == nil && d > 0
 }
 
 // askPlain is for who has no terminal: it submits what the variables say, if the
@@ -243,7 +218,7 @@ func (w *way) askPlain(a gateway.Answer) *refusal {
 		Target: w.knock.On, Login: w.knock.Login, Customer: w.knock.Customer, Do: w.knock.Do, To: w.knock.To, From: w.knock.From,
 		Need: policy.Need{Text: w.s.option("REASON"), Reason: policy.Reason(w.s.option("CODE"))},
 	}
-	app.Need.Ticket = leading(app.Need.Text, a.Ticket, w.s.option("TICKET"))
+	app.Need.Ticket = console.Ticket(app.Need.Text, a.Ticket, w.s.option("TICKET"))
 	if a.Ticket == "" {
 		app.Need.Ticket = w.s.option("TICKET")
 	}
@@ -251,11 +226,11 @@ func (w *way) askPlain(a gateway.Answer) *refusal {
 		app.Need.Reason = a.Reasons()[0]
 	}
 	if app.Need.Reason == "" {
-		no.code, no.why, no.next = policy.NoGrant, fmt.Sprintf(w.say.whichCode, strings.Join(codes(a), ", ")), w.say.setCode
+		no.code, no.why, no.next = policy.NoGrant, fmt.Sprintf(w.say.WhichCode, strings.Join(codes(a), ", ")), w.say.setCode
 		return &no
 	}
 	if text := w.s.option("FOR"); text != "" {
-		app.For, _ = parseLong(text) // what is no duration asks for the rule's own
+		app.For, _ = speech.ReadLong(text) // what is no duration asks for the rule's own
 	}
 	if _, err := w.s.c.door.Desk.Submit(w.ctx, w.knock.Who, app); err != nil {
 		r := w.broken(err, "")

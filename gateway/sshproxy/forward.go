@@ -14,6 +14,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"lockbox/gateway"
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 	"lockbox/recorder"
 )
@@ -29,7 +30,7 @@ func (c *client) forward(offered ssh.NewChannel, to destination) {
 	st, answer, why := c.tunnelled(addr)
 	if st == nil {
 		c.note("forward "+addr, "", why)
-		_ = offered.Reject(ssh.Prohibited, "lockbox: "+clean(why)) // fails only when the connection is gone
+		_ = offered.Reject(ssh.Prohibited, "lockbox: "+speech.Clean(why)) // fails only when the connection is gone
 		c.blame(1)
 		return
 	}
@@ -46,9 +47,9 @@ func (c *client) forward(offered ssh.NewChannel, to destination) {
 	var no *ssh.OpenChannelError
 	switch {
 	case errors.As(err, &no): // by the target
-		_ = offered.Reject(no.Reason, clean(fmt.Sprintf(c.say().targetSays, st.visit.Session.Target, no.Message))) // as above
+		_ = offered.Reject(no.Reason, speech.Clean(fmt.Sprintf(c.say().targetSays, st.visit.Session.Target, no.Message))) // as above
 	case err != nil:
-		_ = offered.Reject(ssh.ConnectionFailed, "lockbox: "+clean(err.Error())) // as above
+		_ = offered.Reject(ssh.ConnectionFailed, "lockbox: "+speech.Clean(err.Error())) // as above
 	}
 }
 
@@ -124,7 +125,7 @@ func (c *client) tunnelled(to string) (*stay, gateway.Answer, string) {
 // only one, or that of an open request. Why not, where there are several.
 func (c *client) customerOf(k *gateway.Knock) string {
 	t := c.door.Desk.Policy().Targets[k.On]
-	if t == nil || !perCustomer(t, k.Login) {
+	if t == nil || !t.NeedsCustomer(k.Login) {
 		return ""
 	}
 	customers := t.Customers
@@ -192,7 +193,7 @@ func (c *client) touchFor(a gateway.Answer) string {
 }
 
 // say is the language of a session on the same connection; English without one.
-func (c *client) say() texts {
+func (c *client) say() *texts {
 	c.mu.Lock()
 	var any *session
 	for s := range c.sessions {

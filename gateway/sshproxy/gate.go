@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"lockbox/gateway"
+	"lockbox/gateway/sshproxy/speech"
 )
 
 // A hold keeps what a client sends from being heard. It is for the moment in
@@ -58,45 +59,52 @@ func (h *hold) wait(closed <-chan struct{}) {
 const settled = 200 * time.Millisecond
 
 // turns follows the visit: it freezes its sessions, lets them go on, and tells
-// the person why, and who watches. It ends with done.
-func (st *stay) turns(done <-chan struct{}) {
-	var was standing
-	under := st.visit.Grant().ID
-	var h *hush
-	seen := audience{}
-	seen.fresh(st.watchers(), time.Now()) // the banner tells of them
-	for {
-		now, moved := st.standing()
-		var told []<-chan struct{}
-		if now.shut() && !was.shut() {
-			h = st.c.hush()
-		}
-		told = append(told, st.tellFrozen(now, was)...)
-		told = append(told, st.tellHalted(now, was)...)
-		switch {
-		case now.shut() && !was.shut():
-			h.settle(func() bool { return written(told) })
-		case !now.shut() && was.shut():
-			st.used()
-			h.done()
-		}
-		if grant := st.visit.Grant(); now.frozen.Until.IsZero() && grant.ID != under { // under whichever grant it goes on
-			under = grant.ID
-			st.used()
-			left := left(st.visit.Until().Sub(st.c.door.now()))
-			st.tell(func(s *session) string { return s.say().goesOn(under, left) }, st.still(now))
-		}
-		st.tellWatched(seen)
-		was = now
-		select {
-		case <-moved:
-		case <-done:
-			if h != nil {
-				h.done()
-			}
-			return
+// the person why, and who watches, until stop.
+func (st *stay) turns() (stop func()) {
+	t := &turns{stay: st, under: st.visit.Grant().ID, seen: audience{}}
+	t.seen.fresh(st.watchers(), time.Now()) // the banner tells of them
+	end := st.follow("turns", func(bool) time.Duration { t.next(); return 0 })
+	return func() {
+		end()
+		if t.hush != nil {
+			t.hush.done()
 		}
 	}
+}
+
+// turns are what a visit went through.
+type turns struct {
+	*stay
+	was   standing
+	under string // grant
+	hush  *hush
+	seen  audience
+}
+
+// next takes the visit as it stands now.
+func (t *turns) next() {
+	now, st := t.standing(), t.stay
+	var told []<-chan struct{}
+	if now.shut() && !t.was.shut() {
+		t.hush = st.c.hush()
+	}
+	told = append(told, st.tellFrozen(now, t.was)...)
+	told = append(told, st.tellHalted(now, t.was)...)
+	switch {
+	case now.shut() && !t.was.shut():
+		t.hush.settle(func() bool { return written(told) })
+	case !now.shut() && t.was.shut():
+		st.used()
+		t.hush.done()
+	}
+	if under := st.visit.Grant().ID; now.frozen.Until.IsZero() && under != t.under { // under whichever grant it goes on
+		t.under = under
+		st.used()
+		left := speech.Left(st.visit.Until().Sub(st.c.door.now()))
+		st.tell(func(s *session) string { return s.say().goesOn(under, left) }, st.still(now))
+	}
+	st.tellWatched(t.seen)
+	t.was = now
 }
 
 // A standing is whether things may pass in a visit, and why not.
@@ -107,18 +115,15 @@ type standing struct {
 
 func (s standing) shut() bool { return !s.frozen.Until.IsZero() || s.halted != gateway.Halt{} }
 
-func (st *stay) standing() (standing, <-chan struct{}) {
-	f, moved := st.visit.Frozen()
-	h, _ := st.visit.Halted() // a change since then has closed moved
-	return standing{f, h}, moved
+func (st *stay) standing() standing {
+	f, _ := st.visit.Frozen()
+	h, _ := st.visit.Halted()
+	return standing{f, h}
 }
 
 // still says whether the visit stands as it did.
 func (st *stay) still(as standing) func() bool {
-	return func() bool {
-		now, _ := st.standing()
-		return now == as
-	}
+	return func() bool { return st.standing() == as }
 }
 
 // tellFrozen says that the time is up, and what is waited for.
@@ -183,7 +188,7 @@ func (st *stay) tell(line func(*session) string, still func() bool) (told []<-ch
 // notice writes a line of ours between what the program writes, if it is still
 // so by then.
 func (s *session) notice(text string, still func() bool) {
-	text = clean(text)
+	text = speech.Clean(text)
 	if s.terminal() == nil {
 		s.out.aside([]byte("lockbox: "+text+"\n"), still)
 		return
@@ -195,7 +200,7 @@ func (s *session) notice(text string, still func() bool) {
 		}
 		p := "\x1b]2;lockbox · " + text + "\x07"
 		if !s.out.screen.alt {
-			p += "\r\n  ─ " + strings.Join(wrapped(text, cols), "\r\n    ") + "\r\n"
+			p += "\r\n  ─ " + strings.Join(speech.Wrap(text, cols), "\r\n    ") + "\r\n"
 		}
 		_ = s.out.write([]byte(p), false) // who is gone reads nothing
 	})

@@ -12,6 +12,8 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"lockbox/gateway/keys"
+	"lockbox/gateway/sshproxy/console"
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 )
 
@@ -52,7 +54,7 @@ func (c *client) direct(offered ssh.NewChannel) {
 // refuse rejects a channel, counts that and writes it down.
 func (c *client) refuse(offered ssh.NewChannel, on, why string) {
 	c.note("channel "+offered.ChannelType(), on, why)
-	_ = offered.Reject(ssh.Prohibited, "lockbox: "+clean(why)) // fails only when the connection is gone
+	_ = offered.Reject(ssh.Prohibited, "lockbox: "+speech.Clean(why)) // fails only when the connection is gone
 	c.blame(1)
 }
 
@@ -199,23 +201,9 @@ func (w *way) elsewhere() string {
 	if t == nil {
 		return w.say.listTargets
 	}
-	at, ok := (&console{s: w.s, who: w.knock.Who}).listing(p, t)
+	at, ok := console.PlaceOf(p, t, w.knock.Who, w.knock.From, w.s.c.door.now())
 	if !ok {
 		return w.say.listTargets
 	}
-	return fmt.Sprintf(w.say.loginsThere, t.Name, strings.Join(at.accounts(), ", "))
-}
-
-// accounts are the logins as people write them, with each customer that they are made for.
-func (l listing) accounts() (names []string) {
-	for _, login := range l.Logins {
-		if !strings.Contains(login.Name, "{{customer}}") {
-			names = append(names, login.Name)
-			continue
-		}
-		for _, c := range l.Customers {
-			names = append(names, strings.ReplaceAll(login.Name, "{{customer}}", c))
-		}
-	}
-	return names
+	return fmt.Sprintf(w.say.loginsThere, t.Name, strings.Join(at.Accounts(), ", "))
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"lockbox/gateway/sshproxy/sshconfig"
 	"lockbox/tests/e2e/harness"
 )
 
@@ -19,11 +20,11 @@ import (
 func (h *house) configured(t *testing.T, c *harness.Client) {
 	t.Helper()
 	p := strings.Split(h.Addr, ":")
-	s := Setup{
-		Host: p[0], HostKey: authorized(h.Keys.Host.PublicKey()), HostCA: authorized(h.Keys.HostCA.PublicKey()), Targets: []SetupTarget{{"db1.prod", "support_nord"}},
+	s := sshconfig.Setup{
+		Host: p[0], HostKey: sshconfig.Line(h.Keys.Host.PublicKey()), HostCA: sshconfig.Line(h.Keys.HostCA.PublicKey()), Targets: []sshconfig.Target{{Name: "db1.prod", Login: "support_nord"}},
 	}
 	s.Port = port(t, h.Addr)
-	text, err := s.Config("", SetupNames{Gateway: "lockbox", Known: filepath.Join(c.Dir, "known_hosts")})
+	text, err := s.Config("", sshconfig.Names{Gateway: "lockbox", Known: filepath.Join(c.Dir, "known_hosts")})
 	if err != nil || s.Valid() != nil {
 		t.Fatal(err, s.Valid())
 	}

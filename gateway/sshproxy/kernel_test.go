@@ -21,41 +21,7 @@ func TestA11WhatWasWrittenWholeButNotTakenGoesNowhere(t *testing.T) {
 	h, _ := stubHouse(t, f.run)
 	f.size = 16 << 10 // × 20
 	code := h.granted(t, h.Eng, time.Hour)
-	conn, err := net.Dial("tcp", h.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
-		t.Fatal(err)
-	}
-	l := &lazy{Conn: conn}
-	sc, channels, requests, err := ssh.NewClientConn(l, h.Addr, h.clientConfig(login, h.Eng.SSH))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := ssh.NewClient(sc, channels, requests)
-	defer c.Close()
-	s, err := c.NewSession()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Stdout = io.Discard
-	if err := s.Start("busy"); err != nil {
-		t.Fatal(err)
-	}
-	off := make(chan struct{})
-	l.off.Store(&off)
-	f.stalls(t)
-	before := l.n.Load()
-	if err := h.Desk.Revoke(t.Context(), h.Ceo.Principal, code, ""); err != nil {
-		t.Fatal(err)
-	}
-	<-time.After(time.Second)
-	close(off)
-	_ = c.Wait()
-	if n := l.n.Load() - before; n > 64<<10 {
-		t.Errorf("%d bytes came after the end", n)
-	}
+	h.readsLate(t, code, f.stalls)
 }
 
 // A dam passes connections on to an address, and nothing to it while it is shut.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"lockbox/gateway/sshproxy/console"
 	"lockbox/policy"
 )
 
@@ -20,7 +21,7 @@ func TestMotionsAreListedAndOpposedButNotSigned(t *testing.T) {
 	if got := run(t, c, "motions"); got.Status != 0 || strings.Count(got.Stdout, "\n") != 1 || !strings.HasPrefix(got.Stdout, id+"  delegate "+h.Eng.ID+"  pending 0/1") || !strings.Contains(got.Stdout, "/m/"+id) {
 		t.Errorf("listed: %+v", got)
 	}
-	var all []motionItem
+	var all []console.Motion
 	if got := run(t, c, "motions --json"); json.Unmarshal([]byte(got.Stdout), &all) != nil || len(all) != 1 || all[0].ID != id || all[0].Holds {
 		t.Errorf("as JSON: %+v", got)
 	}

@@ -9,7 +9,7 @@ import (
 // A buffer is small while somebody types or nothing happens, and grows with what comes.
 const (
 	firstBuffer = 512
-	mostBuffer  = 256 << 10
+	mostBuffer  = 128 << 10
 	stepBuffer  = 8 // times as large, or as small
 )
 
@@ -63,7 +63,7 @@ func grown(buf []byte, n int) []byte {
 	switch size := len(buf); {
 	case n == size && size < mostBuffer:
 		return make([]byte, min(size*stepBuffer, mostBuffer))
-	case n < size/stepBuffer/2 && size > firstBuffer:
+	case size > firstBuffer && (n < size/stepBuffer/2 || size <= firstBuffer*stepBuffer && n < size/2):
 		return make([]byte, max(size/stepBuffer, firstBuffer))
 	}
 	return buf
@@ -101,24 +101,19 @@ func (r *relay) input() {
 	_ = r.ch.CloseWrite() // fails only when the channel is gone
 }
 
-// requests passes on what the client asks for, in order.
+// requests passes on what the client asks for, in order, as long as there is something.
 func (r *relay) requests() {
-	for r.gate() == nil {
-		if t := r.s.terminal(); t != nil && *t != *r.size && len(r.s.later) == 0 {
-			r.resize(t) // the last size, whatever was dropped
-		}
-		select {
-		case <-r.over.Done():
+	for r.gate() == nil && r.over.Err() == nil {
+		q, size := r.s.next(r.size, r.requests)
+		switch {
+		case size != nil: // the last one, whatever was dropped
+			r.resize(size)
+		case q == nil:
 			return
-		case q := <-r.s.later:
-			if r.gate() != nil {
-				return
-			}
-			if q.Type == "window-change" {
-				r.resize(r.s.terminal())
-				_ = q.Reply(true, nil) // fails only when the client is gone
-				continue
-			}
+		case q.Type == "window-change":
+			r.resize(r.s.terminal())
+			_ = q.Reply(true, nil) // fails only when the client is gone
+		default:
 			payload, ok := said(q)
 			if ok {
 				ok, _ = r.ch.SendRequest(q.Type, q.WantReply, payload) // not ok, on an error

@@ -10,12 +10,13 @@ import (
 
 	"lockbox/gateway"
 	"lockbox/gateway/sshproxy/target"
+	"lockbox/policy"
 )
 
 // ways are the connections to targets.
 func (d *Door) ways() *target.Dialer {
 	d.once.Do(func() {
-		d.out = &target.Dialer{Now: d.now, Config: algorithms(), Version: version, Spares: max(0, d.Limits.orDefault().Spares)}
+		d.out = &target.Dialer{Now: d.now, Config: algorithms(), Version: version, Spares: max(0, d.Limits.orDefault().Spares), Ours: target.Own(d.Own...)}
 		if d.Keys != nil {
 			d.out.Sign = d.Keys.TargetCert
 		}
@@ -23,14 +24,21 @@ func (d *Door) ways() *target.Dialer {
 	return d.out
 }
 
-// Look says what is wrong with a target now, as its operators would hear it;
-// nil when it answers as it should. It takes 3 s at most.
-func (d *Door) Look(ctx context.Context, name string) error {
+// Try says what is the matter with a target now, in a word or two of a language,
+// to who may ask for it: "" when it answers as it should. Operators are told. It
+// takes 3 s at most; an error is that nobody knows.
+func (d *Door) Try(ctx context.Context, who policy.Principal, name, language string) (matter string, err error) {
 	t := d.Desk.Policy().Targets[name]
 	if t == nil {
-		return fmt.Errorf("there is no target %s", name)
+		return "", fmt.Errorf("there is no target %s", name)
 	}
-	return d.ways().Look(ctx, t)
+	err = d.ways().Look(ctx, t)
+	kind := target.KindOf(err)
+	if kind == "" {
+		return "", err
+	}
+	d.Report(fmt.Errorf("asked for by %s: %w", who.ID, err))
+	return speak(language).matter(kind), nil
 }
 
 // warm has a connection ready for who will be let in once they have touched.
@@ -41,9 +49,15 @@ func (d *Door) warm(name, login string) {
 }
 
 // look finds out whether a target answers, while the person writes a request.
-func (s *session) look(name string) <-chan error {
-	found := make(chan error, 1)
-	s.c.spawn("look", func() { found <- s.c.door.Look(s.ctx, name) })
+func (s *session) look(name string) <-chan string {
+	found := make(chan string, 1)
+	s.c.spawn("look", func() {
+		s.mu.Lock()
+		language := s.env.language()
+		s.mu.Unlock()
+		matter, _ := s.c.door.Try(s.ctx, s.c.id.who, name, language) // "" where nobody knows
+		found <- matter
+	})
 	return found
 }
 
@@ -53,14 +67,13 @@ const lookWait = 300 * time.Millisecond
 
 // notNow is what to say of a target that does not answer now; "" where it does,
 // or nobody knows yet.
-func (s *session) notNow(name string, found <-chan error) string {
+func (s *session) notNow(name string, found <-chan string) string {
 	late := time.NewTimer(lookWait)
 	defer late.Stop()
 	select {
-	case err := <-found:
-		if kind := target.KindOf(err); kind != "" {
-			s.c.door.Report(fmt.Errorf("asked for by %s: %w", s.c.id.who.ID, err))
-			return fmt.Sprintf(s.say().notNow, name, s.say().matter(kind))
+	case matter := <-found:
+		if matter != "" {
+			return fmt.Sprintf(s.say().notNow, name, matter)
 		}
 	case <-late.C:
 	}

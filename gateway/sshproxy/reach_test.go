@@ -11,8 +11,10 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"lockbox/approvals"
 	"lockbox/gateway/sshproxy/target"
 	"lockbox/policy"
+	"lockbox/tests/world"
 )
 
 // endedAs waits until the end of a session is written down, with its kind.
@@ -43,8 +45,9 @@ func TestEachFailureOfATargetIsSaidInOneSentenceWithWhatToDoNext(t *testing.T) {
 		{speaking(t, "HTTP/1.1 400 Bad Request\r\n\r\n"), target.NoSSH, "does not speak SSH", "taler ikke SSH", false},
 		{speaking(t, "Exceeded MaxStartups\r\n"), target.Full, "takes no more connections", "ikke flere forbindelser", true},
 		{"169.254.169.254:80", target.Forbidden, "of a kind that no target has", "som intet mål har", false},
+		{"127.0.0.1:9", target.Ourselves, "leads back to this gateway", "fører tilbage til denne gateway", false},
 	} {
-		h, stub := stubHouse(t, echo)
+		h, stub := stubHouse(t, echo, func(d *Door) { d.Own = []net.Addr{&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9}} })
 		h.repoint(tt.address)
 		h.granted(t, h.Eng, time.Hour)
 		for lang, want := range map[string]string{"C": tt.en, "da_DK.UTF-8": tt.da} {
@@ -153,7 +156,7 @@ func TestWhoMayNotAskHasNothingLookedAt(t *testing.T) {
 // something says that nobody knows.
 func TestB15WhatRunsOnIsNotClaimedToBeGone(t *testing.T) {
 	h, _ := stubHouse(t, func(ch ssh.Channel, _ *ssh.Request) { ends(ch, 0) })
-	h.granted(t, h.Eng, time.Hour)
+	code := h.granted(t, h.Eng, time.Hour)
 	c := h.dial(t, login, h.Eng)
 	run(t, c, "setsid sleep 600 &")
 	_ = c.Close()
@@ -167,8 +170,22 @@ func TestB15WhatRunsOnIsNotClaimedToBeGone(t *testing.T) {
 			if e.Detail["left"] != "unknown" || e.Detail["target"] != "" {
 				t.Errorf("got %v", e.Detail)
 			}
-			return
+			break
 		}
+	}
+	all, err := h.Gateway.SessionsOf(t.Context(), h.Ceo.Principal, code)
+	if err != nil || len(all) != 1 || !all[0].Left {
+		t.Errorf("the timeline: %+v, %v", all, err)
+	}
+	r, err := h.Gateway.Receipt(t.Context(), h.Ceo.Principal, code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, _, err := r.Summary(approvals.Pinned{
+		Log: world.Log, LogKey: h.Keys.LogKey, Party: world.Party(), Executives: []string{h.Ceo.Fingerprint}, Customers: map[string][]string{"nord": {h.Ann.Fingerprint}},
+	})
+	if err != nil || !strings.Contains(sum.Text(), "may still run on the target") {
+		t.Errorf("the receipt: %v\n%s", err, sum.Text())
 	}
 }
 

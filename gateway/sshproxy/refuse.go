@@ -9,21 +9,21 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
-	"unicode"
 
 	"lockbox/approvals"
 	"lockbox/approvals/charter"
 	"lockbox/gateway"
+	"lockbox/gateway/sshproxy/console"
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 )
 
 // Exit statuses, as interfaces promise them (sysexits).
 const (
-	exitDone        = 0
-	exitUsage       = 2
+	exitDone        = console.Done
 	exitUnavailable = 69
-	exitPending     = 75
-	exitDenied      = 77
+	exitPending     = console.Pending
+	exitDenied      = console.Denied
 	exitUnknown     = 78
 	exitSSH         = 255 // without a terminal, nothing was run: what every ssh tool understands
 )
@@ -73,7 +73,7 @@ func (s *session) lines(r refusal) string {
 	var b strings.Builder
 	for _, text := range []string{r.why, r.next} {
 		if text != "" && s.tell() {
-			b.WriteString("lockbox: " + clean(text) + "\n")
+			b.WriteString("lockbox: " + speech.Clean(text) + "\n")
 		}
 	}
 	b.WriteString("lockbox-json: " + s.c.door.json(r) + "\n")
@@ -101,7 +101,7 @@ func (d *Door) json(r refusal) string {
 		Request   *string     `json:"request"`
 		Retryable bool        `json:"retryable"`
 		URL       string      `json:"url"`
-	}{1, cmp.Or(r.code, policy.ByPolicy), clean(r.target), request, r.retry, d.Portal + r.page})
+	}{1, cmp.Or(r.code, policy.ByPolicy), speech.Clean(r.target), request, r.retry, d.Portal + r.page})
 	if err != nil {
 		return "{}" // strings and booleans can be written
 	}
@@ -119,8 +119,8 @@ func (s *session) farewell(left *screen, r refusal) []byte {
 		b.WriteString("\x1b[0m\x1b[?1000;1002;1003;1006;2004l\x1b[?1l\x1b>\x1b[?25h")
 		b.WriteString("\r\n")
 	}
-	for i, said := range []string{mark(r) + " " + clean(r.why), clean(r.next)} {
-		for j, part := range wrapped(said, int(s.terminal().Cols)-4) {
+	for i, said := range []string{mark(r) + " " + speech.Clean(r.why), speech.Clean(r.next)} {
+		for j, part := range speech.Wrap(said, int(s.terminal().Cols)-4) {
 			if part != "" {
 				b.WriteString(strings.Repeat("  ", 1+min(i+j, 1)) + part + "\r\n")
 			}
@@ -135,24 +135,6 @@ func mark(r refusal) string {
 		return "○"
 	}
 	return "✘"
-}
-
-// clean makes text one line that does nothing to a terminal.
-func clean(text string) string {
-	const most = 500
-	text = strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' {
-			return ' '
-		}
-		if r != ' ' && !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, text)
-	if r := []rune(text); len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return text
 }
 
 // failed is what the person is told about an error: why, when it is theirs to

@@ -46,22 +46,27 @@ const (
 	lastOutput = 5 * time.Second // to be gone
 )
 
-// relay runs the program on the target, recorded as the rule says that permits
-// it. Nil means that its end was passed on.
+// relay starts the program on the target, recorded as the rule says that permits
+// it. Nil means that it runs, and that run is for the rest.
 func (s *session) relay(st *stay, p program, rule policy.Recording) *refusal {
 	if !st.join(s) {
 		r := ended(st.visit)
 		return &r
 	}
-	defer st.part(s)
+	var r *relay
+	defer func() {
+		if s.relayed == nil {
+			r.close()
+			st.part(s)
+		}
+	}()
 	ch, requests, err := st.up.OpenChannel("session", nil)
 	if err != nil {
 		return s.unopened(st, err)
 	}
-	r := &relay{s: s, st: st, ch: ch, back: func() {}, fed: make(chan struct{}), told: make(chan struct{}), gone: make(chan struct{})}
+	r = &relay{s: s, st: st, ch: ch, back: func() {}, fed: make(chan struct{}), told: make(chan struct{}), gone: make(chan struct{})}
 	r.over, r.done = context.WithCancel(context.WithoutCancel(s.ctx))
 	s.out.gate = &gate{s.ctx, st.visit.Gate, st.visit.Open}
-	defer r.close()
 	if r.track, err = st.visit.Track(s.header(p, rule)); err != nil {
 		return r.failed(err)
 	}
@@ -74,7 +79,8 @@ func (s *session) relay(st *stay, p program, rule policy.Recording) *refusal {
 	if no := r.start(p); no != nil {
 		return no
 	}
-	return r.run()
+	s.relayed = r
+	return nil
 }
 
 // lost is what the person is told when the target is gone. The end of a visit
@@ -140,27 +146,51 @@ func (r *relay) start(p program) *refusal {
 	return nil
 }
 
-// run passes everything on until the target has closed the channel.
+// run passes everything on until the target has closed the channel. Nil means
+// that the program's end was. It has little on its stack while it waits.
 func (r *relay) run() *refusal {
-	s := r.s
-	input, output := r.input, func() { r.pump(false) }
+	defer r.st.part(r.s)
+	defer r.close()
+	stderr := make(chan struct{})
+	defer r.begin(stderr)()
 	if r.files != nil {
-		input, output = r.files.input, r.files.output
+		r.files.output()
+	} else {
+		r.pump(false)
+	}
+	<-stderr
+	return r.outcome()
+}
+
+// begin passes on all but the output, until the func returned is called. stderr
+// is closed when nothing more comes of that.
+func (r *relay) begin(stderr chan<- struct{}) (end func()) {
+	s := r.s
+	input := r.input
+	if r.files != nil {
+		input = r.files.input
 	}
 	s.c.spawn("input", input)
 	s.c.spawn("requests", r.requests)
-	defer s.c.upon(s.ctx, "hang-up", r.hangUp)()
-	defer r.done() // before that waits
+	stay := s.c.upon(s.ctx, "hang-up", r.hangUp)
+	warned := func() {}
 	if r.tty {
-		s.c.spawn("warnings", r.warn)
+		warned = r.warn()
 	}
-	stderr := make(chan struct{})
 	s.c.spawn("stderr", func() {
 		defer close(stderr)
 		r.pump(true)
 	})
-	output()
-	<-stderr
+	return func() {
+		r.done() // before those wait
+		warned()
+		stay()
+	}
+}
+
+// outcome passes on how the program ended, after its output.
+func (r *relay) outcome() *refusal {
+	s := r.s
 	within(r.told, lull)
 	if r.lost() {
 		return s.lost(r.st)
@@ -242,8 +272,11 @@ func (c *client) upon(ctx context.Context, what string, fn func()) (stop func())
 	}
 }
 
-// close ends what is left of the program, and its record.
+// close ends what is left of the program, and its record; nil has none.
 func (r *relay) close() {
+	if r == nil {
+		return
+	}
 	r.done()
 	r.back()
 	_ = r.ch.Close() // it may be closed already

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lockbox/gateway"
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 )
 
@@ -14,12 +15,12 @@ import (
 func (s *session) banner(st *stay) {
 	say, v := s.say(), st.visit
 	now := s.c.door.now()
-	parts := []string{"─ " + v.Session.Target, fmt.Sprintf(say.grant, v.Grant().ID), fmt.Sprintf(say.timeLeft, left(v.Until().Sub(now)))}
+	parts := []string{"─ " + v.Session.Target, fmt.Sprintf(say.grant, v.Grant().ID), fmt.Sprintf(say.timeLeft, speech.Left(v.Until().Sub(now)))}
 	if now.Sub(v.Grant().Activated) < 5*time.Second {
 		parts[2] += say.startsNow
 	}
 	if readOnly(s.c.door.Desk.Policy().Targets[v.Session.Target], v.Session.Login) {
-		parts = append(parts, say.readOnly)
+		parts = append(parts, say.ReadOnly)
 	}
 	width := 74
 	if t := s.terminal(); t != nil && t.Cols > 0 {
@@ -36,7 +37,7 @@ func (s *session) banner(st *stay) {
 	}
 	var lines []string
 	for _, text := range said {
-		for i, part := range wrapped(text, width-4) {
+		for i, part := range speech.Wrap(text, width-4) {
 			lines = append(lines, strings.Repeat("  ", 1+min(i, 1))+part)
 		}
 	}
@@ -51,29 +52,18 @@ func readOnly(t *policy.Target, login string) bool {
 	})
 }
 
-// warn tells the person when the time is nearly up: in the title of the
-// terminal, and in a line unless the program has the whole screen. More time
+// warn tells the person when the time is nearly up, until stop: in the title of
+// the terminal, and in a line unless the program has the whole screen. More time
 // brings new warnings.
-func (r *relay) warn() {
-	for {
-		_, moved := r.st.visit.Frozen()
-		before, wait := nextWarning(r.st.visit.Until().Sub(r.s.c.door.now()))
-		var up <-chan time.Time
-		timer := time.NewTimer(wait)
-		if before > 0 {
-			up = timer.C
+func (r *relay) warn() (stop func()) {
+	next := time.Duration(0)
+	return r.st.follow("warnings", func(changed bool) (wait time.Duration) {
+		if !changed {
+			r.remind(next)
 		}
-		select {
-		case <-r.over.Done():
-		case <-moved:
-		case <-up:
-			r.remind(before)
-		}
-		timer.Stop()
-		if r.over.Err() != nil {
-			return
-		}
-	}
+		next, wait = nextWarning(r.st.visit.Until().Sub(r.s.c.door.now()))
+		return wait
+	})
 }
 
 // nextWarning is the next one of those before the end, and how long until
@@ -114,7 +104,7 @@ func (r *relay) more() string {
 	case next != nil && len(next.Promises) > 0 && next.Accepted.IsZero():
 		return fmt.Sprintf(say.extensionPromise, next.ID)
 	case next != nil:
-		return fmt.Sprintf(say.extensionGiven, next.ID, long(next.For))
+		return fmt.Sprintf(say.extensionGiven, next.ID, speech.Long(next.For))
 	case pending != nil:
 		return fmt.Sprintf(say.extensionWaits, pending.ID)
 	}
@@ -127,7 +117,7 @@ func (st *stay) idle() (stop func()) {
 		limit := st.visit.Decision().Limits.Idle // the rule may have changed
 		quiet := time.Since(st.began) - time.Duration(st.last.Load())
 		if limit > 0 && quiet >= limit && st.visit.Open() {
-			st.visit.End(&gateway.Ending{Code: policy.HasExpired, Why: fmt.Sprintf(speak("").idle, long(limit))})
+			st.visit.End(&gateway.Ending{Code: policy.HasExpired, Why: fmt.Sprintf(speak("").idle, speech.Long(limit))})
 		}
 		return st.look()
 	})

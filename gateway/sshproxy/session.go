@@ -9,27 +9,30 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 )
 
 // A session is one channel of a client: what was asked for it, and what runs
 // in it. One channel runs one program.
 type session struct {
-	c      *client
-	out    *out
-	typing *typing
-	ctx    context.Context // ends when the client closes the channel, or the program is over
-	stop   context.CancelFunc
-	ended  atomic.Bool // somebody has taken it on to end the channel
+	c       *client
+	out     *out
+	typing  *typing
+	relayed *relay          // the program on the target, once it runs; of run alone
+	ctx     context.Context // ends when the client closes the channel, or the program is over
+	stop    context.CancelFunc
+	ended   atomic.Bool // somebody has taken it on to end the channel
 
 	mu      sync.Mutex // guards the rest
 	started bool
 	env     environment
 	pty     *terminal // nil without one
 	wishes  wishes
-	later   chan *ssh.Request // for the program
-	running bool              // there is one to answer
-	told    int               // lines written to who has no terminal
+	later   []*ssh.Request // for the program
+	running bool           // there is one to answer
+	answers func()         // has those of later answered; nil: not yet, or it is under way
+	told    int            // lines written to who has no terminal
 }
 
 // A terminal is what a pty-req asks for (RFC 4254, 6.2); the modes are passed on as they are.
@@ -59,7 +62,7 @@ func (p program) do() policy.Action {
 }
 
 func newSession(c *client, ch ssh.Channel) *session {
-	s := &session{c: c, out: &out{ch: ch}, later: make(chan *ssh.Request, 64)}
+	s := &session{c: c, out: &out{ch: ch}}
 	s.ctx, s.stop = context.WithCancel(c.ctx)
 	s.typing = newTyping(s.ctx, ch)
 	return s
@@ -82,8 +85,7 @@ func (s *session) serve(requests <-chan *ssh.Request) {
 		running.Add(1)
 		s.c.spawn("program", func() {
 			defer running.Done()
-			defer s.c.done(s)
-			s.run(*p)
+			s.run(p)
 		})
 	}
 	s.stop()
@@ -149,19 +151,39 @@ func (s *session) resize(r *ssh.Request) bool {
 	return true
 }
 
+// laterMost is how many requests wait for the program.
+const laterMost = 64
+
 // pass gives the request to the program, in order; there must be one. What
 // comes faster than the target takes it is dropped; the last size of the window
 // is not lost by that. mu is held.
 func (s *session) pass(r *ssh.Request) bool {
-	if !s.running {
+	if !s.running || len(s.later) == laterMost {
 		return false
 	}
-	select {
-	case s.later <- r:
-		return true
+	s.later = append(s.later, r)
+	if s.answers != nil {
+		s.c.spawn("requests", s.answers)
+		s.answers = nil
+	}
+	return true
+}
+
+// next is what waits for the program, whose terminal has a size: a request, else
+// another size. With neither, whoever answers ends, and is begun again by pass.
+func (s *session) next(has *terminal, again func()) (r *ssh.Request, size *terminal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case len(s.later) > 0:
+		r, s.later = s.later[0], s.later[1:]
+	case s.pty != nil && *s.pty != *has:
+		t := *s.pty
+		size = &t
 	default:
-		return false
+		s.later, s.answers = nil, again
 	}
+	return r, size
 }
 
 func (t *terminal) fits() bool {
@@ -182,10 +204,19 @@ func (s *session) terminal() *terminal {
 }
 
 // run does what was asked for, and ends the channel.
-func (s *session) run(p program) {
-	r := s.work(p)
+func (s *session) run(p *program) {
+	defer s.c.done(s)
+	r := s.work(*p)
+	if s.relayed != nil { // from here, not from the depth of work: this stack is kept as long as the program runs
+		r = s.relayed.run()
+	}
+	s.end(r)
+}
+
+// end ends the channel, unless somebody else does for another reason.
+func (s *session) end(r *refusal) {
 	if !s.claim() {
-		return // somebody ends it for another reason
+		return
 	}
 	if r != nil {
 		s.finish(*r)
@@ -218,8 +249,10 @@ func (s *session) work(p program) *refusal {
 	}
 }
 
-func (s *session) say() texts {
+func (s *session) say() *texts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return speak(s.env.language())
+	say := speak(s.env.language())
+	say.Words = speech.In(s.env.language(), s.c.door.Desk.Policy)
+	return say
 }

@@ -136,7 +136,7 @@ func (c *client) open(ctx context.Context, k gateway.Knock, ready func(*gateway.
 		v.Leave()
 		return nil, a, errGone
 	}
-	c.spawn("visit", st.mind)
+	st.begin()
 	return st, a, nil
 }
 
@@ -171,23 +171,38 @@ func (c *client) settle(st *stay) bool {
 	return true
 }
 
-// mind holds the stay until its visit, its target or its client is gone.
-func (st *stay) mind() {
+// begin holds the stay until its visit, its target or its client is gone. Until
+// then nobody waits for that: the client ends when end has come to its end.
+func (st *stay) begin() {
 	c := st.c
-	ctx, stop := context.WithCancel(c.ctx)
-	defer c.keepAlive(st.up, st.visit.Open, st.up.HangUp)()
-	c.spawn("turns", func() { st.turns(ctx.Done()) })
-	defer st.idle()()
-	select {
-	case <-st.visit.Context().Done():
-	case <-st.up.Gone():
-	case <-c.ctx.Done():
+	stops := []func(){c.keepAlive(st.up, st.visit.Open, st.up.HangUp), st.idle(), st.turns()}
+	c.wg.Add(1)
+	ctx, over := context.WithCancel(c.ctx) // the client is not to keep what is over
+	var ends atomic.Bool
+	end := func() {
+		if ends.Swap(true) {
+			return
+		}
+		defer c.wg.Done()
+		defer c.contain("visit")
+		defer over()
+		st.end(stops)
 	}
+	context.AfterFunc(st.visit.Context(), end)
+	context.AfterFunc(ctx, end)
+	st.up.Upon(end)
+}
+
+// end leaves the visit. What was begun with the stay is stopped.
+func (st *stay) end(stops []func()) {
+	c := st.c
 	if st.visit.Context().Err() != nil { // whatever else it took with it
 		st.up.Cut()
 		c.depart(ended(st.visit))
 	}
-	stop()
+	for _, stop := range stops {
+		stop()
+	}
 	c.mu.Lock()
 	delete(c.stays, st.at)
 	c.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"lockbox/approvals"
+	"lockbox/gateway/sshproxy/speech"
 )
 
 // A talk is the thread of a request while its engineer waits: what others
@@ -44,11 +45,11 @@ func (t *talk) hear(v approvals.View) {
 		if i < from {
 			continue
 		}
-		name := clean(r.Name)
+		name := speech.Clean(r.Name)
 		if r.Thread != "" {
-			name += " (" + t.w.names([]string{r.Thread})[0] + ")"
+			name += " (" + t.w.say.Names(r.Thread)[0] + ")"
 		}
-		t.w.line("%s  %s: %s", clock(r.At), name, clean(r.Text))
+		t.w.line("%s  %s: %s", speech.Clock(r.At), name, speech.Clean(r.Text))
 		if i == len(v.Thread)-1 && r.By != t.w.knock.Who.ID {
 			t.w.line("%s", t.w.say.answerIt)
 		}
@@ -107,7 +108,7 @@ func (t *talk) prompt() {
 	}
 	head, text := t.w.say.answer, []rune(string(t.line))
 	if t.to != "" {
-		head += " (" + t.w.names([]string{t.to})[0] + ")"
+		head += " (" + t.w.say.Names(t.to)[0] + ")"
 	}
 	head += " › "
 	if room := int(t.w.s.terminal().Cols) - utf8.RuneCountInString(head) - 8; room > 8 && len(text) > room {
@@ -126,7 +127,7 @@ func (t *talk) send() {
 	t.w.clear()
 	if _, err := t.w.s.c.door.Desk.Say(t.w.ctx, t.w.knock.Who, t.code, t.to, text); err != nil {
 		if r := t.w.broken(err, t.code); r != nil {
-			t.w.line("✘ %s", clean(r.why))
+			t.w.line("✘ %s", speech.Clean(r.why))
 		}
 	}
 }

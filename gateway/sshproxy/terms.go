@@ -10,67 +10,20 @@ import (
 
 	"lockbox/approvals"
 	"lockbox/gateway"
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 )
-
-// terms are what a yes is limited to, in words.
-func (w *way) terms(t policy.Terms, now time.Time) (all []string) {
-	if !t.NotBefore.IsZero() {
-		all = append(all, fmt.Sprintf(w.say.notBefore, day(t.NotBefore, now)))
-	}
-	if len(t.Actions) > 0 {
-		all = append(all, fmt.Sprintf(w.say.onlyActions, actions(t.Actions)))
-	}
-	if t.ReadOnly {
-		all = append(all, w.say.readOnly)
-	}
-	if t.NoFiles {
-		all = append(all, w.say.noFiles)
-	}
-	if t.Watched {
-		all = append(all, w.say.watched)
-	}
-	if t.Promise != "" {
-		all = append(all, fmt.Sprintf(w.say.promiseLine, t.Promise))
-	}
-	return all
-}
-
-func actions(all []policy.Action) string {
-	var names []string
-	for _, a := range all {
-		names = append(names, string(a))
-	}
-	return strings.Join(names, ", ")
-}
-
-// enforced is what all the votes leave of what was asked, where that is less.
-func (w *way) enforced(v approvals.View) (all []string) {
-	if v.Status.For < v.Request.For {
-		all = append(all, fmt.Sprintf(w.say.shorter, long(v.Status.For), long(v.Request.For)))
-	}
-	if v.Status.NotBefore.After(v.Now) {
-		all = append(all, fmt.Sprintf(w.say.notBefore, day(v.Status.NotBefore, v.Now)))
-	}
-	if len(v.Status.Actions) < len(v.Request.Actions) {
-		all = append(all, fmt.Sprintf(w.say.onlyActions, actions(v.Status.Actions)))
-	}
-	if v.Status.Watched || v.Grant != nil && v.Grant.Watched {
-		all = append(all, w.say.watched)
-	}
-	return all
-}
 
 // promise shows what the person is given and what they have to promise for it,
 // and asks. A no loses nothing.
 func (w *way) promise(v approvals.View) (yes bool, _ *refusal) {
 	w.gap()
-	if less := w.enforced(v); len(less) > 0 {
-		w.line(w.say.enforced, clean(strings.Join(less, " · ")))
+	if less := w.say.Less(v); less != "" {
+		w.line("%s", less)
 	}
 	w.line("%s", w.say.promiseHead)
 	for _, p := range v.Grant.Promises {
-		w.line("  “%s”", clean(p))
+		w.line("  “%s”", speech.Clean(p))
 	}
 	w.line("%s", w.say.promiseNote)
 	answer, err := w.s.form().line(w.say.acceptAsk, "")
@@ -83,7 +36,7 @@ func (w *way) promise(v approvals.View) (yes bool, _ *refusal) {
 func (w *way) notAccepted(code string) *refusal {
 	return &refusal{
 		code: policy.NotYet, exit: exitPending, target: w.knock.On, request: code, page: "/r/" + code, retry: true,
-		why: fmt.Sprintf(w.say.notAccepted, code),
+		why: fmt.Sprintf(w.say.NotAccepted, code),
 	}
 }
 
@@ -111,7 +64,7 @@ func (w *way) accept(a gateway.Answer) *refusal {
 	if _, err := w.s.c.door.Desk.Accept(w.ctx, w.knock.Who, code); err != nil {
 		return w.broken(err, code)
 	}
-	w.line("✔ "+w.say.accepted, code)
+	w.line("✔ "+w.say.Accepted, code)
 	return nil
 }
 
@@ -120,7 +73,7 @@ func (w *way) pause(a gateway.Answer) *refusal {
 	code, start := a.Grant.ID, a.Grant.NotBefore
 	later := &refusal{
 		code: policy.NotYet, exit: exitPending, target: w.knock.On, request: code, page: "/r/" + code, retry: true,
-		why: fmt.Sprintf(w.say.startsAt, code, day(start, w.s.c.door.now())), next: w.say.laterOrWait,
+		why: fmt.Sprintf(w.say.startsAt, code, speech.Day(start, w.s.c.door.now())), next: w.say.laterOrWait,
 	}
 	if !w.patient {
 		return later
@@ -141,7 +94,7 @@ func (w *way) pause(a gateway.Answer) *refusal {
 			w.clear()
 			return nil
 		}
-		w.progress("◐ "+left(wait), fmt.Sprintf(w.say.startsAt, code, day(start, w.s.c.door.now())))
+		w.progress("◐ "+speech.Left(wait), fmt.Sprintf(w.say.startsAt, code, speech.Day(start, w.s.c.door.now())))
 		select {
 		case now, ok := <-sights:
 			if r := w.given(now, ok, code); r != nil {
@@ -182,7 +135,7 @@ func (w *way) declare(a gateway.Answer) *refusal {
 		return r
 	}
 	w.head(a.Login, a.Customers, a.Stages(), "")
-	w.line("%s", clean(a.Why.String()))
+	w.line("%s", speech.Clean(a.Why.String()))
 	w.line(w.say.declareThere, page)
 	ctx, stop := context.WithCancel(w.ctx)
 	defer stop()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"lockbox/gateway/sshproxy/console"
 	"lockbox/policy"
 	"lockbox/policy/statement"
 	"lockbox/tests/e2e/harness"
@@ -85,7 +85,7 @@ func TestWhatIsPromisedIsAcceptedFirst(t *testing.T) {
 	h.touchShown(t, f, h.Eng)
 	f.expect(`30:00 left \(starts now\)`)
 	expectRun(t, c, "accept "+code, 0, "“"+promised+"”", "")
-	var i item
+	var i console.Item
 	if err := json.Unmarshal([]byte(run(t, c, "status --json "+code).Stdout), &i); err != nil || !i.Accepted || len(i.Votes) != 2 || i.Votes[0].Promise != promised || i.Votes[0].For != "45m" {
 		t.Errorf("got %+v, %v", i, err)
 	}
@@ -194,7 +194,7 @@ func TestMoreTimeByCommand(t *testing.T) {
 	f := onScreen(t, h.dial(t, login, h.Eng), "")
 	f.expect("recorded")
 	h.happens(t, "session.open")
-	var x item
+	var x console.Item
 	got := expectRun(t, c, "extend "+code+" 30m --reason two rows are left --json", 0, "", "")
 	if err := json.Unmarshal([]byte(got.Stdout), &x); err != nil || x.Extends != code || x.For != "30m" {
 		t.Errorf("got %+v, %v", got, err)
@@ -258,41 +258,6 @@ func TestWhatIsRefusedIsWrittenDownOnce(t *testing.T) {
 		}
 		if delete(want, e.Detail["what"]); len(want) == 0 {
 			break
-		}
-	}
-}
-
-func TestOldVotesShowTheirAge(t *testing.T) {
-	h := newHouse(t)
-	code := h.Ask(t, h.Eng, "nord", time.Hour)
-	h.says(t, h.Ceo, code, policy.Terms{})
-	v, err := h.Desk.See(t.Context(), h.Eng.Principal, code)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &session{c: &client{door: h.Door}, out: &out{}}
-	for _, row := range []struct {
-		after time.Duration
-		want  bool
-	}{{3 * time.Hour, false}, {5 * time.Hour, true}} {
-		c := &console{s: s, say: english(), who: h.Eng.Principal}
-		v.Now = v.Request.At.Add(row.after)
-		c.detail(v)
-		if got := strings.Contains(c.out.String(), "4h59m old") || strings.Contains(c.out.String(), "5h old"); got != row.want {
-			t.Errorf("after %s:\n%s", row.after, c.out.String())
-		}
-	}
-}
-
-func TestEveryTextIsThereInBothLanguages(t *testing.T) {
-	en, da := reflect.ValueOf(english()), reflect.ValueOf(danish())
-	for i := range en.NumField() {
-		for j := range en.Field(i).NumField() {
-			name := en.Type().Field(i).Type.Field(j).Name
-			a, b := en.Field(i).Field(j).String(), da.Field(i).Field(j).String()
-			if a == "" || strings.Count(a, "%") != strings.Count(b, "%") {
-				t.Errorf("%s: %q and %q", name, a, b)
-			}
 		}
 	}
 }

@@ -2,21 +2,20 @@ package sshproxy
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"lockbox/gateway"
+	"lockbox/gateway/sshproxy/speech"
 )
 
 // texts are what people read, in one language. Sentences are complete; what
 // policy and approvals say is passed on as they say it.
 type texts struct {
+	speech.Words
 	asking
 	granting
 	refusing
 	working
-	commands
-	deeds
 	jumping
 	filing
 	forwarding
@@ -25,73 +24,62 @@ type texts struct {
 }
 
 // speak gives the texts in the language of a POSIX locale: Danish for da_*, else English.
-func speak(locale string) texts {
-	if locale == "da" || strings.HasPrefix(locale, "da_") || strings.HasPrefix(locale, "da.") {
-		return danish()
+// It is no value: who waits would have all of it on their stack.
+func speak(locale string) *texts {
+	t := new(texts)
+	if speech.Danish(locale) {
+		*t = danish()
+	} else {
+		*t = english()
 	}
-	return english()
+	return t
 }
 
 // asking is what is said before the target is connected.
 type asking struct {
-	request, youAre, customers, noCustomers, approval, then, and, boardMember    string
-	boardMembers, board, people, noGrant, reasonCode, reason, ticket, ticketForm string
-	howLong, longForm, send, customer, chooseOne, sent, waitingFor, approved     string
-	declined, rejected, expired, withdrawn, askAgain, leftForm, leftWait, touch  string
-	touched, touchStale, touchVoid, enterForNew, leftTouch                       string
+	request                                                           string
+	noGrant, reasonCode, reason, ticket, ticketForm                   string
+	howLong, send, customer, chooseOne, sent, waitingFor, approved    string
+	rejected, expired, withdrawn, askAgain, leftForm, leftWait, touch string
+	touched, touchStale, touchVoid, enterForNew, leftTouch            string
 }
 
 // granting is what is said of terms, promises, deputies and threads.
 type granting struct {
-	peer, owner, standsAlready, deputy, answerIt, answer, notBefore, onlyActions          string
-	noFiles, watched, promiseLine, shorter, enforced, promiseHead, promiseNote, acceptAsk string
-	notAccepted, accepted, startsAt, declareThere, declareWait, declaredNow               string
+	answerIt, answer                                 string
+	promiseHead, promiseNote, acceptAsk              string
+	startsAt, declareThere, declareWait, declaredNow string
 }
 
 // refusing is what is said where there is no terminal, or no way.
 type refusing struct {
-	pending, laterOrWait, waiting, patienceOver, sameAgain, howToAsk, touchFirst, touchPlain                            string
-	whichCode, setCode, whichCustomer, setCustomer, giveBackFirst, holdsOnly, listTargets, keyGone, noRequest, internal string
-	promisePlain, acceptPlain                                                                                           string
-	tooMany, tooManyNext                                                                                                string
+	pending, laterOrWait, waiting, patienceOver, sameAgain, howToAsk, touchFirst, touchPlain                 string
+	setCode, whichCustomer, setCustomer, giveBackFirst, holdsOnly, listTargets, keyGone, noRequest, internal string
+	promisePlain, acceptPlain                                                                                string
+	tooMany, tooManyNext                                                                                     string
 }
 
 // working is what is said on the target, and at its end.
 type working struct {
-	grant, timeLeft, startsNow, readOnly, recorded, endsIn, idle, lost string
-	recorder, closing                                                  string
-	frozen, frozenPromise, thawed, moreTime                            string
-	extensionPromise, extensionGiven, extensionWaits                   string
-	watchedFrom, recordedWatched, waitsWatched, mustWatch, unwatched   string
-	frozenBy, resumed, recorderSick, recorderWell, amber, or           string
-}
-
-// commands is what the command line says.
-type commands struct {
-	noWords, unknownCommand, seeHelp, sayWhy, haveGrant, submitted, follow, noRequests      string
-	noGrants, noTargets, cancelled, givenBack, grantWaits, grantRuns, isPending, isRejected string
-	help                                                                                    string
-}
-
-// deeds is what the commands say that change something, or tell all of a request.
-type deeds struct {
-	allOrOne, extendForm, sameWork, extending, sayForm, said, revoked, rejectForm           string
-	rejectedIt, approveThere, grantPromises, grantLater, isExpired, isWithdrawn, isApproved string
-	isDeclined, isNext, moreFor, askedAt, stageLine, answerBy, rungTo, rungRemind, standing string
-	noTokens, noMotions, opposed, saidYes, old                                              string
+	grant, timeLeft, startsNow, recorded, endsIn, idle, lost         string
+	recorder, closing                                                string
+	frozen, frozenPromise, thawed, moreTime                          string
+	extensionPromise, extensionGiven, extensionWaits                 string
+	watchedFrom, recordedWatched, waitsWatched, mustWatch, unwatched string
+	frozenBy, resumed, recorderSick, recorderWell, amber, or         string
 }
 
 // frozenFor says that a session is frozen, for whose answer and how long.
-func (t texts) frozenFor(f gateway.Frozen, d time.Duration) string {
+func (t *texts) frozenFor(f gateway.Frozen, d time.Duration) string {
 	if f.Accept {
 		return t.frozenAccept(f)
 	}
 	return fmt.Sprintf(t.frozen, f.Extension, int(d.Round(time.Second).Seconds()))
 }
 
-func (t texts) frozenAccept(f gateway.Frozen) string {
+func (t *texts) frozenAccept(f gateway.Frozen) string {
 	return fmt.Sprintf(t.frozenPromise, f.Extension, f.Extension)
 }
 
 // goesOn says that a session was given more time.
-func (t texts) goesOn(grant, left string) string { return fmt.Sprintf(t.thawed, grant, left) }
+func (t *texts) goesOn(grant, left string) string { return fmt.Sprintf(t.thawed, grant, left) }

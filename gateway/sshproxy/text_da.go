@@ -1,48 +1,38 @@
 package sshproxy
 
+import "lockbox/gateway/sshproxy/speech"
+
 func danish() texts {
-	return texts{askingDanish(), grantingDanish(), refusingDanish(), workingDanish(), commandsDanish(), deedsDanish(), jumpingDanish(), filingDanish(), forwardingDanish(), reachingDanish(), loggingInDanish()}
+	return texts{speech.In("da", nil), askingDanish(), grantingDanish(), refusingDanish(), workingDanish(), jumpingDanish(), filingDanish(), forwardingDanish(), reachingDanish(), loggingInDanish()}
 }
 
 func askingDanish() asking {
 	return asking{
-		request:      "anmodning %s",
-		youAre:       "Du er %s (nøgle %s).",
-		customers:    "Kundedata: %s.",
-		noCustomers:  "Ingen kundes data er berørt.",
-		approval:     "Godkendelse: %s.",
-		then:         ", derefter ",
-		and:          " og ",
-		boardMember:  "et bestyrelsesmedlem",
-		boardMembers: "%d bestyrelsesmedlemmer",
-		board:        "bestyrelsen",
-		people:       "%s: %d kan svare",
-		noGrant:      "Du har ingen gyldig adgang til %s. Bed om en:",
-		reasonCode:   "Slags begrundelse",
-		reason:       "Begrundelse  (hvad, og sagsnummer)",
-		ticket:       "Sagsnummer",
-		ticketForm:   "Der skal bruges et sagsnummer, som passer til %s.",
-		howLong:      "Hvor længe  (højst %s)",
-		longForm:     "Skriv en tid som 30m, 1h eller 1h30m, højst %s.",
-		send:         "Send anmodningen? [J/n]",
-		customer:     "Hvilken kunde",
-		chooseOne:    "Skriv navnet eller et tal fra 1 til %d.",
-		sent:         "sendt %s som anmodning %s      %s",
-		waitingFor:   "venter på %s. Ctrl-C går ud; kør den igen for at fortsætte.",
-		approved:     "%s godkendte i %s (underskrevet med adgangsnøgle)",
-		declined:     "%s afviste",
-		rejected:     "Anmodning %s blev afvist. %s",
-		expired:      "Anmodning %s blev ikke besvaret i tide.",
-		withdrawn:    "Anmodning %s blev trukket tilbage.",
-		askAgain:     "Du kan spørge igen med samme kommando i en terminal.",
-		leftForm:     "Intet blev sendt.",
-		leftWait:     "Anmodning %s er stadig åben; samme kommando fortsætter her.",
-		touch:        "Rør ved din adgangsnøgle for at starte. Siden spørger om dette tal:  %s",
-		touched:      "berørt %s",
-		touchStale:   "Det tal er for gammelt.",
-		touchVoid:    "Den berøring gælder ikke: der blev skrevet tre forkerte tal. Var det ikke dig, så sig det til sikkerhed.",
-		enterForNew:  "Enter viser et nyt tal, Ctrl-C går ud.",
-		leftTouch:    "Ikke startet. Adgangen venter; samme kommando fortsætter her.",
+		request:     "anmodning %s",
+		noGrant:     "Du har ingen gyldig adgang til %s. Bed om en:",
+		reasonCode:  "Slags begrundelse",
+		reason:      "Begrundelse  (hvad, og sagsnummer)",
+		ticket:      "Sagsnummer",
+		ticketForm:  "Der skal bruges et sagsnummer, som passer til %s.",
+		howLong:     "Hvor længe  (højst %s)",
+		send:        "Send anmodningen? [J/n]",
+		customer:    "Hvilken kunde",
+		chooseOne:   "Skriv navnet eller et tal fra 1 til %d.",
+		sent:        "sendt %s som anmodning %s      %s",
+		waitingFor:  "venter på %s. Ctrl-C går ud; kør den igen for at fortsætte.",
+		approved:    "%s godkendte i %s (underskrevet med adgangsnøgle)",
+		rejected:    "Anmodning %s blev afvist. %s",
+		expired:     "Anmodning %s blev ikke besvaret i tide.",
+		withdrawn:   "Anmodning %s blev trukket tilbage.",
+		askAgain:    "Du kan spørge igen med samme kommando i en terminal.",
+		leftForm:    "Intet blev sendt.",
+		leftWait:    "Anmodning %s er stadig åben; samme kommando fortsætter her.",
+		touch:       "Rør ved din adgangsnøgle for at starte. Siden spørger om dette tal:  %s",
+		touched:     "berørt %s",
+		touchStale:  "Det tal er for gammelt.",
+		touchVoid:   "Den berøring gælder ikke: der blev skrevet tre forkerte tal. Var det ikke dig, så sig det til sikkerhed.",
+		enterForNew: "Enter viser et nyt tal, Ctrl-C går ud.",
+		leftTouch:   "Ikke startet. Adgangen venter; samme kommando fortsætter her.",
 	}
 }
 
@@ -56,7 +46,6 @@ func refusingDanish() refusing {
 		howToAsk:      "spørg i en terminal med samme kommando, på siden herunder, eller: ssh GATEWAY request %s --reason \"...\"",
 		touchFirst:    "start først %s i en terminal og rør ved din adgangsnøgle: det gælder i %s; eller sæt LOCKBOX_WAIT=2m",
 		touchPlain:    "rør ved din adgangsnøgle på %s og skriv tallet %s dér",
-		whichCode:     "sig, hvilken slags begrundelse det er: %s",
 		setCode:       "sæt LOCKBOX_CODE til en af dem, ved siden af LOCKBOX_REASON",
 		whichCustomer: "det login når én kunde: sig hvilken (%s)",
 		setCustomer:   "sæt LOCKBOX_CUSTOMER",
@@ -78,7 +67,6 @@ func workingDanish() working {
 		grant:            "adgang %s",
 		timeLeft:         "%s tilbage",
 		startsNow:        " (starter nu)",
-		readOnly:         "kun læsning",
 		recorded:         "Denne session optages.",
 		endsIn:           "lockbox · %s · slutter om %d min",
 		idle:             "der er intet sket i %s",
@@ -106,108 +94,16 @@ func workingDanish() working {
 	}
 }
 
-func commandsDanish() commands {
-	return commands{
-		noWords:        "kommandoen kan ikke læses: %v",
-		unknownCommand: "der er ingen kommando %q",
-		seeHelp:        "ssh GATEWAY help viser kommandoerne",
-		sayWhy:         "sig hvorfor: --reason \"hvad der er galt, og hvad du vil gøre\"",
-		haveGrant:      "adgang %s til %s gælder allerede: forbind blot",
-		submitted:      "Anmodning %s er sendt: %s@%s i %s.",
-		follow:         "Følg den med: status %s, eller %s",
-		noRequests:     "Du har ingen åbne anmodninger.",
-		noGrants:       "Du har ingen adgange.",
-		noTargets:      "Der er intet mål, som du kan bede om.",
-		cancelled:      "Anmodning %s er trukket tilbage.",
-		givenBack:      "Adgang %s er givet tilbage; dens sessioner er slut.",
-		grantWaits:     "godkendt i %s; start inden %s",
-		grantRuns:      "%s tilbage",
-		isPending:      "venter på godkendelse",
-		isRejected:     "afvist: %s",
-		help: `ssh TARGET@GATEWAY              gå ind: spørg, vent, rør og arbejd, alt i ét
-ssh LOGIN%TARGET@GATEWAY        med det login
-ssh -J GATEWAY LOGIN@TARGET     det samme, som om der ingen gateway var (også scp, sftp, rsync, git og Ansible)
-
-ssh GATEWAY request TARGET --for 1h --reason "hvad, og sagsnummer" [--login L] [--customer C] [--ticket T] [--code CODE]
-ssh GATEWAY request TARGET --do HANDLING ...    til andet end en skal: --do forward --to 127.0.0.1:5432
-ssh GATEWAY status [ID]         dine åbne anmodninger, eller én i detaljer (exit 0 godkendt, 75 venter, 77 slut)
-ssh GATEWAY status --all        også dem, der er slut
-ssh GATEWAY extend ID 30m [--reason "hvorfor"]    bed om mere tid under en adgang i brug
-ssh GATEWAY accept ID           lov det, som godkenderne bad om
-ssh GATEWAY say ID "tekst" [--to KUNDE]           skriv i tråden til en anmodning
-ssh GATEWAY cancel ID           træk en anmodning tilbage
-ssh GATEWAY give-back ID        slut en adgang før tid
-ssh GATEWAY revoke ID [grund]   tilbagekald en adgang, som en der afgør den eller har den
-ssh GATEWAY reject ID "hvorfor" sig nej, som en der afgør; et ja er en underskrift med adgangsnøgle, på siden
-ssh GATEWAY grants              hvad du har
-ssh GATEWAY targets             hvor du kan bede om at komme hen
-ssh GATEWAY motions             hvad der ellers venter på underskrifter eller gælder: hvem der beslutter, stedfortrædere, instrukser, politikken
-ssh GATEWAY oppose CODE "why"   sig nej til et forslag; et ja er en underskrift med adgangsnøgle, på dets side
-ssh GATEWAY token [--scope read,ask,end] [--for 15m]   et token til API'et og lockbox' kommandoer; det kan aldrig sige ja
-ssh GATEWAY ssh-config [--gateway VÆRT:PORT]   blokke til ~/.ssh/config og linjer til known_hosts: så er ssh MÅL nok
-ssh GATEWAY help                dette
-
---json giver ethvert svar som JSON.`,
-	}
-}
-
 func grantingDanish() granting {
 	return granting{
-		peer:          "en kollega fra %s",
-		owner:         "ejeren (%s)",
-		standsAlready: "%s: svaret er ja på forhånd, efter det de har underskrevet",
-		deputy:        "%s for %s",
-		answerIt:      "Skriv et svar og tryk Enter; eller vent blot.",
-		answer:        "svar",
-		notBefore:     "ikke før %s",
-		onlyActions:   "kun %s",
-		noFiles:       "ingen filoverførsel",
-		watched:       "kun mens en af dem, der afgør det, ser med",
-		promiseLine:   "skal loves: “%s”",
-		shorter:       "%s i stedet for %s",
-		enforced:      "Godkendt med mindre, og det håndhæves: %s.",
-		promiseHead:   "Godkendt, hvis du lover:",
-		promiseNote:   "Det håndhæves ikke: det er dit ord, og det skrives ned.",
-		acceptAsk:     "Lover du det? [j/N]",
-		notAccepted:   "Intet er tabt: adgang %s venter; samme kommando spørger igen.",
-		accepted:      "Lovet: adgang %s kan bruges.",
-		startsAt:      "adgang %s starter %s",
-		declareThere:  "Læs den og skriv under med din adgangsnøgle: %s",
-		declareWait:   "venter på din underskrift. Ctrl-C går ud.",
-		declaredNow:   "underskrevet",
-	}
-}
-
-func deedsDanish() deeds {
-	return deeds{
-		allOrOne:      "status ID fortæller om én anmodning, status --all også om dem, der er slut",
-		extendForm:    "sig hvor længe: extend ID 30m",
-		sameWork:      "det samme arbejde tager længere tid end ventet",
-		extending:     "Anmodning %s er sendt: %s mere under adgang %s. %s",
-		sayForm:       "sig hvad: say ID \"tekst\"",
-		said:          "Det står i tråden til anmodning %s.",
-		revoked:       "Adgang %s er tilbagekaldt; dens sessioner er slut.",
-		rejectForm:    "sig hvorfor: reject ID \"kommentar\"",
-		rejectedIt:    "Anmodning %s har fået dit nej.",
-		approveThere:  "at godkende er en underskrift med din adgangsnøgle, og ingen kommando giver den: %s",
-		grantPromises: "godkendt i %s, hvis du lover noget: accept %s",
-		grantLater:    "godkendt i %s; starter %s",
-		isExpired:     "ikke besvaret i tide",
-		isWithdrawn:   "trukket tilbage",
-		isApproved:    "godkendt",
-		isDeclined:    "afvist",
-		isNext:        "ikke spurgt endnu",
-		moreFor:       "mere tid til %s",
-		askedAt:       "spurgt %s",
-		stageLine:     "%s: %s",
-		answerBy:      "svar inden %s",
-		rungTo:        "%s: %s kan også svare",
-		rungRemind:    "%s: alle mindes om det",
-		standing:      "kundens egen instruks %s",
-		noMotions:     "Der er ingen forslag, du kan se.",
-		opposed:       "Du sagde nej til forslag %s.",
-		noTokens:      "denne gateway giver ingen tokens",
-		saidYes:       "%s: ja i %s",
-		old:           "%s gammelt",
+		answerIt:     "Skriv et svar og tryk Enter; eller vent blot.",
+		answer:       "svar",
+		promiseHead:  "Godkendt, hvis du lover:",
+		promiseNote:  "Det håndhæves ikke: det er dit ord, og det skrives ned.",
+		acceptAsk:    "Lover du det? [j/N]",
+		startsAt:     "adgang %s starter %s",
+		declareThere: "Læs den og skriv under med din adgangsnøgle: %s",
+		declareWait:  "venter på din underskrift. Ctrl-C går ud.",
+		declaredNow:  "underskrevet",
 	}
 }

@@ -1,48 +1,38 @@
 package sshproxy
 
+import "lockbox/gateway/sshproxy/speech"
+
 func english() texts {
-	return texts{askingEnglish(), grantingEnglish(), refusingEnglish(), workingEnglish(), commandsEnglish(), deedsEnglish(), jumpingEnglish(), filingEnglish(), forwardingEnglish(), reachingEnglish(), loggingInEnglish()}
+	return texts{speech.In("", nil), askingEnglish(), grantingEnglish(), refusingEnglish(), workingEnglish(), jumpingEnglish(), filingEnglish(), forwardingEnglish(), reachingEnglish(), loggingInEnglish()}
 }
 
 func askingEnglish() asking {
 	return asking{
-		request:      "request %s",
-		youAre:       "You are %s (key %s).",
-		customers:    "Customer data: %s.",
-		noCustomers:  "No customer's data is concerned.",
-		approval:     "Approval: %s.",
-		then:         ", then ",
-		and:          " and ",
-		boardMember:  "a board member",
-		boardMembers: "%d board members",
-		board:        "board",
-		people:       "%s: %d to ask",
-		noGrant:      "No active grant for %s. Ask for one:",
-		reasonCode:   "Kind of reason",
-		reason:       "Reason  (what, and the ticket)",
-		ticket:       "Ticket",
-		ticketForm:   "A ticket is needed that matches %s.",
-		howLong:      "How long  (at most %s)",
-		longForm:     "Write a time such as 30m, 1h or 1h30m, at most %s.",
-		send:         "Send the request? [Y/n]",
-		customer:     "Which customer",
-		chooseOne:    "Type the name, or a number from 1 to %d.",
-		sent:         "sent %s as request %s      %s",
-		waitingFor:   "waiting for %s. Ctrl-C leaves; run it again to resume.",
-		approved:     "%s approved for %s (signed with passkey)",
-		declined:     "%s declined",
-		rejected:     "Request %s was declined. %s",
-		expired:      "Request %s was not answered in time.",
-		withdrawn:    "Request %s was withdrawn.",
-		askAgain:     "You may ask again: the same command in a terminal.",
-		leftForm:     "Nothing was sent.",
-		leftWait:     "Request %s stays open; the same command resumes here.",
-		touch:        "Touch your passkey to start. The page asks for this number:  %s",
-		touched:      "touched %s",
-		touchStale:   "That number is too old.",
-		touchVoid:    "That touch is void: three wrong numbers were typed. If it was not you, tell security.",
-		enterForNew:  "Enter shows a new number, Ctrl-C leaves.",
-		leftTouch:    "Not started. The grant waits; the same command goes on here.",
+		request:     "request %s",
+		noGrant:     "No active grant for %s. Ask for one:",
+		reasonCode:  "Kind of reason",
+		reason:      "Reason  (what, and the ticket)",
+		ticket:      "Ticket",
+		ticketForm:  "A ticket is needed that matches %s.",
+		howLong:     "How long  (at most %s)",
+		send:        "Send the request? [Y/n]",
+		customer:    "Which customer",
+		chooseOne:   "Type the name, or a number from 1 to %d.",
+		sent:        "sent %s as request %s      %s",
+		waitingFor:  "waiting for %s. Ctrl-C leaves; run it again to resume.",
+		approved:    "%s approved for %s (signed with passkey)",
+		rejected:    "Request %s was declined. %s",
+		expired:     "Request %s was not answered in time.",
+		withdrawn:   "Request %s was withdrawn.",
+		askAgain:    "You may ask again: the same command in a terminal.",
+		leftForm:    "Nothing was sent.",
+		leftWait:    "Request %s stays open; the same command resumes here.",
+		touch:       "Touch your passkey to start. The page asks for this number:  %s",
+		touched:     "touched %s",
+		touchStale:  "That number is too old.",
+		touchVoid:   "That touch is void: three wrong numbers were typed. If it was not you, tell security.",
+		enterForNew: "Enter shows a new number, Ctrl-C leaves.",
+		leftTouch:   "Not started. The grant waits; the same command goes on here.",
 	}
 }
 
@@ -56,7 +46,6 @@ func refusingEnglish() refusing {
 		howToAsk:      "ask in a terminal with the same command, on the page below, or: ssh GATEWAY request %s --reason \"...\"",
 		touchFirst:    "first start %s in a terminal and touch your passkey: that counts for %s; or set LOCKBOX_WAIT=2m",
 		touchPlain:    "touch your passkey at %s and type the number %s there",
-		whichCode:     "say what kind of reason it is: %s",
 		setCode:       "set LOCKBOX_CODE to one of them, beside LOCKBOX_REASON",
 		whichCustomer: "that login reaches one customer: say which (%s)",
 		setCustomer:   "set LOCKBOX_CUSTOMER",
@@ -78,7 +67,6 @@ func workingEnglish() working {
 		grant:            "grant %s",
 		timeLeft:         "%s left",
 		startsNow:        " (starts now)",
-		readOnly:         "read only",
 		recorded:         "This session is recorded.",
 		endsIn:           "lockbox · %s · ends in %d min",
 		idle:             "nothing has happened for %s",
@@ -106,108 +94,16 @@ func workingEnglish() working {
 	}
 }
 
-func commandsEnglish() commands {
-	return commands{
-		noWords:        "the command cannot be read: %v",
-		unknownCommand: "there is no command %q",
-		seeHelp:        "ssh GATEWAY help lists the commands",
-		sayWhy:         "say why: --reason \"what is wrong, and what you will do\"",
-		haveGrant:      "grant %s for %s is in force already: just connect",
-		submitted:      "Request %s is sent: %s@%s for %s.",
-		follow:         "Follow it with: status %s, or %s",
-		noRequests:     "You have no open requests.",
-		noGrants:       "You have no grants.",
-		noTargets:      "There is no target that you may ask for.",
-		cancelled:      "Request %s is withdrawn.",
-		givenBack:      "Grant %s is given back; its sessions have ended.",
-		grantWaits:     "approved for %s; start before %s",
-		grantRuns:      "%s left",
-		isPending:      "waiting for approval",
-		isRejected:     "declined: %s",
-		help: `ssh TARGET@GATEWAY              go in: ask, wait, touch and work, all in one
-ssh LOGIN%TARGET@GATEWAY        with that login
-ssh -J GATEWAY LOGIN@TARGET     the same, as if there were no gateway (scp, sftp, rsync, git and Ansible, too)
-
-ssh GATEWAY request TARGET --for 1h --reason "what, and the ticket" [--login L] [--customer C] [--ticket T] [--code CODE]
-ssh GATEWAY request TARGET --do ACTION ...      for other work than a shell: --do forward --to 127.0.0.1:5432
-ssh GATEWAY status [ID]         your open requests, or one in full (exit 0 approved, 75 waiting, 77 over)
-ssh GATEWAY status --all        those that are over, too
-ssh GATEWAY extend ID 30m [--reason "why"]    ask for more time under a grant in use
-ssh GATEWAY accept ID           promise what the approvers asked for
-ssh GATEWAY say ID "text" [--to CUSTOMER]     write into the thread of a request
-ssh GATEWAY cancel ID           withdraw a request
-ssh GATEWAY give-back ID        end a grant early
-ssh GATEWAY revoke ID [reason]  end a grant, as one who decides on it or holds it
-ssh GATEWAY reject ID "why"     say no, as one who decides; a yes is a passkey signature, on the page
-ssh GATEWAY grants              what you hold
-ssh GATEWAY targets             where you may ask to go
-ssh GATEWAY motions             what else waits for signatures or holds: who decides, deputies, instructions, the policy
-ssh GATEWAY oppose CODE "why"   say no to a motion; a yes is a passkey signature, on its page
-ssh GATEWAY token [--scope read,ask,end] [--for 15m]   a token for the API and the commands of lockbox; it can never say yes
-ssh GATEWAY ssh-config [--gateway HOST:PORT]   blocks for ~/.ssh/config and lines for known_hosts: ssh TARGET alone is enough then
-ssh GATEWAY help                this
-
---json gives any answer as JSON.`,
-	}
-}
-
 func grantingEnglish() granting {
 	return granting{
-		peer:          "a colleague of %s",
-		owner:         "the owner (%s)",
-		standsAlready: "%s: the yes stands already, by what they signed before",
-		deputy:        "%s for %s",
-		answerIt:      "Type an answer and press Enter; or just wait.",
-		answer:        "answer",
-		notBefore:     "not before %s",
-		onlyActions:   "only %s",
-		noFiles:       "no file transfer",
-		watched:       "only while one of those who decide watches",
-		promiseLine:   "to promise: “%s”",
-		shorter:       "%s instead of %s",
-		enforced:      "Approved with less, which is enforced: %s.",
-		promiseHead:   "Approved, if you promise:",
-		promiseNote:   "This is not enforced: it is your word, and it is written down.",
-		acceptAsk:     "Accept? [y/N]",
-		notAccepted:   "Nothing is lost: grant %s waits; the same command asks again.",
-		accepted:      "Accepted: grant %s can be used.",
-		startsAt:      "grant %s starts at %s",
-		declareThere:  "Read it and sign it with your passkey: %s",
-		declareWait:   "waiting for your signature. Ctrl-C leaves.",
-		declaredNow:   "signed",
-	}
-}
-
-func deedsEnglish() deeds {
-	return deeds{
-		allOrOne:      "status ID tells of one request, status --all of those that are over too",
-		extendForm:    "say for how long: extend ID 30m",
-		sameWork:      "the same work takes longer than expected",
-		extending:     "Request %s is sent: %s more under grant %s. %s",
-		sayForm:       "say what: say ID \"text\"",
-		said:          "It is in the thread of request %s.",
-		revoked:       "Grant %s is revoked; its sessions have ended.",
-		rejectForm:    "say why: reject ID \"comment\"",
-		rejectedIt:    "Request %s has your no.",
-		approveThere:  "approving is a signature with your passkey, and no command gives it: %s",
-		grantPromises: "approved for %s, if you promise something: accept %s",
-		grantLater:    "approved for %s; starts at %s",
-		isExpired:     "not answered in time",
-		isWithdrawn:   "withdrawn",
-		isApproved:    "approved",
-		isDeclined:    "declined",
-		isNext:        "not asked yet",
-		moreFor:       "more time for %s",
-		askedAt:       "asked %s",
-		stageLine:     "%s: %s",
-		answerBy:      "answer by %s",
-		rungTo:        "%s: %s may answer too",
-		rungRemind:    "%s: all are told again",
-		standing:      "its own instruction %s",
-		noMotions:     "There are no motions for you to see.",
-		opposed:       "You said no to motion %s.",
-		noTokens:      "this gateway gives no tokens",
-		saidYes:       "%s: yes for %s",
-		old:           "%s old",
+		answerIt:     "Type an answer and press Enter; or just wait.",
+		answer:       "answer",
+		promiseHead:  "Approved, if you promise:",
+		promiseNote:  "This is not enforced: it is your word, and it is written down.",
+		acceptAsk:    "Accept? [y/N]",
+		startsAt:     "grant %s starts at %s",
+		declareThere: "Read it and sign it with your passkey: %s",
+		declareWait:  "waiting for your signature. Ctrl-C leaves.",
+		declaredNow:  "signed",
 	}
 }

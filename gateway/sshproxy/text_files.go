@@ -10,7 +10,7 @@ type filing struct {
 }
 
 // reason is why something is refused inside a file transfer.
-func (f filing) refusedFile(r sftp.Reason) string {
+func (f *filing) refusedFile(r sftp.Reason) string {
 	switch r {
 	case sftp.NoGet:
 		return f.fileNoGet

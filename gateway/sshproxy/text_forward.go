@@ -3,7 +3,6 @@ package sshproxy
 // forwarding is what is said of forwards, of the agent and of the display.
 type forwarding struct {
 	noAddress, targetSays, tunnelCustomer, tunnelUnwatched, tunnelPending, tunnelAsk, tunnelTouch string
-	noSuchWork, toForm                                                                            string
 }
 
 func forwardingEnglish() forwarding {
@@ -15,8 +14,6 @@ func forwardingEnglish() forwarding {
 		tunnelPending:   "request %s for a tunnel to %s waits for its approval: %s",
 		tunnelAsk:       "no grant for a tunnel to %s; ask: ssh GATEWAY request %s --do forward --to %s --reason \"...\", or at %s",
 		tunnelTouch:     "touch your passkey at %s, type the number %s there, then connect again",
-		noSuchWork:      "there is no action %q: write one of %s",
-		toForm:          "--to is where a tunnel ends (--do forward): host:port, as the rule lists it",
 	}
 }
 
@@ -29,7 +26,5 @@ func forwardingDanish() forwarding {
 		tunnelPending:   "anmodning %s om en tunnel til %s venter på sin godkendelse: %s",
 		tunnelAsk:       "ingen tilladelse til en tunnel til %s; bed om den: ssh GATEWAY request %s --do forward --to %s --reason \"...\", eller på %s",
 		tunnelTouch:     "rør din adgangsnøgle på %s, skriv tallet %s dér, og forbind så igen",
-		noSuchWork:      "der er ingen handling %q: skriv en af %s",
-		toForm:          "--to er, hvor en tunnel ender (--do forward): vært:port, som reglen skriver den",
 	}
 }

@@ -9,11 +9,11 @@ import (
 // reaching is what is said of targets: what is the matter with one, in a word
 // or two, and what to do next.
 type reaching struct {
-	notReached, notNow                                                                        string
-	isForbidden, isUnresolved, isNoRoute, isRefused, isTimedOut, isNoSSH, isFull, isNoCommon  string
-	isOtherKey, isHostCert, isUnwelcome, isUnsigned, isCut, isHeld, isUnknown                 string
-	noChannel, noTerminal, noProgram                                                          string
-	nextLater, nextMend, nextKey, nextUnwelcome, nextHeld, nextChannel, nextTerminal, nextRun string
+	notReached, notNow                                                                               string
+	isForbidden, isOurs, isUnresolved, isNoRoute, isRefused, isTimedOut, isNoSSH, isFull, isNoCommon string
+	isOtherKey, isHostCert, isUnwelcome, isUnsigned, isCut, isHeld, isUnknown                        string
+	noChannel, noTerminal, noProgram                                                                 string
+	nextLater, nextMend, nextKey, nextUnwelcome, nextHeld, nextChannel, nextTerminal, nextRun        string
 }
 
 func reachingEnglish() reaching {
@@ -21,6 +21,7 @@ func reachingEnglish() reaching {
 		notReached:    "%s cannot be reached: %s",
 		notNow:        "%s does not answer as it should now (%s); operators are told. The request is sent all the same.",
 		isForbidden:   "its address is of a kind that no target has",
+		isOurs:        "its address leads back to this gateway",
 		isUnresolved:  "its name does not resolve",
 		isNoRoute:     "nothing leads there",
 		isRefused:     "connection refused",
@@ -54,6 +55,7 @@ func reachingDanish() reaching {
 		notReached:    "%s kan ikke nås: %s",
 		notNow:        "%s svarer ikke, som den skal, lige nu (%s); driften har fået besked. Anmodningen sendes alligevel.",
 		isForbidden:   "dens adresse er af en slags, som intet mål har",
+		isOurs:        "dens adresse fører tilbage til denne gateway",
 		isUnresolved:  "dens navn kan ikke slås op",
 		isNoRoute:     "der er ingen vej dertil",
 		isRefused:     "forbindelsen blev afvist",
@@ -83,10 +85,12 @@ func reachingDanish() reaching {
 }
 
 // matter is what is the matter with a target, in a word or two.
-func (r reaching) matter(k target.Kind) string {
+func (r *reaching) matter(k target.Kind) string {
 	switch k {
 	case target.Forbidden:
 		return r.isForbidden
+	case target.Ourselves:
+		return r.isOurs
 	case target.Unresolved:
 		return r.isUnresolved
 	case target.NoRoute:
@@ -118,7 +122,7 @@ func (r reaching) matter(k target.Kind) string {
 }
 
 // faulty is why there is no connection to a target, and what to do next.
-func (r reaching) faulty(name string, k target.Kind) (why, next string) {
+func (r *reaching) faulty(name string, k target.Kind) (why, next string) {
 	switch k {
 	case target.NoChannel:
 		return fmt.Sprintf(r.noChannel, name), r.nextChannel

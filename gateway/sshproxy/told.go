@@ -1,6 +1,8 @@
 package sshproxy
 
 import (
+	"lockbox/gateway/sshproxy/speech"
+
 	"golang.org/x/crypto/ssh"
 )
 
@@ -38,7 +40,7 @@ func signalOf(payload []byte) (s ending, ok bool) {
 	if ssh.Unmarshal(payload, &s) != nil || !signalName(s.Name) {
 		return ending{}, false
 	}
-	s.Text, s.Lang = clean(s.Text), ""
+	s.Text, s.Lang = speech.Clean(s.Text), ""
 	return s, true
 }
 

@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-
-	"rsc.io/qr"
 
 	"lockbox/approvals"
 	"lockbox/gateway"
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 )
 
@@ -29,7 +27,7 @@ func (w *way) prove(a gateway.Answer) *refusal {
 	if !w.patient {
 		return &refusal{
 			code: policy.NeedTouch, exit: exitPending, target: w.knock.On, request: code, page: "/t/" + code, retry: true,
-			why: a.Why.String(), next: fmt.Sprintf(w.say.touchFirst, w.aim(), long(a.Fresh)),
+			why: a.Why.String(), next: fmt.Sprintf(w.say.touchFirst, w.aim(), speech.Long(a.Fresh)),
 		}
 	}
 	w.listen()
@@ -65,11 +63,11 @@ func (w *way) show(t approvals.Touch, code string) {
 	if w.plain {
 		return
 	}
-	for _, row := range numerals(t.Number) {
+	for _, row := range speech.Numerals(t.Number) {
 		w.line("     %s", w.bold(row))
 	}
 	if w.s.terminal().Cols >= 60 {
-		for _, row := range Square(url) {
+		for _, row := range speech.Square(url) {
 			w.line("%s", row)
 		}
 	}
@@ -116,7 +114,7 @@ func (w *way) look(t approvals.Touch, code string) (got touched, done bool, _ *r
 	case err != nil:
 		return given, true, w.broken(err, code)
 	case a.Verdict == policy.Allow:
-		w.line("✔ "+w.say.touched, clock(w.s.c.door.now()))
+		w.line("✔ "+w.say.touched, speech.Clock(w.s.c.door.now()))
 		return given, true, nil
 	case a.Verdict != policy.Prove:
 		return given, true, w.ended(code)
@@ -172,68 +170,4 @@ func (w *way) leaveTouch(code string) *refusal {
 	return &refusal{
 		code: policy.NeedTouch, exit: exitPending, target: w.knock.On, request: code, page: "/t/" + code, retry: true, why: w.say.leftTouch,
 	}
-}
-
-// numerals writes a number three lines high.
-func numerals(number string) []string {
-	rows := make([]string, 3)
-	for _, digit := range number {
-		for i, part := range numeral(digit) {
-			rows[i] += part + "  "
-		}
-	}
-	return rows
-}
-
-func numeral(digit rune) [3]string {
-	switch digit {
-	case '0':
-		return [3]string{"┏━┓", "┃ ┃", "┗━┛"}
-	case '1':
-		return [3]string{" ╻ ", " ┃ ", " ╹ "}
-	case '2':
-		return [3]string{"╺━┓", "┏━┛", "┗━╸"}
-	case '3':
-		return [3]string{"╺━┓", "╺━┫", "╺━┛"}
-	case '4':
-		return [3]string{"╻ ╻", "┗━┫", "  ╹"}
-	case '5':
-		return [3]string{"┏━╸", "┗━┓", "╺━┛"}
-	case '6':
-		return [3]string{"┏━╸", "┣━┓", "┗━┛"}
-	case '7':
-		return [3]string{"╺━┓", "  ┃", "  ╹"}
-	case '8':
-		return [3]string{"┏━┓", "┣━┫", "┗━┛"}
-	case '9':
-		return [3]string{"┏━┓", "┗━┫", "╺━┛"}
-	}
-	return [3]string{}
-}
-
-// Square writes text as a QR code, two rows of it to a line, black on white
-// whatever the terminal's colours are.
-func Square(text string) []string {
-	code, err := qr.Encode(text, qr.L)
-	if err != nil {
-		return nil // too long for a code: the link is there
-	}
-	const margin = 2
-	var lines []string
-	for y := -margin; y < code.Size+margin; y += 2 {
-		var b strings.Builder
-		b.WriteString("\x1b[97;40m")
-		for x := -margin; x < code.Size+margin; x++ {
-			b.WriteString([]string{"█", "▀", "▄", " "}[half(code.Black(x, y))*2+half(code.Black(x, y+1))])
-		}
-		lines = append(lines, b.String()+"\x1b[0m")
-	}
-	return lines
-}
-
-func half(black bool) int {
-	if black {
-		return 1
-	}
-	return 0
 }

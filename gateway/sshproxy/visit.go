@@ -7,6 +7,7 @@ import (
 
 	"lockbox/approvals"
 	"lockbox/gateway"
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 )
 
@@ -78,7 +79,7 @@ func (w *way) next(a gateway.Answer) *refusal {
 	case a.Code == policy.NoGrant && a.Grant != nil: // it holds, and gives nothing here
 		r.next = fmt.Sprintf(w.say.giveBackFirst, a.Grant.ID)
 	case a.Grant != nil && a.Code == policy.ByPolicy && !slices.Contains(a.Grant.Actions, w.knock.Do): // it was given for less
-		r.next = fmt.Sprintf(w.say.holdsOnly, actions(a.Grant.Actions), a.Grant.ID)
+		r.next = fmt.Sprintf(w.say.holdsOnly, speech.Actions(a.Grant.Actions), a.Grant.ID)
 	}
 	return r
 }
@@ -88,7 +89,7 @@ func (w *way) next(a gateway.Answer) *refusal {
 // the one that the person names.
 func (s *session) customer(k *gateway.Knock) *refusal {
 	t := s.c.door.Desk.Policy().Targets[k.On]
-	if t == nil || k.Customer != "" || !perCustomer(t, k.Login) {
+	if t == nil || k.Customer != "" || !t.NeedsCustomer(k.Login) {
 		return nil
 	}
 	if len(t.Customers) == 1 {
@@ -109,25 +110,11 @@ func (s *session) customer(k *gateway.Knock) *refusal {
 			why: fmt.Sprintf(s.say().whichCustomer, strings.Join(t.Customers, ", ")), next: s.say().setCustomer,
 		}
 	}
-	names := (&way{s: s, say: s.say()}).names(t.Customers)
-	k.Customer, err = s.form().choose(s.say().customer, t.Customers, names...)
+	k.Customer, err = s.form().choose(s.say().customer, t.Customers, s.say().Names(t.Customers...)...)
 	if err != nil {
 		return s.left("")
 	}
 	return nil
-}
-
-// perCustomer says whether the login reaches one customer without naming it.
-func perCustomer(t *policy.Target, login string) bool {
-	if len(t.Customers) == 0 || len(t.Logins) == 0 {
-		return false
-	}
-	if login == "" {
-		login = t.Logins[0].Name
-	}
-	return slices.ContainsFunc(t.Logins, func(l policy.Login) bool {
-		return l.Name == login && (l.One || strings.Contains(login, "{{customer}}"))
-	})
 }
 
 // ofOpen are the customers of the open requests for the login.

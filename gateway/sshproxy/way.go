@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
-	"unicode/utf8"
 
 	"lockbox/approvals"
 	"lockbox/gateway"
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 )
 
@@ -17,7 +16,7 @@ import (
 // to the person until the target does.
 type way struct {
 	s     *session
-	say   texts
+	say   *texts
 	knock gateway.Knock
 	tty   bool
 	plain bool // no escapes, no line that changes
@@ -54,49 +53,15 @@ func (w *way) line(format string, args ...any) {
 		if bold {
 			body = strings.TrimSuffix(body, "\x1b[0m")
 		}
-		for i, part := range wrapped(body, int(w.s.terminal().Cols)-4) {
+		for i, part := range speech.Wrap(body, int(w.s.terminal().Cols)-4) {
 			if bold {
 				part = w.bold(part)
 			}
 			w.write(strings.Repeat("  ", 1+min(i, 1)) + part + "\r\n")
 		}
 	case w.s.tell():
-		_ = w.s.out.own([]byte("lockbox: "+clean(text)+"\n"), true)
+		_ = w.s.out.own([]byte("lockbox: "+speech.Clean(text)+"\n"), true)
 	}
-}
-
-// wrapped breaks text between words where it is wider than cols, and words that
-// are wider; not an address, for it could not be clicked on. What moves the
-// cursor or changes colours is left as it is.
-func wrapped(text string, cols int) (parts []string) {
-	if cols < 20 || utf8.RuneCountInString(text) <= cols || strings.ContainsRune(text, esc) {
-		return []string{text}
-	}
-	line := ""
-	for _, word := range words(text, cols) {
-		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > cols {
-			parts = append(parts, strings.TrimRight(line, " "))
-			line = word
-			continue
-		}
-		if line != "" {
-			line += " "
-		}
-		line += word
-	}
-	return append(parts, line)
-}
-
-// words are the words of text, none wider than cols but addresses.
-func words(text string, cols int) (all []string) {
-	for word := range strings.SplitSeq(text, " ") {
-		for r := []rune(word); len(r) > cols && !strings.Contains(word, "://"); r = []rune(word) {
-			all = append(all, string(r[:cols]))
-			word = string(r[cols:])
-		}
-		all = append(all, word)
-	}
-	return all
 }
 
 // gap leaves one line empty.
@@ -157,90 +122,10 @@ func (w *way) head(login string, customers []string, stages []policy.Stage, requ
 	if request != "" {
 		request = " · " + fmt.Sprintf(w.say.request, request)
 	}
-	w.line("%s", w.bold("lockbox · "+w.knock.On+" · "+clean(login)+request))
-	w.line(w.say.youAre, clean(w.knock.Who.Name), w.knock.Key)
-	data := w.say.noCustomers
-	if len(customers) > 0 {
-		data = fmt.Sprintf(w.say.customers, strings.Join(w.names(customers), ", "))
-	}
-	w.line("%s %s", data, fmt.Sprintf(w.say.approval, w.chain(stages)))
+	w.line("%s", w.bold("lockbox · "+w.knock.On+" · "+speech.Clean(login)+request))
+	w.line(w.say.YouAre, speech.Clean(w.knock.Who.Name), w.knock.Key)
+	w.line("%s", w.say.Data(customers, stages))
 	w.gap()
-}
-
-// names are customers as people call them.
-func (w *way) names(ids []string) (names []string) {
-	all := w.s.c.door.Desk.Policy().Customers
-	for _, id := range ids {
-		name := all[id].Name
-		if name == "" {
-			name = id
-		}
-		names = append(names, clean(name))
-	}
-	return names
-}
-
-// chain is whose approval is needed, in order: "a board member, then Nord Legal".
-func (w *way) chain(stages []policy.Stage) string {
-	var b strings.Builder
-	for i, g := range stages {
-		switch {
-		case i > 0 && g.Step != stages[i-1].Step:
-			b.WriteString(w.say.then)
-		case i > 0:
-			b.WriteString(w.say.and)
-		}
-		b.WriteString(w.stage(g))
-	}
-	return b.String()
-}
-
-func (w *way) stage(g policy.Stage) string {
-	name := w.say.boardMember
-	if g.Count > 1 {
-		name = fmt.Sprintf(w.say.boardMembers, g.Count)
-	}
-	switch g.Kind {
-	case policy.ByCustomer:
-		name = w.names([]string{g.Customer})[0]
-	case policy.ByPeer:
-		name = fmt.Sprintf(w.say.peer, clean(g.Group))
-	case policy.ByOwner:
-		name = fmt.Sprintf(w.say.owner, clean(g.Group))
-	}
-	return name
-}
-
-// clock is a time of day as the person writes it.
-func clock(t time.Time) string { return t.Local().Format("15:04:05") }
-
-// long is a duration without what is nothing: "1h", "1h30m", "45s".
-func long(d time.Duration) string {
-	d = d.Round(time.Second)
-	if d < time.Second {
-		return "0s"
-	}
-	var b strings.Builder
-	for _, part := range []struct {
-		unit time.Duration
-		name string
-	}{{time.Hour, "h"}, {time.Minute, "m"}, {time.Second, "s"}} {
-		if n := d / part.unit; n > 0 {
-			fmt.Fprintf(&b, "%d%s", n, part.name)
-		}
-		d %= part.unit
-	}
-	return b.String()
-}
-
-// left is a duration as a clock shows it: "45:00", "1:30:00".
-func left(d time.Duration) string {
-	d = max(d, 0).Round(time.Second)
-	h, m, sec := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60
-	if h > 0 {
-		return fmt.Sprintf("%d:%02d:%02d", h, m, sec)
-	}
-	return fmt.Sprintf("%02d:%02d", m, sec)
 }
 
 // follow gives every state of a request, until stop or the end of ctx. An error

@@ -161,12 +161,14 @@ type batch struct {
 	w       Writer
 	log     *tree // as it is after the transactions so far
 	state   *sum  // of the rows after them; nil: not known
+	firm    int64 // events before the commit
 	began   bool
 	edge    bool // the stored edge of the tree was found to lead to the head
 	wrote   bool
 	members []*member
-	grown   map[string]tip // of customers whose logs grew, as it was
-	tips    map[string]tip // and as it is
+	rows    []map[string]draft // that were written
+	grown   map[string]tip     // of customers whose logs grew, as it was
+	tips    map[string]tip     // and as it is
 }
 
 // commit gives the error that all members have in common.
@@ -188,6 +190,9 @@ func (b *batch) commit() (err error) {
 		return err
 	}
 	b.l.newest.settle(next.note)
+	for _, rows := range b.rows {
+		b.l.memory.forget(rows) // what was erased is not to stay
+	}
 	for id, p := range b.tips {
 		b.l.tips.note(id, p)
 	}
@@ -221,7 +226,7 @@ func (b *batch) begin(w Writer) error {
 		return err
 	}
 	b.l.newest.settle(h.note)
-	b.w, b.log = w, newTree(w, h)
+	b.w, b.log, b.firm = w, newTree(w, h), h.N
 	b.state, err = b.l.seal.read(w, h.Tree)
 	b.began = err == nil
 	return err
@@ -235,7 +240,7 @@ func (b *batch) serve(m *member) error {
 		m.err = err
 		return nil
 	}
-	tx.w, tx.grown = b.w, b.grown
+	tx.w, tx.grown, tx.firm = b.w, b.grown, b.firm
 	m.turn <- tx
 	<-m.over
 	if m.err != nil {

@@ -175,7 +175,7 @@ func (g Log) place(out *Beat, t *tree, seq int64) error {
 	if i < 0 {
 		return fmt.Errorf("nothing had concerned customer %s by then: it is not in the heartbeat", g.customer)
 	}
-	f, err := t.leaf(seq)
+	f, _, err := t.leaf(seq)
 	if err != nil {
 		return err
 	}
@@ -236,7 +236,7 @@ func (t *tree) beatFrom(when time.Time) (int64, error) {
 			hi = mid
 			continue
 		}
-		f, err := t.leaf(seq)
+		f, _, err := t.leaf(seq)
 		if err != nil {
 			return 0, err
 		}

@@ -102,7 +102,7 @@ func (g Log) at(main *tree, head int64) (*tree, error) {
 	if head < 0 {
 		return b, nil
 	}
-	f, err := main.leaf(head)
+	f, _, err := main.leaf(head)
 	if err != nil {
 		return nil, err
 	}

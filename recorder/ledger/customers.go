@@ -46,7 +46,7 @@ func (tx *Tx) spreadTo(g Log, f Leaf) error {
 
 // ownIndex is tree.index, proven: it becomes part of what is signed.
 func (tx *Tx) ownIndex(g Log, b *tree, main int64) (int64, error) {
-	was, err := tx.log.leaf(main)
+	was, _, err := tx.log.leaf(main)
 	if err != nil || !slices.Contains(was.Customers, g.customer) {
 		return -1, err
 	}
@@ -61,7 +61,7 @@ func (tx *Tx) ownIndex(g Log, b *tree, main int64) (int64, error) {
 	if whole.Hash, err = tlog.TreeHash(b.N, whole); err != nil {
 		return 0, err
 	}
-	f, err := whole.leaf(i)
+	f, _, err := whole.leaf(i)
 	if err == nil && (f.Main == nil || *f.Main != main) {
 		err = tampered("entry %d is not event %d", i, main)
 	}
@@ -150,7 +150,7 @@ func (tx *Tx) noteHead(f Leaf) error {
 func (tx *Tx) concerned(f Leaf) ([]string, error) {
 	all := f.Customers
 	for _, seq := range f.Erased {
-		was, err := tx.log.leaf(seq)
+		was, _, err := tx.log.leaf(seq)
 		if err != nil {
 			return nil, err
 		}

@@ -18,3 +18,15 @@ func TipAt(customer string) []byte              { return tipAt(customer) }
 func BeatAt(n int64) []byte                     { return at(inBeats, n) }
 func SeenAt(size int64) []byte                  { return at(inSeen, size) }
 func StateAt() []byte                           { return []byte{inState} }
+
+// Remembered is how many bytes are held of rows that were read.
+func (l *Ledger) Remembered() (n int) {
+	l.memory.mu.Lock()
+	defer l.memory.mu.Unlock()
+	for _, part := range []map[string]*recalled{l.memory.young, l.memory.old} {
+		for key, r := range part {
+			n += r.size() + len(key)
+		}
+	}
+	return n
+}

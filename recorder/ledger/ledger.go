@@ -79,6 +79,7 @@ type Ledger struct {
 	queue  queue
 	newest newest
 	tips   tips
+	memory memory
 	signed atomic.Pointer[head] // the last one signed here, committed or not
 
 	mu   sync.Mutex

@@ -100,16 +100,15 @@ func (t *tree) prove(seq int64) ([]byte, tlog.RecordProof, error) {
 }
 
 // leaf is prove and read.
-func (t *tree) leaf(seq int64) (Leaf, error) {
-	b, _, err := t.prove(seq)
-	if err != nil {
-		return Leaf{}, err
+func (t *tree) leaf(seq int64) (f Leaf, b []byte, err error) {
+	if b, _, err = t.prove(seq); err != nil {
+		return Leaf{}, nil, err
 	}
-	f, err := ParseLeaf(b)
+	f, err = ParseLeaf(b)
 	if err == nil && f.Seq != seq {
 		err = tampered("event %d stands in the place of event %d", f.Seq, seq)
 	}
-	return f, err
+	return f, b, err
 }
 
 // sign makes the checkpoint of a tree (C2SP tlog-checkpoint).
@@ -196,7 +195,7 @@ func (l *Ledger) follow(r Reader, known head, b []byte) (head, error) {
 	if t.N == 0 || known.note == nil { // while opening, Check reads the last leaf
 		return h, nil
 	}
-	last, err := newTree(r, h).leaf(t.N - 1)
+	last, _, err := newTree(r, h).leaf(t.N - 1)
 	h.at = last.At
 	return h, err
 }

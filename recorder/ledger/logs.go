@@ -227,7 +227,7 @@ func (g Log) After(ctx context.Context, after int64, limit int) (page []Event, e
 
 // event joins an entry with what is kept beside the entry of the main log.
 func (g Log) event(t, main *tree, n int64) (e Event, size int, err error) {
-	f, err := t.leaf(n)
+	f, _, err := t.leaf(n)
 	if err != nil {
 		return e, 0, fmt.Errorf("customer %s: %w", g.customer, err)
 	}

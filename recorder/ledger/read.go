@@ -35,7 +35,7 @@ func (l *Ledger) After(ctx context.Context, seq int64, limit int) ([]Event, erro
 }
 
 func (t *tree) event(seq int64) (e Event, size int, err error) {
-	f, err := t.leaf(seq)
+	f, _, err := t.leaf(seq)
 	if err != nil {
 		return Event{}, 0, err
 	}

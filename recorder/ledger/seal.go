@@ -107,7 +107,7 @@ func (tx *Tx) planRow(p *plan, seq int64, key string, d draft) error {
 		if was, err = parseRow(b); err != nil {
 			return tampered("%w", err)
 		}
-		if err := tx.prove(key, was); err != nil { // or an edit would be committed to with what is built on it
+		if err := tx.prove(key, b, was); err != nil { // or an edit would be committed to with what is built on it
 			return err
 		}
 	}
@@ -159,6 +159,7 @@ func (b *batch) write(tx *Tx, p *plan) error {
 	}
 	b.log.N, b.log.Hash, b.log.at, b.log.note = last.Seq+1, root, last.At, nil
 	b.l.newest.note(last.Seq, tx.rows)
+	b.rows = append(b.rows, tx.rows)
 	b.state = p.state
 	return nil
 }

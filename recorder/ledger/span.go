@@ -64,7 +64,7 @@ func (g Log) span(main *tree, as anchors, from, to int64) (out Span, err error) 
 func (g Log) spanUnder(b, main *tree, a anchor, head, from, to int64) (out Span, err error) {
 	var own, seqs []int64
 	for n := from; n < to; n++ {
-		f, err := b.leaf(n)
+		f, _, err := b.leaf(n)
 		if err != nil {
 			return out, err
 		}

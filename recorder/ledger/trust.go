@@ -68,7 +68,7 @@ func (t *tree) end() (head, error) {
 	if t.N == 0 {
 		return found, nil
 	}
-	last, err := t.leaf(t.N - 1)
+	last, _, err := t.leaf(t.N - 1)
 	found.at = last.At
 	return found, err
 }

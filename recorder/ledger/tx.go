@@ -1,9 +1,11 @@
 package ledger
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 )
 
@@ -23,6 +25,7 @@ type Tx struct {
 	log  *tree
 	w    Writer // nil in a View
 	now  time.Time
+	firm int64 // events before it are durable
 	over bool
 
 	rows   map[string]draft
@@ -43,7 +46,7 @@ func (l *Ledger) begin(t *tree) (*Tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Tx{l: l, log: t, now: now, rows: map[string]draft{}}, nil
+	return &Tx{l: l, log: t, now: now, firm: t.N, rows: map[string]draft{}}, nil
 }
 
 func (tx *Tx) end() { tx.over = true }
@@ -67,45 +70,50 @@ func (tx *Tx) get(key string, v any, proof bool) (bool, error) {
 	if err := tx.may(key); err != nil {
 		return false, err
 	}
-	value, ok, err := tx.value(key, proof)
-	if err != nil || !ok {
-		return false, err
-	}
-	if err := json.Unmarshal(value, v); err != nil {
-		return false, fmt.Errorf("read row %s: %w", key, err)
-	}
-	return true, nil
-}
-
-func (tx *Tx) value(key string, proof bool) ([]byte, bool, error) {
 	if d, ok := tx.rows[key]; ok {
-		return d.value, !d.gone, nil
+		if d.gone {
+			return false, nil
+		}
+		err := readRow(key, d.value, v)
+		return err == nil, err
 	}
 	b, err := tx.log.Get(rowAt(key))
 	if err == nil && b == nil && proof && !tx.l.newest.holds(key, -1, tx.log.N) {
 		err = tampered("row %s was removed", key)
 	}
 	if err != nil || b == nil {
-		return nil, false, err
+		return false, err
 	}
 	row, err := parseRow(b)
 	if err != nil {
-		return nil, false, tampered("row %s: %w", key, err)
+		return false, tampered("row %s: %w", key, err)
 	}
 	if proof {
-		err = tx.prove(key, row)
+		if err := tx.prove(key, b, row); err != nil {
+			return false, err
+		}
 	}
-	return row.value, true, err
+	err = tx.decode(key, b, row, v)
+	return err == nil, err
 }
 
-func (tx *Tx) prove(key string, r row) error {
+// prove proves that event r.seq wrote the row, whose bytes are raw. A row that
+// was proven before, with these bytes, needs no more than that its event is
+// still there with its own.
+func (tx *Tx) prove(key string, raw []byte, r row) error {
 	if r.seq < 0 || r.seq >= tx.log.N {
 		return tampered("row %s was edited: there is no event %d", key, r.seq)
 	}
 	if !tx.l.newest.holds(key, r.seq, tx.log.N) {
 		return tampered("row %s is an old version that was put back", key)
 	}
-	f, err := tx.log.leaf(r.seq)
+	was := tx.l.memory.row(key, raw)
+	if was != nil && was.leaf != nil {
+		if b, err := tx.log.Get(at(inLog, r.seq)); err == nil && bytes.Equal(b, was.leaf) {
+			return nil
+		}
+	}
+	f, leaf, err := tx.log.leaf(r.seq)
 	if err != nil {
 		return fmt.Errorf("row %s: %w", key, err)
 	}
@@ -113,6 +121,53 @@ func (tx *Tx) prove(key string, r row) error {
 	if got, ok := f.mark(want.Fold); !ok || got != want {
 		return tampered("row %s was edited: event %d wrote something else", key, r.seq)
 	}
+	if r.seq < tx.firm {
+		now := &recalled{raw: bytes.Clone(raw), leaf: bytes.Clone(leaf)}
+		if was != nil {
+			now.is = was.is
+		}
+		tx.l.memory.keep(key, now)
+	}
+	return nil
+}
+
+func readRow(key string, value []byte, v any) error {
+	if err := json.Unmarshal(value, v); err != nil {
+		return fmt.Errorf("read row %s: %w", key, err)
+	}
+	return nil
+}
+
+// decode reads the JSON of a row into v, or copies what these bytes were read
+// as before. What it gives is the caller's own.
+func (tx *Tx) decode(key string, raw []byte, r row, v any) error {
+	to := reflect.ValueOf(v)
+	if to.Kind() != reflect.Pointer || to.IsNil() || !to.Elem().IsZero() { // JSON leaves what it does not name as it was
+		return readRow(key, r.value, v)
+	}
+	to = to.Elem()
+	was := tx.l.memory.row(key, raw)
+	if was != nil && was.is != nil {
+		if from := reflect.ValueOf(was.is).Elem(); from.Type() == to.Type() {
+			copied(to, from)
+			return nil
+		}
+	}
+	if err := readRow(key, r.value, v); err != nil {
+		return err
+	}
+	if r.seq < 0 || r.seq >= tx.firm || !tx.l.memory.copies(to.Type()) {
+		return nil
+	}
+	mine := reflect.New(to.Type())
+	copied(mine.Elem(), to)
+	now := &recalled{is: mine.Interface()}
+	if was != nil {
+		now.raw, now.leaf = was.raw, was.leaf
+	} else {
+		now.raw = bytes.Clone(raw)
+	}
+	tx.l.memory.keep(key, now)
 	return nil
 }
 

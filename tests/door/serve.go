@@ -19,6 +19,7 @@ import (
 
 	"lockbox/approvals"
 	"lockbox/gateway"
+	"lockbox/gateway/heap"
 	"lockbox/gateway/sshproxy"
 	"lockbox/policy"
 	"lockbox/recorder/archive"
@@ -115,6 +116,7 @@ func (p *process) serve(t testing.TB, c Config) error {
 		return err
 	}
 	go func() { served <- door.Serve(ctx, l) }()
+	go heap.Keep(ctx) // as in production; it ends with the process
 	err = json.NewEncoder(os.Stdout).Encode(hello{
 		Dir: p.Dir, Addr: l.Addr().String(), Key: key, Host: text(p.Keys.Host.PublicKey()), CA: text(p.Keys.TargetCA.PublicKey()),
 	})

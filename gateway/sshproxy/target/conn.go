@@ -1,6 +1,7 @@
 package target
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 
@@ -11,8 +12,8 @@ import (
 type Conn struct {
 	ssh.Conn
 	socket  *gated
-	gone    chan struct{} // closed when the connection is
-	refused atomic.Int64  // channels that the target opened
+	gone    context.Context // ends when the connection is gone
+	refused atomic.Int64    // channels that the target opened
 	wg      sync.WaitGroup
 }
 
@@ -20,23 +21,41 @@ type Conn struct {
 const refusals = 1000
 
 func newConn(conn ssh.Conn, socket *gated, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request, offered func(ssh.NewChannel)) *Conn {
-	c := &Conn{Conn: conn, socket: socket, gone: make(chan struct{})}
+	c := &Conn{Conn: conn, socket: socket}
+	var gone context.CancelFunc
+	c.gone, gone = context.WithCancel(context.Background())
 	if offered == nil {
 		offered = func(ch ssh.NewChannel) {
 			_ = ch.Reject(ssh.Prohibited, "lockbox: not from here") // fails only when the connection is gone
 		}
 	}
-	c.wg.Go(func() { ssh.DiscardRequests(requests) })
 	c.wg.Go(func() {
-		for ch := range channels {
-			offered(&fromTarget{ch, c})
-		}
-	})
-	c.wg.Go(func() {
+		defer gone()
+		c.answer(channels, requests, offered)
 		_ = conn.Wait() // why it ended is told by what was cut
-		close(c.gone)
 	})
 	return c
+}
+
+// answer answers what the target asks for, until the connection is gone: one
+// goroutine for all of it, for each has a stack.
+func (c *Conn) answer(channels <-chan ssh.NewChannel, requests <-chan *ssh.Request, offered func(ssh.NewChannel)) {
+	for channels != nil || requests != nil {
+		select {
+		case ch, ok := <-channels:
+			if !ok {
+				channels = nil
+				continue
+			}
+			offered(&fromTarget{ch, c})
+		case r, ok := <-requests:
+			if !ok {
+				requests = nil
+				continue
+			}
+			_ = r.Reply(false, nil) // fails only when the connection is gone
+		}
+	}
 }
 
 // A fromTarget is a channel that the target opens.
@@ -65,7 +84,11 @@ func (c *Conn) Cut() {
 }
 
 // Gone is closed when the connection is gone.
-func (c *Conn) Gone() <-chan struct{} { return c.gone }
+func (c *Conn) Gone() <-chan struct{} { return c.gone.Done() }
+
+// Upon has fn run when the connection is gone, unless the func returned was
+// called before, which then says so.
+func (c *Conn) Upon(fn func()) (stop func() bool) { return context.AfterFunc(c.gone, fn) }
 
 // Left returns when nothing is left of the connection.
 func (c *Conn) Left() { c.wg.Wait() }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -19,18 +20,19 @@ import (
 type Dialer struct {
 	Sign    func(keys.CertAsk) (*ssh.Certificate, error)
 	Now     func() time.Time
-	Config  ssh.Config    // the algorithms
-	Version string        // as clients say it
-	Spares  int           // connections kept keyed ahead, in all; 0: none
-	Renew   time.Duration // how old one of them gets; sshd lets in nobody after 120 s: 75 s
-	Idle    time.Duration // how long one is kept after the last use: 5 min
+	Config  ssh.Config                // the algorithms
+	Version string                    // as clients say it
+	Spares  int                       // connections kept keyed ahead, in all; 0: none. Two for a place used in quick succession, else one
+	Renew   time.Duration             // how old one of them gets; sshd lets in nobody after 120 s: 75 s
+	Idle    time.Duration             // how long one is kept after the last use: 5 min
+	Ours    func(netip.AddrPort) bool // whether we listen there ourselves; nil: nowhere
 
 	wires wire.Pool
 	wg    sync.WaitGroup // lines, spares and looks
 
 	mu     sync.Mutex // guards the rest
 	closed bool
-	spares map[place]*spare
+	spares map[place][]*spare
 	known  map[string]string // the type of a pinned key, by its fingerprint
 	looks  map[machine]*look
 }
@@ -121,7 +123,7 @@ func (d *Dialer) dial(ctx context.Context, to place) (*line, error) {
 		return nil, errNoPin
 	}
 	dialer := net.Dialer{
-		ControlContext:  onlyOutside,
+		ControlContext:  d.onlyOutside,
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 15 * time.Second, Count: 3},
 	}
 	socket, err := dialer.DialContext(ctx, "tcp", to.address)
@@ -147,8 +149,10 @@ func (d *Dialer) begin(fn func()) bool {
 func (d *Dialer) Close() {
 	d.mu.Lock()
 	d.closed = true
-	for _, s := range d.spares {
-		s.drop()
+	for _, all := range d.spares {
+		for _, s := range all {
+			s.drop()
+		}
 	}
 	for _, l := range d.looks {
 		l.stop()

@@ -22,6 +22,7 @@ type Kind string
 const (
 	Unknown    Kind = "unknown"              // none of the others
 	Forbidden  Kind = "forbidden-address"    // of a kind that no target has
+	Ourselves  Kind = "own-address"          // we listen there ourselves
 	Unresolved Kind = "name-unresolved"      // there is no address for the name
 	NoRoute    Kind = "no-route"             // nothing leads there
 	Refused    Kind = "refused"              // nobody listens
@@ -61,6 +62,8 @@ func (f *Fault) Unwrap() error { return f.Err }
 // check is what may be wrong, where the error does not say it all.
 func (k Kind) check() string {
 	switch k {
+	case Ourselves:
+		return "the target's address in the policy: the gateway itself listens there"
 	case Unresolved:
 		return "the target's address in the policy, and the DNS of the gateway"
 	case NoRoute, TimedOut:
@@ -105,6 +108,7 @@ var (
 	errLate      = fmt.Errorf("it took longer than %s", dialTime)
 	errNoPin     = errors.New("its host key is not pinned")
 	errAddress   = errors.New("no target has such an address")
+	errOurs      = errors.New("the gateway itself listens there")
 	errTwice     = errors.New("it asks for a second certificate")
 	errAnybody   = errors.New("it lets in anybody, without a certificate")
 	errDropped   = errors.New("nobody claimed the connection")
@@ -148,6 +152,8 @@ func kind(err error) Kind {
 		return Unsigned
 	case errors.Is(err, errAnybody), errors.Is(err, errTwice):
 		return Unwelcome
+	case errors.Is(err, errOurs):
+		return Ourselves
 	case errors.Is(err, errAddress):
 		return Forbidden
 	case errors.As(err, &none) && len(none.SupportedAlgorithms) > 0 && none.SupportedAlgorithms[0] == ssh.CertAlgoED25519v01:
@@ -196,9 +202,9 @@ func (l *line) held() bool {
 }
 
 // onlyOutside refuses what no target has for an address, whatever its name
-// led to: the link's own (where clouds keep their secrets), everybody's and
-// nobody's.
-func onlyOutside(_ context.Context, _, address string, _ syscall.RawConn) error {
+// led to: the link's own (where clouds keep their secrets), everybody's,
+// nobody's and ours.
+func (d *Dialer) onlyOutside(_ context.Context, _, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errAddress, err)
@@ -206,6 +212,9 @@ func onlyOutside(_ context.Context, _, address string, _ syscall.RawConn) error 
 	ip := at.Addr().Unmap().WithZone("")
 	if ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() || ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
 		return fmt.Errorf("%w: %s", errAddress, ip)
+	}
+	if d.Ours != nil && d.Ours(at) {
+		return fmt.Errorf("%w: %s", errOurs, at)
 	}
 	return nil
 }

@@ -51,11 +51,16 @@ func (g *gated) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	if first := g.first(); len(first) < 64 {
-		first = slices.Concat(first, p[:min(n, 64-len(first))])
-		g.head.Store(&first)
+		g.begins(first, p[:min(n, 64-len(first))])
 	}
 	g.in.Add(int64(n))
 	return n, nil
+}
+
+// begins keeps the beginning. It is apart from Read, which has a small frame for that.
+func (g *gated) begins(first, p []byte) {
+	first = slices.Concat(first, p)
+	g.head.Store(&first)
 }
 
 func (g *gated) Write(p []byte) (int, error) {

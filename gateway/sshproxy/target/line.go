@@ -181,12 +181,13 @@ type rekeys struct {
 var errRekeys = errors.New("it exchanges keys again and again")
 
 // more counts one. Many are allowed where many bytes pass: sshd's RekeyLimit
-// can be as low as some kilobytes.
+// can be as low as some kilobytes, and it exchanges keys before the packet that
+// would pass it. With 64K that is after each packet of 32 KiB.
 func (r *rekeys) more(passed int64) error {
 	if r.n == 0 {
 		r.began = time.Now()
 	}
-	if r.n++; r.n > 16+int64(time.Since(r.began)/time.Second)+passed>>16 {
+	if r.n++; r.n > 16+int64(time.Since(r.began)/time.Second)+passed>>14 {
 		return errRekeys
 	}
 	return nil

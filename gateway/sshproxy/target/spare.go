@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"lockbox/policy"
@@ -21,7 +22,12 @@ type spare struct {
 	until time.Time     // when it has been idle for too long
 	line  *line         // nil: claimed, or not there yet
 	taken chan struct{} // closed when line is claimed
+	late  bool          // the next use begins a second one
+	more  bool          // the second of its place: it goes when nobody claims it
 }
+
+// perPlace is how many are kept for a place that is used in quick succession.
+const perPlace = 2
 
 // silence is how long a spare may say nothing after it is claimed: then it is
 // dead, and a new connection is made.
@@ -51,39 +57,69 @@ func (d *Dialer) ahead(ctx context.Context, c *Call) (*Conn, error) {
 	return nil, nil
 }
 
+// take claims the line of a place that has come furthest.
 func (d *Dialer) take(at place) *line {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := d.spares[at]
-	if s == nil || s.line == nil {
+	var best *spare
+	for _, s := range d.spares[at] {
+		if s.line != nil && (best == nil || s.line.stage.Load() > best.line.stage.Load()) {
+			best = s
+		}
+	}
+	if best == nil || best.line.stage.Load() < keyed {
+		d.short(at)
+	}
+	if best == nil {
 		return nil
 	}
-	l := s.line
-	s.line = nil
-	close(s.taken)
+	l := best.line
+	best.line = nil
+	close(best.taken)
 	return l
 }
 
+// short notes that a place was used again before a line was keyed for it. mu is held.
+func (d *Dialer) short(at place) {
+	if n := len(d.spares[at]); n > 0 && n < perPlace {
+		d.spares[at][0].late = true
+	}
+}
+
 // Warm is for when a login on a target was used, or will be in a moment: a
-// connection is kept keyed ahead for it, until that has not been so for a while.
+// connection is kept keyed ahead for it, until that has not been so for a while;
+// two, if one was not enough.
 func (d *Dialer) Warm(t *policy.Target, login string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	at := placeOf(t, login)
-	s := d.spares[at]
-	if s == nil {
-		if d.closed || len(d.spares) >= d.Spares {
-			return
-		}
-		if d.spares == nil {
-			d.spares = map[place]*spare{}
-		}
-		s = &spare{to: at}
-		s.ctx, s.drop = context.WithCancel(context.Background())
-		d.spares[at] = s
-		d.wg.Go(func() { d.keep(s) })
+	switch all := d.spares[at]; {
+	case len(all) == 0:
+		d.start(&spare{to: at})
+	case all[0].late:
+		all[0].late = false
+		d.start(&spare{to: at, more: true})
 	}
-	s.until = time.Now().Add(cmp.Or(d.Idle, 5*time.Minute))
+	for _, s := range d.spares[at] {
+		s.until = time.Now().Add(cmp.Or(d.Idle, 5*time.Minute))
+	}
+}
+
+// start keeps one more, if there may be one. mu is held.
+func (d *Dialer) start(s *spare) {
+	n := 0
+	for _, all := range d.spares {
+		n += len(all)
+	}
+	if d.closed || n >= d.Spares {
+		return
+	}
+	if d.spares == nil {
+		d.spares = map[place][]*spare{}
+	}
+	s.ctx, s.drop = context.WithCancel(context.Background())
+	d.spares[s.to] = append(d.spares[s.to], s)
+	d.wg.Go(func() { d.keep(s) })
 }
 
 // keep has a line ready for s until that is idle, or the target does not play
@@ -138,18 +174,21 @@ func (d *Dialer) offer(s *spare, algorithms []string) (*line, <-chan struct{}) {
 }
 
 // withdraw takes back what nobody has claimed, and says whether that is so, and
-// whether the place was not used for long.
+// whether that is reason enough to keep no other.
 func (d *Dialer) withdraw(s *spare) (mine, idle bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	mine = s.line != nil
 	s.line = nil
-	return mine, time.Now().After(s.until)
+	return mine, s.more || time.Now().After(s.until)
 }
 
 func (d *Dialer) forget(s *spare) {
 	s.drop()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.spares, s.to)
+	d.spares[s.to] = slices.DeleteFunc(d.spares[s.to], func(o *spare) bool { return o == s })
+	if len(d.spares[s.to]) == 0 {
+		delete(d.spares, s.to)
+	}
 }

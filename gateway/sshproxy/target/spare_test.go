@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -110,7 +111,7 @@ func TestWhoIsRefusedOnWhatWasKeptIsNotTriedAgain(t *testing.T) {
 func TestWhatIsKeptIsRenewedAndThenLetGo(t *testing.T) {
 	clean(t)
 	s := newStub(t)
-	d := newDialer(t, s.ca, withSpares, func(d *Dialer) { d.Renew, d.Idle = 100*time.Millisecond, 250*time.Millisecond })
+	d := newDialer(t, s.ca, withSpares, func(d *Dialer) { d.Renew, d.Idle = time.Second, 2500*time.Millisecond })
 	to := s.target()
 	d.Warm(to, "deploy")
 	ready(t, d, placeOf(to, "deploy"))
@@ -132,10 +133,7 @@ func TestNoMoreAreKeptThanAllowed(t *testing.T) {
 	for _, login := range []string{"a", "b", "c", "d", "e", "f"} {
 		d.Warm(s.target(), login)
 	}
-	d.mu.Lock()
-	n := len(d.spares)
-	d.mu.Unlock()
-	if n != 4 {
+	if n := kept(d); n != 4 {
 		t.Errorf("%d are kept, want 4", n)
 	}
 	none := newDialer(t, s.ca)
@@ -216,5 +214,139 @@ func TestNothingIsDialledWithoutAPinOrAGate(t *testing.T) {
 	d.wg.Wait()
 	if conns, _, _ := s.counts(); conns != 0 {
 		t.Errorf("%d connections", conns)
+	}
+}
+
+// kept is how many places are kept, the second of a place counted as well.
+func kept(d *Dialer) (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, all := range d.spares {
+		n += len(all)
+	}
+	return n
+}
+
+// slowly is a stub whose connections exchange keys when told to: nil in the
+// channel lets one go on.
+func slowly(t *testing.T) (*stub, chan struct{}) {
+	t.Helper()
+	on := make(chan struct{}, 100)
+	s := newStub(t, func(s *stub) {
+		s.raw = func(c net.Conn) {
+			if _, ok := <-on; ok {
+				s.serve(c)
+			}
+		}
+	})
+	t.Cleanup(func() { close(on) })
+	return s, on
+}
+
+// begins waits until so many lines are kept for a place, keyed or not.
+func begins(t *testing.T, d *Dialer, at place, want int) {
+	t.Helper()
+	late := time.After(10 * time.Second)
+	for lines(d, at) != want {
+		select {
+		case <-late:
+			t.Fatalf("%d lines are kept, want %d", lines(d, at), want)
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
+
+func lines(d *Dialer, at place) (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, s := range d.spares[at] {
+		if s.line != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// hasty claims the only line of a place before it is keyed.
+func hasty(t *testing.T, d *Dialer, on chan struct{}, c Call) {
+	t.Helper()
+	at := placeOf(c.Target, c.Login)
+	begins(t, d, at, 1)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for tick := time.Tick(time.Millisecond); lines(d, at) > 0; {
+			<-tick
+		}
+		on <- struct{}{}
+	})
+	dial(t, d, c)
+	wg.Wait()
+}
+
+func TestAPlaceUsedInQuickSuccessionKeepsASecondAndTheOneThatIsReadyIsClaimed(t *testing.T) {
+	clean(t)
+	s, on := slowly(t)
+	d := newDialer(t, s.ca, withSpares)
+	to := s.target()
+	at := placeOf(to, "deploy")
+	on <- struct{}{}
+	dial(t, d, callTo(to, "deploy", "r-1"))
+	if n := kept(d); n != 1 {
+		t.Errorf("%d are kept after the first use, want 1", n)
+	}
+	hasty(t, d, on, callTo(to, "deploy", "r-2"))
+	if n := kept(d); n != 2 {
+		t.Errorf("%d are kept for one that had to wait, want 2", n)
+	}
+	begins(t, d, at, 2)
+	on <- struct{}{}
+	ready(t, d, at) // one of two
+	echoes(t, dial(t, d, callTo(to, "deploy", "r-3")))
+	if n := kept(d); n != 2 {
+		t.Errorf("%d are kept for one that did not wait, want 2", n)
+	}
+	for range 10 {
+		on <- struct{}{}
+	}
+	dial(t, d, callTo(to, "deploy", "r-4"))
+	dial(t, d, callTo(to, "deploy", "r-5"))
+	if n := kept(d); n > 2 {
+		t.Errorf("%d are kept for one place", n)
+	}
+}
+
+func TestTheSecondGoesWhenNobodyClaimsItAndTheFirstStays(t *testing.T) {
+	clean(t)
+	s, on := slowly(t)
+	d := newDialer(t, s.ca, withSpares, func(d *Dialer) { d.Renew = 2 * time.Second }) // a handshake takes less
+	to := s.target()
+	on <- struct{}{}
+	dial(t, d, callTo(to, "deploy", "r-1"))
+	hasty(t, d, on, callTo(to, "deploy", "r-2"))
+	if n := kept(d); n != 2 {
+		t.Errorf("%d are kept, want 2", n)
+	}
+	for range 90 {
+		on <- struct{}{}
+	}
+	for late := time.After(20 * time.Second); kept(d) != 1; {
+		select {
+		case <-late:
+			t.Fatal("it is kept for ever")
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	echoes(t, dial(t, d, callTo(to, "deploy", "r-3")))
+}
+
+func TestTheSecondCountsAmongAllThatMayBeKept(t *testing.T) {
+	s, on := slowly(t)
+	d := newDialer(t, s.ca, func(d *Dialer) { d.Spares = 1 })
+	to := s.target()
+	on <- struct{}{}
+	dial(t, d, callTo(to, "deploy", "r-1"))
+	hasty(t, d, on, callTo(to, "deploy", "r-2"))
+	if n := kept(d); n > 1 {
+		t.Errorf("%d are kept, want 1", n)
 	}
 }

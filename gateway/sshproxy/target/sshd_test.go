@@ -1,7 +1,10 @@
 package target
 
 import (
+	"bytes"
+	"crypto/rand"
 	"fmt"
+	"io"
 	"runtime"
 	"sort"
 	"strings"
@@ -59,6 +62,32 @@ func TestRealSSHDRefusesForWhatItsOperatorIsToldOf(t *testing.T) {
 		if KindOf(err) != Unwelcome || !strings.Contains(err.Error(), "TrustedUserCAKeys") {
 			t.Errorf("%s: got %v", login, err)
 		}
+	}
+}
+
+// TestB25RealSSHDExchangesKeysAfterEachPacket, in both directions, and every byte comes back.
+func TestB25RealSSHDExchangesKeysAfterEachPacket(t *testing.T) {
+	clean(t)
+	ca := newSigner(t)
+	s := harness.StartSSHDWith(t, ca.PublicKey(), "RekeyLimit 16K\nKexAlgorithms curve25519-sha256\n")
+	d := newDialer(t, ca, func(d *Dialer) { d.Config.RekeyThreshold = 64 << 10 })
+	c := dial(t, d, callTo(sshdTarget(s), harness.Login(t), "r-1"))
+	ch, requests, err := c.OpenChannel("session", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go ssh.DiscardRequests(requests)
+	if ok, err := ch.SendRequest("exec", true, ssh.Marshal(struct{ Command string }{"cat"})); !ok || err != nil {
+		t.Fatalf("got %v, %v", ok, err)
+	}
+	want := make([]byte, 4<<20)
+	_, _ = rand.Read(want)
+	go func() {
+		_, _ = ch.Write(want)
+		_ = ch.CloseWrite()
+	}()
+	if got, err := io.ReadAll(ch); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%d of %d bytes came back: %v", len(got), len(want), err)
 	}
 }
 

@@ -220,14 +220,8 @@ func ready(t testing.TB, d *Dialer, to place) *line {
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for late := time.After(10 * time.Second); ; {
-		d.mu.Lock()
-		var l *line
-		if s := d.spares[to]; s != nil {
-			l = s.line
-		}
-		d.mu.Unlock()
-		if l != nil && l.stage.Load() == keyed {
-			return l
+		if all := keyedFor(d, to); len(all) > 0 {
+			return all[0]
 		}
 		select {
 		case <-late:
@@ -235,4 +229,16 @@ func ready(t testing.TB, d *Dialer, to place) *line {
 		case <-tick.C:
 		}
 	}
+}
+
+// keyedFor are the lines that are kept for a place, and keyed.
+func keyedFor(d *Dialer, to place) (all []*line) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, s := range d.spares[to] {
+		if s.line != nil && s.line.stage.Load() == keyed {
+			all = append(all, s.line)
+		}
+	}
+	return all
 }

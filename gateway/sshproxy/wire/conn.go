@@ -38,6 +38,9 @@ func (p *Pool) Conn(c net.Conn) *Conn {
 	if s, ok := c.(syscall.Conn); ok {
 		w.raw, _ = s.SyscallConn() // nil: as if it had none
 	}
+	if w.raw != nil {
+		_ = w.raw.Control(brief) // a closed one tells later
+	}
 	return w
 }
 
@@ -60,7 +63,7 @@ func (c *Conn) SetLinger(seconds int) error {
 func (c *Conn) Unsent() (yes bool) {
 	yes = true
 	if c.raw != nil {
-		_ = c.raw.Control(func(fd uintptr) { yes = unsent(fd) }) // of a closed one nobody knows
+		_ = c.raw.Control(func(fd uintptr) { yes = holds(fd) }) // of a closed one nobody knows
 	}
 	return yes
 }

@@ -22,7 +22,12 @@ func quickAck(fd uintptr) {
 	_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1) // slower without, not wrong
 }
 
-func unsent(fd uintptr) bool {
+// brief bounds what the system takes before it can send it.
+func brief(fd uintptr) {
+	_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsent) // it only takes more without
+}
+
+func holds(fd uintptr) bool {
 	n, err := unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)
 	return err != nil || n > 0
 }

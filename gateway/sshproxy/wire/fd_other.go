@@ -20,4 +20,6 @@ func again(err error) bool { return errors.Is(err, syscall.EAGAIN) }
 
 func quickAck(uintptr) {} // only Linux has it
 
-func unsent(uintptr) bool { return true } // as far as we know
+func brief(uintptr) {} // the same
+
+func holds(uintptr) bool { return true } // as far as we know

@@ -131,7 +131,7 @@ func TestCloseLetsGoWhoWritesAndWhoReads(t *testing.T) {
 	full := func() bool {
 		ours.mu.Lock()
 		defer ours.mu.Unlock()
-		return ours.n == size
+		return ours.n == queued
 	}
 	for !full() {
 		runtime.Gosched()

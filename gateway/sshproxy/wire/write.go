@@ -6,6 +6,13 @@ import "runtime"
 // packets through a buffer of that size.
 const much = 4 << 10
 
+// How much may wait to be written, with us, and with the system until it can be
+// sent. What is typed waits behind it when both go through one connection.
+const (
+	queued = 128 << 10
+	unsent = 128 << 10
+)
+
 // Write takes p. What is short is written before it returns, unless something
 // goes before it; the rest is gathered, and written by a goroutine that lives
 // as long as there is something to write. If that fails, the socket is closed
@@ -34,7 +41,7 @@ func (c *Conn) through(p []byte) (int, error) {
 // gather puts p to what is to be written. mu is held.
 func (c *Conn) gather(p []byte) (done int, err error) {
 	for done < len(p) {
-		for c.n == size && c.failed == nil {
+		for c.n == queued && c.failed == nil {
 			c.moved.Wait()
 		}
 		if c.failed != nil {
@@ -43,7 +50,7 @@ func (c *Conn) gather(p []byte) (done int, err error) {
 		if c.out == nil {
 			c.out = c.pool.get()
 		}
-		n := copy(c.out[c.n:], p[done:])
+		n := copy(c.out[c.n:queued], p[done:])
 		c.n += n
 		done += n
 		if !c.writing {

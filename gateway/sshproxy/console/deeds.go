@@ -1,17 +1,19 @@
-package sshproxy
+package console
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
 
 	"lockbox/approvals"
 	"lockbox/gateway"
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 )
 
 // extend asks for more time under a grant that is in use.
-func (c *console) extend(a args) (int, error) {
+func (c *console) extend(ctx context.Context, a args) (int, error) {
 	code, text, err := a.code()
 	if err != nil {
 		return 0, err
@@ -19,7 +21,7 @@ func (c *console) extend(a args) (int, error) {
 	var more time.Duration // 0: as long as the rule gives by itself
 	if text != "" {
 		var ok bool
-		if more, ok = parseLong(text); !ok {
+		if more, ok = speech.ReadLong(text); !ok {
 			return 0, usage("%s", c.say.extendForm)
 		}
 	}
@@ -27,57 +29,55 @@ func (c *console) extend(a args) (int, error) {
 	if why == "" {
 		why = c.say.sameWork
 	}
-	v, err := c.s.c.door.Desk.Extend(c.s.ctx, c.who, code, more, why)
+	v, err := c.Desk.Extend(ctx, c.by.Who, code, more, why)
 	if err != nil {
 		return 0, err
 	}
 	if c.json {
-		return exitDone, c.object(c.item(v))
+		return Done, c.object(c.item(v))
 	}
-	c.print(c.say.extending, v.Request.ID, long(v.Request.For), code, c.asked(v))
+	c.print(c.say.extending, v.Request.ID, speech.Long(v.Request.For), code, c.say.Asks(v))
 	c.print(c.say.follow, v.Request.ID, c.page(v))
-	return exitDone, nil
+	return Done, nil
 }
 
 // accept promises what the approvers asked for. Who has a terminal is shown it
 // and asked; who has none was shown it by the refusal that names this command.
-func (c *console) accept(a args) (int, error) {
+func (c *console) accept(ctx context.Context, a args) (int, error) {
 	code, err := a.one("request")
 	if err != nil {
 		return 0, err
 	}
 	code = strings.ToUpper(code)
-	v, err := c.s.c.door.Desk.See(c.s.ctx, c.who, code)
+	v, err := c.Desk.See(ctx, c.by.Who, code)
 	if err != nil {
 		return 0, err
 	}
 	waits := v.Grant != nil && len(v.Grant.Promises) > 0 && v.Grant.Accepted.IsZero()
-	if waits && c.s.terminal() != nil && !c.json {
-		w := c.s.way(c.knockFor(v))
-		defer w.close()
-		if yes, r := w.promise(v); r != nil {
-			return 0, &approvals.Refusal{Code: r.code, Why: r.why}
+	if waits && c.by.Terminal != nil && !c.json {
+		if yes, err := c.by.Terminal.Promise(c.knockFor(v), v); err != nil {
+			return 0, err
 		} else if !yes {
-			c.print(c.say.notAccepted, code)
-			return exitPending, nil
+			c.print(c.say.NotAccepted, code)
+			return Pending, nil
 		}
 	}
-	v, err = c.s.c.door.Desk.Accept(c.s.ctx, c.who, code)
+	v, err = c.Desk.Accept(ctx, c.by.Who, code)
 	switch {
 	case err != nil:
 		return 0, err
 	case c.json:
-		return exitDone, c.object(c.item(v))
+		return Done, c.object(c.item(v))
 	}
 	for _, p := range v.Grant.Promises {
 		c.print("“%s”", p)
 	}
-	c.print(c.say.accepted, code)
-	return exitDone, nil
+	c.print(c.say.Accepted, code)
+	return Done, nil
 }
 
 // remark writes into the thread of a request.
-func (c *console) remark(a args) (int, error) {
+func (c *console) remark(ctx context.Context, a args) (int, error) {
 	code, text, err := a.code()
 	if err != nil {
 		return 0, err
@@ -85,7 +85,7 @@ func (c *console) remark(a args) (int, error) {
 	if text == "" {
 		return 0, usage("%s", c.say.sayForm)
 	}
-	v, err := c.s.c.door.Desk.Say(c.s.ctx, c.who, code, a.flag["--to"], text)
+	v, err := c.Desk.Say(ctx, c.by.Who, code, a.flag["--to"], text)
 	if err != nil {
 		return 0, err
 	}
@@ -93,19 +93,19 @@ func (c *console) remark(a args) (int, error) {
 }
 
 // revoke ends a grant, by one of those who decide on it or by its holder.
-func (c *console) revoke(a args) (int, error) {
+func (c *console) revoke(ctx context.Context, a args) (int, error) {
 	code, why, err := a.code()
 	if err != nil {
 		return 0, err
 	}
-	if err := c.s.c.door.Desk.Revoke(c.s.ctx, c.who, code, why); err != nil {
+	if err := c.Desk.Revoke(ctx, c.by.Who, code, why); err != nil {
 		return 0, err
 	}
 	return c.did(code, c.say.revoked)
 }
 
 // reject says no, which opens nothing and so takes no touch.
-func (c *console) reject(a args) (int, error) {
+func (c *console) reject(ctx context.Context, a args) (int, error) {
 	code, why, err := a.code()
 	if err != nil {
 		return 0, err
@@ -113,46 +113,41 @@ func (c *console) reject(a args) (int, error) {
 	if why == "" {
 		return 0, usage("%s", c.say.rejectForm)
 	}
-	if _, err := c.s.c.door.Desk.Reject(c.s.ctx, c.who, code, why); err != nil {
+	if _, err := c.Desk.Reject(ctx, c.by.Who, code, why); err != nil {
 		return 0, err
 	}
 	return c.did(code, c.say.rejectedIt)
 }
 
 // approve says where: a yes is a passkey signature, and no command gives it.
-func (c *console) approve(a args) (int, error) {
+func (c *console) approve(ctx context.Context, a args) (int, error) {
 	code, _, err := a.code()
 	if err != nil {
 		return 0, err
 	}
-	v, err := c.s.c.door.Desk.See(c.s.ctx, c.who, code)
+	v, err := c.Desk.See(ctx, c.by.Who, code)
 	if err != nil {
 		return 0, err
 	}
 	page := "/a/"
-	if c.who.Kind == policy.Reviewer {
+	if c.by.Who.Kind == policy.Reviewer {
 		page = "/c/"
 	}
-	return 0, &approvals.Refusal{Code: policy.ByPolicy, Why: fmt.Sprintf(c.say.approveThere, c.s.c.door.Portal+page+v.Request.ID)}
+	return 0, &approvals.Refusal{Code: policy.ByPolicy, Why: fmt.Sprintf(c.say.approveThere, c.Portal+page+v.Request.ID)}
 }
 
 // did answers what was done to a request.
 func (c *console) did(code, text string) (int, error) {
 	if c.json {
-		return exitDone, c.object(map[string]string{"request": code, "done": "yes"})
+		return Done, c.object(map[string]string{"request": code, "done": "yes"})
 	}
 	c.print(text, code)
-	return exitDone, nil
+	return Done, nil
 }
 
-// asked is whose answer a request waits for, and whose stands already.
-func (c *console) asked(v approvals.View) string {
-	return (&way{s: c.s, say: c.say}).asks(v)
-}
-
-func (c *console) page(v approvals.View) string { return c.s.c.door.Portal + "/r/" + v.Request.ID }
+func (c *console) page(v approvals.View) string { return c.Portal + "/r/" + v.Request.ID }
 
 // knockFor is where a request leads.
 func (c *console) knockFor(v approvals.View) gateway.Knock {
-	return gateway.Knock{Who: c.who, Key: c.s.c.id.fingerprint, From: c.s.c.from, On: v.Request.Target, Login: v.Request.Login}
+	return gateway.Knock{Who: c.by.Who, Key: c.by.Key, From: c.by.From, On: v.Request.Target, Login: v.Request.Login}
 }

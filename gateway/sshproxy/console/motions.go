@@ -1,12 +1,14 @@
-package sshproxy
+package console
 
 import (
+	"context"
+
 	"lockbox/approvals/charter"
 	"lockbox/policy"
 )
 
-// A motionItem is a motion as --json tells it.
-type motionItem struct {
+// A Motion is a motion as --json tells it.
+type Motion struct {
 	ID    string            `json:"id"`
 	Kind  policy.MotionKind `json:"kind"`
 	About string            `json:"about,omitempty"`
@@ -20,21 +22,21 @@ type motionItem struct {
 
 // motions lists what the person may see of what is signed besides requests. To
 // propose and to sign is for the pages: a yes takes a passkey.
-func (c *console) motions(a args) (int, error) {
-	law := c.s.c.door.Desk.Charter
+func (c *console) motions(ctx context.Context, a args) (int, error) {
+	law := c.Desk.Charter
 	if len(a.rest) > 0 || law == nil {
 		return 0, usage("%s", c.say.seeHelp)
 	}
-	all, err := law.List(c.s.ctx, c.who)
+	all, err := law.List(ctx, c.by.Who)
 	if err != nil {
 		return 0, err
 	}
-	items := []motionItem{}
+	items := []Motion{}
 	for _, v := range all {
 		items = append(items, c.motion(v))
 	}
 	if c.json {
-		return exitDone, c.object(items)
+		return Done, c.object(items)
 	}
 	if len(items) == 0 {
 		c.print("%s", c.say.noMotions)
@@ -42,13 +44,13 @@ func (c *console) motions(a args) (int, error) {
 	for _, m := range items {
 		c.print("%s  %s %s  %s %d/%d  %s", m.ID, m.Kind, m.About, m.Phase, m.Yes, m.Of, m.URL)
 	}
-	return exitDone, nil
+	return Done, nil
 }
 
-func (c *console) motion(v charter.View) motionItem {
-	m := motionItem{
+func (c *console) motion(v charter.View) Motion {
+	m := Motion{
 		ID: v.Motion.ID, Kind: v.Motion.Kind, About: v.Motion.About, Text: v.Motion.Text, Phase: v.Status.Phase, Holds: v.Holds,
-		Of: v.Motion.Stage.Count, URL: c.s.c.door.Portal + "/m/" + v.Motion.ID,
+		Of: v.Motion.Stage.Count, URL: c.Portal + "/m/" + v.Motion.ID,
 	}
 	for _, st := range v.Status.Stages {
 		m.Yes += len(st.Yes)
@@ -57,19 +59,19 @@ func (c *console) motion(v charter.View) motionItem {
 }
 
 // oppose says no to a motion. It needs no touch: a no makes nothing so.
-func (c *console) oppose(a args) (int, error) {
-	law := c.s.c.door.Desk.Charter
+func (c *console) oppose(ctx context.Context, a args) (int, error) {
+	law := c.Desk.Charter
 	code, why, err := a.code()
 	if err != nil || law == nil {
 		return 0, usage("%s", c.say.seeHelp)
 	}
-	v, err := law.Oppose(c.s.ctx, c.who, code, why)
+	v, err := law.Oppose(ctx, c.by.Who, code, why)
 	if err != nil {
 		return 0, err
 	}
 	if c.json {
-		return exitDone, c.object(c.motion(v))
+		return Done, c.object(c.motion(v))
 	}
 	c.print(c.say.opposed, code)
-	return exitDone, nil
+	return Done, nil
 }

@@ -1,14 +1,15 @@
-package sshproxy
+package console
 
 import (
 	"time"
 
 	"lockbox/approvals"
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 )
 
-// An item is a request as programs read it.
-type item struct {
+// An Item is a request as programs read it.
+type Item struct {
 	Request   string             `json:"request"`
 	Target    string             `json:"target"`
 	Login     string             `json:"login"`
@@ -22,8 +23,8 @@ type item struct {
 	At        time.Time          `json:"at"`
 	Phase     policy.Phase       `json:"phase"`
 	Extends   string             `json:"extends"` // the grant that it asks more time for
-	Stages    []itemStage        `json:"stages"`
-	Votes     []itemVote         `json:"votes"`
+	Stages    []Stage            `json:"stages"`
+	Votes     []Vote             `json:"votes"`
 	Watched   bool               `json:"watched"`    // nothing passes while none of those who decide watches
 	Promises  []string           `json:"promises"`   // what the engineer has to accept
 	Accepted  bool               `json:"accepted"`   // or nothing is to be
@@ -35,7 +36,8 @@ type item struct {
 	URL       string             `json:"url"`
 }
 
-type itemStage struct {
+// A Stage is a part of an approval.
+type Stage struct {
 	Kind     policy.StageKind `json:"kind"`
 	Customer string           `json:"customer,omitempty"`
 	Group    string           `json:"group,omitempty"`
@@ -45,16 +47,18 @@ type itemStage struct {
 	Phase    policy.Phase     `json:"phase"`
 	Open     bool             `json:"open"`
 	AnswerBy time.Time        `json:"answer_by"`
-	Next     *itemRung        `json:"next,omitempty"` // what happens when nobody answers until then
+	Next     *Rung            `json:"next,omitempty"` // what happens when nobody answers until then
 }
 
-type itemRung struct {
+// A Rung is what happens when nobody has answered by then.
+type Rung struct {
 	At     time.Time `json:"at"`
 	Remind string    `json:"remind,omitempty"`
 	To     string    `json:"to,omitempty"`
 }
 
-type itemVote struct {
+// A Vote is one answer.
+type Vote struct {
 	Stage     int             `json:"stage"`
 	By        string          `json:"by"`
 	Name      string          `json:"name"`
@@ -73,18 +77,18 @@ type itemVote struct {
 	Comment   string          `json:"comment,omitempty"`
 }
 
-func (c *console) item(v approvals.View) item {
+func (c *console) item(v approvals.View) Item {
 	q := v.Request
-	i := item{
+	i := Item{
 		Request: q.ID, Target: q.Target, Login: q.Login, Customers: listed(q.Customers), Actions: v.Status.Actions, To: listed(q.To),
-		Reason: q.Need.Reason, Need: q.Need.Text, Ticket: q.Need.Ticket, For: long(v.Status.For), At: q.At.UTC(), Phase: v.Status.Phase,
+		Reason: q.Need.Reason, Need: q.Need.Text, Ticket: q.Need.Ticket, For: speech.Long(v.Status.For), At: q.At.UTC(), Phase: v.Status.Phase,
 		Extends: q.Extends, Watched: v.Status.Watched, Promises: listed(v.Status.Promises), Accepted: len(v.Status.Promises) == 0,
-		NotBefore: instant(v.Status.NotBefore), Thread: listed(v.Thread), Votes: []itemVote{}, URL: c.page(v),
+		NotBefore: instant(v.Status.NotBefore), Thread: listed(v.Thread), Votes: []Vote{}, URL: c.page(v),
 	}
 	for _, g := range v.Status.Stages {
-		s := itemStage{g.Kind, g.Customer, g.Group, g.Count, len(g.Yes), len(g.No), g.Phase, g.Open, g.Answer.UTC(), nil}
+		s := Stage{g.Kind, g.Customer, g.Group, g.Count, len(g.Yes), len(g.No), g.Phase, g.Open, g.Answer.UTC(), nil}
 		if r, at := rung(g, v.Now); r != nil {
-			s.Next = &itemRung{at.UTC(), r.Remind, r.To}
+			s.Next = &Rung{at.UTC(), r.Remind, r.To}
 		}
 		i.Stages = append(i.Stages, s)
 	}
@@ -100,14 +104,14 @@ func (c *console) item(v approvals.View) item {
 	return i
 }
 
-func vote(b policy.Vote, now time.Time) itemVote {
-	out := itemVote{
+func vote(b policy.Vote, now time.Time) Vote {
+	out := Vote{
 		Stage: b.Stage, By: b.By.ID, Name: b.By.Name, Behalf: b.Behalf, Standing: b.Standing, Verdict: b.Verdict, At: b.At.UTC(),
 		Age: int64(now.Sub(b.At).Seconds()), NotBefore: instant(b.NotBefore), Actions: b.Actions, ReadOnly: b.ReadOnly,
 		NoFiles: b.NoFiles, Watched: b.Watched, Promise: b.Promise, Comment: b.Comment,
 	}
 	if b.Verdict == policy.Yes {
-		out.For = long(b.For)
+		out.For = speech.Long(b.For)
 	}
 	return out
 }

@@ -1,4 +1,4 @@
-package sshproxy
+package console
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"lockbox/approvals"
+	"lockbox/gateway/sshproxy/speech"
 	"lockbox/policy"
 )
 
@@ -13,7 +14,7 @@ import (
 func (c *console) describe(v approvals.View) {
 	q := v.Request
 	who := ""
-	if q.Who.ID != c.who.ID {
+	if q.Who.ID != c.by.Who.ID {
 		who = "  " + q.Who.Name
 	}
 	c.print("%s  %s@%s%s  %s", q.ID, q.Login, q.Target, who, c.state(v))
@@ -27,17 +28,17 @@ func (c *console) state(v approvals.View) string {
 	case g != nil && g.Over(v.Now) != "":
 		return g.Over(v.Now)
 	case g != nil && len(g.Promises) > 0 && g.Accepted.IsZero():
-		return fmt.Sprintf(c.say.grantPromises, long(g.For), v.Request.ID)
+		return fmt.Sprintf(c.say.grantPromises, speech.Long(g.For), v.Request.ID)
 	case g != nil && v.Now.Before(g.NotBefore):
-		return fmt.Sprintf(c.say.grantLater, long(g.For), day(g.NotBefore, v.Now))
+		return fmt.Sprintf(c.say.grantLater, speech.Long(g.For), speech.Day(g.NotBefore, v.Now))
 	case g != nil && g.Activated.IsZero():
-		return fmt.Sprintf(c.say.grantWaits, long(g.For), clock(g.ActivateBefore))
+		return fmt.Sprintf(c.say.grantWaits, speech.Long(g.For), speech.Clock(g.ActivateBefore))
 	case g != nil:
-		return fmt.Sprintf(c.say.grantRuns, left(g.NotAfter.Sub(later(v.Now, g.Activated))))
+		return fmt.Sprintf(c.say.grantRuns, speech.Left(g.NotAfter.Sub(later(v.Now, g.Activated))))
 	case v.Status.Phase == policy.Pending:
 		return c.say.isPending
 	case v.Status.Phase == policy.Rejected:
-		return fmt.Sprintf(c.say.isRejected, noes(v.Status))
+		return fmt.Sprintf(c.say.isRejected, speech.Noes(v.Status))
 	case v.Status.Phase == policy.Expired:
 		return c.say.isExpired
 	}
@@ -62,7 +63,7 @@ func (c *console) detail(v approvals.View) {
 	if q.Extends != "" {
 		about = append(about, fmt.Sprintf(c.say.moreFor, q.Extends))
 	}
-	about = append(about, long(q.For), fmt.Sprintf(c.say.askedAt, day(q.At, v.Now)))
+	about = append(about, speech.Long(q.For), fmt.Sprintf(c.say.askedAt, speech.Day(q.At, v.Now)))
 	c.print("      %s", strings.Join(about, " · "))
 	first := firstVote(q)
 	for i, g := range v.Status.Stages {
@@ -73,11 +74,11 @@ func (c *console) detail(v approvals.View) {
 			}
 		}
 	}
-	if less := c.less(v); less != "" {
+	if less := c.say.Less(v); less != "" {
 		c.print("      %s", less)
 	}
 	for _, p := range promises(v) {
-		c.print("      %s", fmt.Sprintf(c.say.promiseLine, p))
+		c.print("      %s", fmt.Sprintf(c.say.PromiseLine, p))
 	}
 	for _, r := range v.Thread {
 		c.print("      %s", c.remarkLine(r, v.Now))
@@ -104,18 +105,17 @@ func firstVote(q *policy.Request) (at time.Time) {
 
 // stageLine is whose answer it is, how far that has come, and what happens next.
 func (c *console) stageLine(g policy.StageStatus, now time.Time) string {
-	w := &way{s: c.s, say: c.say}
-	text := fmt.Sprintf(c.say.stageLine, w.stage(g.Stage), c.phase(g))
+	text := fmt.Sprintf(c.say.stageLine, c.say.Stage(g.Stage), c.phase(g))
 	if g.Phase != policy.Pending {
 		return text
 	}
-	text += " · " + fmt.Sprintf(c.say.answerBy, day(g.Answer, now))
+	text += " · " + fmt.Sprintf(c.say.answerBy, speech.Day(g.Answer, now))
 	switch r, at := rung(g, now); {
 	case r == nil:
 	case r.To != "":
-		text += " · " + fmt.Sprintf(c.say.rungTo, day(at, now), r.To)
+		text += " · " + fmt.Sprintf(c.say.rungTo, speech.Day(at, now), r.To)
 	default:
-		text += " · " + fmt.Sprintf(c.say.rungRemind, day(at, now))
+		text += " · " + fmt.Sprintf(c.say.rungRemind, speech.Day(at, now))
 	}
 	return text
 }
@@ -139,48 +139,28 @@ const aging = 4 * time.Hour
 
 // voteLine is one vote with its terms; how old it is, once the others take long.
 func (c *console) voteLine(b policy.Vote, v approvals.View, first time.Time) string {
-	by := b.By.Name
-	switch {
-	case b.Standing != "":
+	by := c.say.By(b)
+	if b.Standing != "" {
 		by = fmt.Sprintf(c.say.standing, b.Standing)
-	case b.Behalf != "":
-		by = fmt.Sprintf(c.say.deputy, by, b.Behalf)
 	}
-	text := fmt.Sprintf(c.say.declined, by)
+	text := fmt.Sprintf(c.say.Declined, by)
 	if b.Verdict == policy.Yes {
-		text = strings.Join(append([]string{fmt.Sprintf(c.say.saidYes, by, long(b.For))}, (&way{s: c.s, say: c.say}).terms(b.Terms, v.Now)...), " · ")
+		text = strings.Join(append([]string{fmt.Sprintf(c.say.saidYes, by, speech.Long(b.For))}, c.say.Terms(b.Terms, v.Now)...), " · ")
 	}
 	if b.Comment != "" {
 		text += ": " + b.Comment
 	}
-	text = day(b.At, v.Now) + "  " + text
+	text = speech.Day(b.At, v.Now) + "  " + text
 	if v.Status.Phase == policy.Pending && !first.IsZero() && v.Now.Sub(first) > aging {
-		text += " · " + fmt.Sprintf(c.say.old, long(v.Now.Sub(b.At).Truncate(time.Minute)))
+		text += " · " + fmt.Sprintf(c.say.old, speech.Long(v.Now.Sub(b.At).Truncate(time.Minute)))
 	}
 	return text
-}
-
-// less is what all the votes leave of what was asked; "" when all of it.
-func (c *console) less(v approvals.View) string {
-	enforced := (&way{s: c.s, say: c.say}).enforced(v)
-	if len(enforced) == 0 {
-		return ""
-	}
-	return fmt.Sprintf(c.say.enforced, strings.Join(enforced, " · "))
 }
 
 func (c *console) remarkLine(r approvals.Remark, now time.Time) string {
 	name := r.Name
 	if r.Thread != "" {
-		name += " (" + (&way{s: c.s, say: c.say}).names([]string{r.Thread})[0] + ")"
+		name += " (" + c.say.Names(r.Thread)[0] + ")"
 	}
-	return day(r.At, now) + "  " + name + ": " + r.Text
-}
-
-// day is an instant as the person writes it: with its date where that is not today's.
-func day(t, now time.Time) string {
-	if t, now = t.Local(), now.Local(); t.YearDay() == now.YearDay() && t.Year() == now.Year() {
-		return t.Format("15:04")
-	}
-	return t.Format("2006-01-02 15:04")
+	return speech.Day(r.At, now) + "  " + name + ": " + r.Text
 }

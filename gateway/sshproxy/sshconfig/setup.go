@@ -1,10 +1,9 @@
-package sshproxy
+package sshconfig
 
 import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -12,27 +11,27 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
 
-	"lockbox/policy"
+	"lockbox/gateway/sshproxy/speech"
 )
 
 // A Setup is what OpenSSH's client needs to reach targets through a gateway, as
 // `ssh GATEWAY ssh-config --json` gives it.
 type Setup struct {
-	Host    string        `json:"host"` // of the gateway
-	Port    int           `json:"port"`
-	HostKey string        `json:"host_key"` // as in authorized_keys
-	HostCA  string        `json:"host_ca"`  // "" where there is none
-	Targets []SetupTarget `json:"targets"`
+	Host    string   `json:"host"` // of the gateway
+	Port    int      `json:"port"`
+	HostKey string   `json:"host_key"` // as in authorized_keys
+	HostCA  string   `json:"host_ca"`  // "" where there is none
+	Targets []Target `json:"targets"`
 }
 
-// A SetupTarget is a target and the login that is meant where none is given.
-type SetupTarget struct {
+// A Target is a target and the login that is meant where none is given.
+type Target struct {
 	Name  string `json:"target"`
 	Login string `json:"login"` // "" where there is no such
 }
 
-// SetupNames are what a Setup is written with.
-type SetupNames struct {
+// Names are what a Setup is written with.
+type Names struct {
 	Gateway  string // the name that the gateway gets in ssh_config
 	Own      bool   // that name is in ssh_config already, and no block is written for it
 	Identity string // file of a key, and then no other; "" is left to the client
@@ -93,14 +92,15 @@ func (s Setup) KnownHosts() (lines []string) {
 	switch {
 	case err != nil || len(s.Targets) == 0:
 	case ca == nil:
-		lines = append(lines, s.names(",")+" "+authorized(key))
+		lines = append(lines, s.names(",")+" "+Line(key))
 	default:
-		lines = append(lines, "@cert-authority "+s.names(",")+" "+authorized(ca))
+		lines = append(lines, "@cert-authority "+s.names(",")+" "+Line(ca))
 	}
 	return lines
 }
 
-func authorized(k ssh.PublicKey) string {
+// Line is a key as in authorized_keys, without a name.
+func Line(k ssh.PublicKey) string {
 	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(k)))
 }
 
@@ -114,9 +114,11 @@ func (s Setup) names(between string) string {
 
 // Config is for ~/.ssh/config, with comments in the language of a locale. It is
 // for a Setup that is Valid; what could end a line in n is an error.
-func (s Setup) Config(locale string, n SetupNames) (string, error) { return s.config(speak(locale), n) }
-
-func (s Setup) config(say texts, n SetupNames) (string, error) {
+func (s Setup) Config(locale string, n Names) (string, error) {
+	say := english()
+	if speech.Danish(locale) {
+		say = danish()
+	}
 	if strings.ContainsFunc(n.Identity+n.Known, func(r rune) bool { return r < ' ' || strings.ContainsRune(`"\\$`, r) }) {
 		return "", errors.New("a path holds a quote, a dollar sign or a new line; choose another folder")
 	}
@@ -124,22 +126,22 @@ func (s Setup) config(say texts, n SetupNames) (string, error) {
 		return "", fmt.Errorf("%q cannot be the name of a gateway in ssh_config: use letters, digits, and . _ -", n.Gateway)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "# "+say.setupHead+"\n", n.Gateway)
+	fmt.Fprintf(&b, "# "+say.head+"\n", n.Gateway)
 	if n.Known == "" {
-		fmt.Fprintf(&b, "# %s\n", say.setupKnown)
+		fmt.Fprintf(&b, "# %s\n", say.known)
 		for _, line := range s.KnownHosts() {
 			fmt.Fprintf(&b, "#   %s\n", line)
 		}
 	}
 	common := n.common()
 	if !n.Own {
-		fmt.Fprintf(&b, "\n# "+say.setupGateway+"\n", n.Gateway)
+		fmt.Fprintf(&b, "\n# "+say.gateway+"\n", n.Gateway)
 		fmt.Fprintf(&b, "Host %s\n  HostName %s\n  Port %d\n  User lockbox\n%s", n.Gateway, s.Host, s.Port, common)
 	}
 	if len(s.Targets) == 0 {
 		return b.String(), nil
 	}
-	fmt.Fprintf(&b, "\n# "+say.setupTargets+"\n", n.Gateway)
+	fmt.Fprintf(&b, "\n# "+say.targets+"\n", n.Gateway)
 	fmt.Fprintf(&b, "Host %s\n  ProxyJump %s\n%s", s.names(" "), n.Gateway, common)
 	for _, t := range s.Targets {
 		if t.Login != "" {
@@ -150,7 +152,7 @@ func (s Setup) config(say texts, n SetupNames) (string, error) {
 }
 
 // common is what the blocks have alike.
-func (n SetupNames) common() string {
+func (n Names) common() string {
 	text := "  ServerAliveInterval 30\n"
 	path := func(p string) string { return strings.ReplaceAll(p, "%", "%%") }
 	if n.Identity != "" {
@@ -160,52 +162,4 @@ func (n SetupNames) common() string {
 		text += fmt.Sprintf("  UserKnownHostsFile \"%s\"\n  StrictHostKeyChecking yes\n", path(n.Known))
 	}
 	return text
-}
-
-// setup gives the person what their client needs; --gateway says how it reaches us.
-func (c *console) setup(a args) (int, error) {
-	d := c.s.c.door
-	if len(a.rest) > 0 {
-		return 0, usage("%s", c.say.seeHelp)
-	}
-	s := Setup{HostKey: authorized(d.Keys.Host.PublicKey()), Targets: c.setupTargets()}
-	if d.Keys.HostCA != nil {
-		s.HostCA = authorized(d.Keys.HostCA.PublicKey())
-	}
-	if u, err := url.Parse(d.Portal); err == nil {
-		s.Host = u.Hostname()
-	}
-	if at, ok := c.s.c.conn.LocalAddr().(*net.TCPAddr); ok {
-		s.Port = at.Port
-	}
-	if to := a.flag["--gateway"]; to != "" {
-		s.Host, s.Port = to, 22
-		if host, port, err := net.SplitHostPort(to); err == nil {
-			s.Host = host
-			s.Port, _ = strconv.Atoi(port) // 0 is not Valid
-		}
-	}
-	if err := s.Valid(); err != nil {
-		return 0, usage("%s: --gateway HOST:PORT", err)
-	}
-	if c.json {
-		return exitDone, c.object(s)
-	}
-	text, err := s.config(c.say, SetupNames{Gateway: "lockbox"})
-	if err != nil {
-		return 0, err
-	}
-	c.out.WriteString(text)
-	return exitDone, nil
-}
-
-// setupTargets are those that the person may ask to go to over SSH.
-func (c *console) setupTargets() []SetupTarget {
-	all := []SetupTarget{}
-	c.visible(func(t *policy.Target, at listing) {
-		if t.Kind == "ssh" {
-			all = append(all, SetupTarget{t.Name, at.accounts()[0]})
-		}
-	})
-	return all
 }
