@@ -35,6 +35,8 @@ type Gateway struct {
 	lookout *lookout          // nil while there are none
 	closed  bool
 	shreds  shreds
+
+	rush rush // of visits that end
 }
 
 // A Knock is somebody at a door, known by a proven key.

@@ -15,7 +15,7 @@ import (
 
 // A lookout does for all visits of a gateway what each would do alike: one
 // goroutine reads the ledger and hands every event to those whom it concerns,
-// another looks after their recordings. It begins before the first of them is in
+// two look after their recordings. It begins before the first of them is in
 // the log, so that none misses an event that comes after its own, and ends with
 // the last. It waits for no visit: what it has to say to one is a word, and any
 // number of words are one.
@@ -36,7 +36,8 @@ func (g *Gateway) guarded() {
 	g.lookout = l
 	after := g.Ledger.Last()
 	l.wg.Go(func() { g.listen(ctx, l, after) })
-	l.wg.Go(func() { g.mind(ctx) })
+	l.wg.Go(func() { g.mind(ctx, (*Visit).looked) })
+	l.wg.Go(func() { g.mind(ctx, (*Visit).placed) }) // asks the disk, which may not answer
 	if was != nil {
 		l.wg.Go(was.wg.Wait)
 	}
@@ -155,7 +156,7 @@ const look = 500 * time.Millisecond
 // mind ends visits whose recordings fail, or which something holds back for too
 // long. It never waits for the log, whose disk may be as sick, as a visit that is
 // just being written about does.
-func (g *Gateway) mind(ctx context.Context) {
+func (g *Gateway) mind(ctx context.Context, each func(*Visit)) {
 	tick := time.NewTicker(look)
 	defer tick.Stop()
 	for {
@@ -168,7 +169,9 @@ func (g *Gateway) mind(ctx context.Context) {
 		all := g.all()
 		g.mu.Unlock()
 		for _, v := range all {
-			v.looked()
+			if v.ctx.Err() == nil {
+				each(v)
+			}
 		}
 	}
 }
@@ -176,9 +179,6 @@ func (g *Gateway) mind(ctx context.Context) {
 // looked is one look after the visit.
 func (v *Visit) looked() {
 	defer v.contain()
-	if v.ctx.Err() != nil {
-		return
-	}
 	select {
 	case <-v.Recording.Failed():
 		v.unrecorded(v.Recording.Err())
@@ -186,11 +186,15 @@ func (v *Visit) looked() {
 	default:
 	}
 	v.trouble()
+	v.overdue()
+}
+
+// placed looks whether its recording still has its place.
+func (v *Visit) placed() {
+	defer v.contain()
 	if err := v.g.Shelf.Holds(v.Session.ID); err != nil {
 		v.unrecorded(err)
-		return
 	}
-	v.overdue()
 }
 
 // unrecorded ends the visit because what happens in it could not be written down.

@@ -68,6 +68,8 @@ type Visit struct {
 	bases    map[policy.Action]basis // what Still decides on
 	standing map[deed]standing       // what was last asked about them
 	frozen   Frozen
+	lives    bool             // it was begun, and Leave is not under way
+	ends     bool             // in the gateway's rush
 	sworn    int              // witnesses that cosigned what it rests on
 	swearing int              // witnesses that are asked
 	next     oath             // what comes next
@@ -95,6 +97,10 @@ func (v *Visit) End(why *Ending) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.open.Store(-1)
+	if v.lives && !v.ends {
+		v.ends = true
+		v.g.rush.begin()
+	}
 }
 
 // Grant is what the visit is under now.
@@ -322,6 +328,7 @@ func (v *Visit) Leave() {
 	v.leave.Do(func() {
 		v.End(&Ending{"", "closed by the person"})
 		v.wg.Wait()
+		v.cut()
 		defer close(v.gone)
 		defer v.g.forget(v)
 		cause := context.Cause(v.ctx).Error()

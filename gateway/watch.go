@@ -42,7 +42,11 @@ func (v *Visit) watch(seq int64) {
 			v.apart(func() { v.recheck(false) })
 		case <-v.poke:
 			last := v.stirred.Load()
-			v.apart(func() { v.recheck(last > proven) })
+			v.apart(func() {
+				if !v.revoked() {
+					v.recheck(last > proven)
+				}
+			})
 			proven = max(proven, last)
 		case <-beat.C:
 			beat.Reset(again)
@@ -55,6 +59,17 @@ func (v *Visit) watch(seq int64) {
 		v.overdue()
 		up.Reset(v.due())
 	}
+}
+
+// revoked ends the visit if its grant was taken back: a no needs no proof, and
+// thousands may have to hear it at once.
+func (v *Visit) revoked() bool {
+	why, err := v.g.Desk.Ended(v.ctx, v.Grant().ID)
+	if err != nil || why.Code != policy.WasRevoked {
+		return false // it is asked about in full
+	}
+	v.End(&Ending{why.Code, why.Why})
+	return true
 }
 
 // A standing question is what policy was last asked about one deed, and said yes to.

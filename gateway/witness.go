@@ -59,6 +59,9 @@ func (v *Visit) begin(ctx context.Context, a Answer, seq int64) (*Visit, Answer,
 		}
 	}
 	v.runs(a)
+	v.mu.Lock()
+	v.lives = true
+	v.mu.Unlock()
 	v.spawn(func() { v.watch(seq) })
 	return v, a, nil
 }

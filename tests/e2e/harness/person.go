@@ -112,7 +112,8 @@ func (p *Person) Press(text string) {
 func (p *Person) Type(selector, text string) {
 	p.t.Helper()
 	field := chromedp.CSS(selector)
-	p.do("type into "+selector, chromedp.Steps(chromedp.Clear(field, chromedp.NodeVisible), chromedp.SendKeys(field, text)))
+	// SendKeys would read the field's attributes while a page that is drawn again has them written.
+	p.do("type into "+selector, chromedp.Steps(chromedp.Clear(field, chromedp.NodeVisible), chromedp.Focus(field), chromedp.KeyEvent(text)))
 }
 
 // Choose picks the option or sets the field to value, as a choice in the browser's own list would.
