@@ -26,6 +26,8 @@ type People interface {
 	Voters(tx *ledger.Tx, s policy.Stage) ([]policy.Principal, error)
 	// HoldsKey says whether the SSH key is still the person's, and counts.
 	HoldsKey(tx *ledger.Tx, person, fingerprint string) (bool, error)
+	// HoldsWeb says whether the session at the portal is still the person's, and counts.
+	HoldsWeb(tx *ledger.Tx, person, id string) (bool, error)
 	// Logins gives what a person signed at `lockbox login` for the SSH key, proven from the signed bytes and
 	// not ended, whether or not its time is up; where the key is an sk- key that they enrolled (hardware), for every key.
 	Logins(tx *ledger.Tx, person, fingerprint string) (all []statement.Login, hardware bool, err error)

@@ -63,6 +63,9 @@ func (s Summary) Text() string {
 // noFiles says why no file is listed.
 func (s Summary) noFiles() string {
 	for _, a := range s.Actions {
+		if a.Kind() == "http" {
+			return "not counted; what an application answered is in the recording"
+		}
 		if a == policy.Shell || a == policy.Exec {
 			return "none by file transfer; what a shell or a command put out is in the recording"
 		}

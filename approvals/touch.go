@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"strings"
@@ -19,10 +20,11 @@ import (
 )
 
 // A Terminal is where a session is to be opened: by whom, with which SSH key,
-// from which address, on what, under which grant. One touch counts for one.
+// from which address, on what, under which grant. One touch counts for one. A
+// browser that came to an application is one, too.
 type Terminal struct {
 	Person policy.Principal
-	Key    string // fingerprint of the SSH key
+	Key    string // fingerprint of the SSH key, or Browser and the arrival's id
 	Source string // IP address
 	Target string
 	Login  string
@@ -39,19 +41,28 @@ func (t Terminal) Binding() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// A Touch waits for an engineer to type the number of their terminal and touch their passkey.
+// A Touch waits for an engineer to type the number of their terminal, where it is
+// one that shows a number, and touch their passkey.
 type Touch struct {
 	ID        string    `json:"id"`
 	Terminal  Terminal  `json:"terminal"`
-	Number    string    `json:"number"` // two digits, shown in the terminal only
+	Number    string    `json:"number"` // two digits, shown in the terminal only; "" of a browser
 	Tries     int       `json:"tries"`  // wrong numbers typed
 	Made      time.Time `json:"made"`
 	Until     time.Time `json:"until"`
-	Statement []byte    `json:"statement,omitempty"` // once the number was right
+	Statement []byte    `json:"statement,omitempty"` // once the number was right, or none is needed
 }
 
 // Challenge is what the passkey signs.
-func (t Touch) Challenge() []byte { return statement.Challenge(statement.ForTouch, t.Statement) }
+func (t Touch) Challenge() []byte { return statement.Challenge(t.Domain(), t.Statement) }
+
+// Domain is that of what is signed.
+func (t Touch) Domain() statement.Domain {
+	if t.Terminal.browser() {
+		return statement.ForArrive
+	}
+	return statement.ForTouch
+}
 
 const (
 	touchLife  = 10 * time.Minute
@@ -76,8 +87,11 @@ type given struct {
 // AskTouch opens a touch for the terminal, which shows its number. A terminal
 // that asks again, having been closed before the touch, gets the same.
 func (d *Desk) AskTouch(ctx context.Context, at Terminal) (t Touch, err error) {
+	if at.browser() {
+		return Touch{}, errors.New("a browser shows no number")
+	}
 	err = d.Ledger.Update(ctx, func(tx *ledger.Tx) error {
-		open, err := touches(tx, at.Grant)
+		open, err := touches(tx, at)
 		if err != nil {
 			return err
 		}
@@ -120,12 +134,12 @@ func reached(tx *ledger.Tx, at Terminal) ([]string, error) {
 	return g.Customers, nil
 }
 
-// touches lists the touches of a grant that wait.
-func touches(tx *ledger.Tx, grant string) (open []Touch, err error) {
+// touches lists the touches of a grant that wait, of terminals or of browsers as at is one.
+func touches(tx *ledger.Tx, at Terminal) (open []Touch, err error) {
 	err = tx.Scan(touchKey(""), func(_ string, raw json.RawMessage) (bool, error) {
 		var t Touch
 		err := json.Unmarshal(raw, &t)
-		if t.Terminal.Grant == grant && tx.Now().Before(t.Until) {
+		if t.Terminal.Grant == at.Grant && t.Terminal.browser() == at.browser() && tx.Now().Before(t.Until) {
 			open = append(open, t)
 		}
 		return true, err
@@ -147,7 +161,7 @@ func (d *Desk) Touches(ctx context.Context, who policy.Principal, code string) (
 		if q.Who.ID != who.ID {
 			return ErrUnknown
 		}
-		open, err = touches(tx, code)
+		open, err = touches(tx, Terminal{Grant: code})
 		for i := range open {
 			open[i].Number = ""
 		}
@@ -163,6 +177,9 @@ func (d *Desk) PrepareTouch(ctx context.Context, who policy.Principal, id, numbe
 	err = d.Ledger.Update(ctx, func(tx *ledger.Tx) error {
 		if wrong, err = nil, loadTouch(tx, who, id, &t); err != nil {
 			return err
+		}
+		if t.Terminal.browser() {
+			return ErrUnknown
 		}
 		e := ledger.Event{Kind: "touch.shown", Actor: who.ID, Subjects: []string{t.Terminal.Grant, t.Terminal.Target}}
 		if e.Customers, err = reached(tx, t.Terminal); err != nil {
@@ -201,7 +218,7 @@ func (d *Desk) touchStatement(at Terminal) ([]byte, error) {
 }
 
 func loadTouch(tx *ledger.Tx, who policy.Principal, id string, t *Touch) error {
-	if len(id) != 32 || strings.Trim(id, "0123456789abcdef") != "" {
+	if !hex32(id) {
 		return ErrUnknown
 	}
 	ok, err := tx.Get(touchKey(id), t)
@@ -210,13 +227,18 @@ func loadTouch(tx *ledger.Tx, who policy.Principal, id string, t *Touch) error {
 		return err
 	case !ok || t.Terminal.Person.ID != who.ID:
 		return ErrUnknown
+	case !tx.Now().Before(t.Until) && t.Terminal.browser():
+		return &Refusal{policy.NeedTouch, "this page has waited too long; load it again"}
 	case !tx.Now().Before(t.Until):
 		return &Refusal{policy.NeedTouch, "that terminal has waited too long; start it again"}
 	}
 	return nil
 }
 
-// Touched counts a touch: the statement that PrepareTouch gave, signed.
+// hex32 says whether id is written as a nonce is.
+func hex32(id string) bool { return len(id) == 32 && strings.Trim(id, "0123456789abcdef") == "" }
+
+// Touched counts a touch: the statement that PrepareTouch or TouchHere gave, signed.
 func (d *Desk) Touched(ctx context.Context, who policy.Principal, id string, a statement.Assertion) error {
 	return d.Ledger.Update(ctx, func(tx *ledger.Tx) error {
 		var t Touch
@@ -230,7 +252,7 @@ func (d *Desk) Touched(ctx context.Context, who policy.Principal, id string, a s
 		if err != nil {
 			return err
 		}
-		proof, key, err := d.People.Assert(tx, who.ID, statement.ForTouch, t.Statement, a)
+		proof, key, err := d.People.Assert(tx, who.ID, t.Domain(), t.Statement, a)
 		if err != nil {
 			return err
 		}
@@ -256,8 +278,10 @@ func keep(tx *ledger.Tx, t Touch, proof policy.Proof, key statement.Key, a state
 	if err := tx.Put(proofKey(proof.For), g); err != nil {
 		return err
 	}
-	if err := tx.Put(touchedKey(proof.Of), g); err != nil {
-		return err
+	if !t.Terminal.browser() { // no number was compared: it says nothing of a terminal
+		if err := tx.Put(touchedKey(proof.Of), g); err != nil {
+			return err
+		}
 	}
 	customers, err := reached(tx, t.Terminal)
 	if err != nil {

@@ -19,18 +19,18 @@ type Shown struct {
 // Proofs gives the proofs that count for this terminal, each verified again from
 // what was signed; none when nobody touched. There are three ways to one:
 //
-//   - a touch for this terminal;
+//   - a touch for this terminal, or this browser;
 //   - a login with the terminal's own SSH key from its address, whose time is not up;
 //   - where the SSH key is an sk- key that the person enrolled, their newest touch
-//     for another terminal, or any login of theirs. The person's passkey verified
+//     for another terminal (a browser is none), or any login of theirs. The person's passkey verified
 //     who they are then, and somebody touches the sk- key at each authentication;
 //     that this was the same person is not proven by the sk- key.
 //
 // How fresh they are is for policy to say.
 func (d *Desk) Proofs(tx *ledger.Tx, at Terminal) ([]Shown, error) {
 	proofs, err := d.touch(tx, at)
-	if err != nil {
-		return nil, err
+	if err != nil || at.browser() { // for which there is no other way
+		return proofs, err
 	}
 	logins, hardware, err := d.People.Logins(tx, at.Person.ID, at.Key)
 	if err != nil {
@@ -106,7 +106,8 @@ var errKeyGone = errors.New("the passkey of this touch does not count any more")
 
 // verified reads a touch by who out of what was signed.
 func (d *Desk) verified(tx *ledger.Tx, g given, who string) (said statement.Touch, err error) {
-	if said, err = statement.ParseTouch(g.Statement); err != nil {
+	said, domain, err := parseTouch(g.Statement)
+	if err != nil {
 		return statement.Touch{}, err
 	}
 	if said.Person != who || said.Log != d.Log {
@@ -126,6 +127,6 @@ func (d *Desk) verified(tx *ledger.Tx, g given, who string) (said statement.Touc
 	if of != who {
 		return statement.Touch{}, fmt.Errorf("the touch for grant %s was given by somebody else", said.Grant)
 	}
-	_, err = statement.Verify(a, key, statement.Challenge(statement.ForTouch, g.Statement), d.Party)
+	_, err = statement.Verify(a, key, statement.Challenge(domain, g.Statement), d.Party)
 	return said, err
 }

@@ -119,6 +119,7 @@ func (c *crowd) Pinned(_ *ledger.Tx, s policy.Stage, fingerprint string) (bool, 
 }
 
 func (c *crowd) HoldsKey(*ledger.Tx, string, string) (bool, error) { return true, nil }
+func (c *crowd) HoldsWeb(*ledger.Tx, string, string) (bool, error) { return true, nil }
 
 func (c *crowd) Logins(_ *ledger.Tx, person, key string) ([]statement.Login, bool, error) {
 	hardware := strings.HasPrefix(key, "SHA256:sk")

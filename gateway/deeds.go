@@ -25,6 +25,14 @@ func (v *Visit) Track(h recorder.Header) (*recorder.Track, error) {
 	return t, nil
 }
 
+// Counts has the event of the end carry numbers of what was done, as they are
+// then. of may not ask the visit anything.
+func (v *Visit) Counts(of func() map[string]string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.counts = of
+}
+
 // done is what was done in the visit, ready to be committed to.
 func (v *Visit) done() *approvals.Deeds {
 	v.mu.Lock()

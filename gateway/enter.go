@@ -42,7 +42,8 @@ type Gateway struct {
 // A Knock is somebody at a door, known by a proven key.
 type Knock struct {
 	Who      policy.Principal
-	Key      string     // fingerprint of the SSH key they proved
+	Key      string     // fingerprint of the SSH key they proved, or Arrival.Key
+	Web      string     // at the HTTP door: their session at the portal, see identity.WebID; "": they came with an SSH key
 	From     netip.Addr // where they are
 	Do       policy.Action
 	To       string // of forward: host:port as rules write it
@@ -291,6 +292,12 @@ func (g *Gateway) Visits() []recorder.Session {
 // holds says why the SSH key does not stand for the person; "" where it does. A
 // visit outlives the time of the login that opened it, not its end.
 func (g *Gateway) holds(tx *ledger.Tx, k Knock) (why string, err error) {
+	if k.Web != "" {
+		if ok, err := g.Desk.People.HoldsWeb(tx, k.Who.ID, k.Web); err != nil || ok {
+			return "", err
+		}
+		return signedOut, nil
+	}
 	ok, err := g.Desk.People.HoldsKey(tx, k.Who.ID, k.Key)
 	if err != nil || ok {
 		return "", err
@@ -306,6 +313,8 @@ func (g *Gateway) holds(tx *ledger.Tx, k Knock) (why string, err error) {
 	}
 	return loginOver, nil
 }
+
+const signedOut = "you are signed out at the portal; sign in again"
 
 const loginOver = "your login is over; run `lockbox login` again"
 

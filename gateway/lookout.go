@@ -136,6 +136,9 @@ func (v *Visit) wake() {
 
 // concerns says whether an event is about the visit: its session, its grant, or the extension that it waits for.
 func (v *Visit) concerns(e ledger.Event) bool {
+	if v.knock.Web != "" && e.Kind == "session.signed-out" { // whoever did it: whose it was may not be told apart
+		return true
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, s := range e.Subjects {

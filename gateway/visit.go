@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,7 +65,8 @@ type Visit struct {
 	until    time.Time // when the time is up
 	does     []deed    // what was begun in it: all of it has to be allowed
 	within   map[deed]policy.Bounds
-	standing map[deed]standing // what was last asked about them
+	bases    map[policy.Action]basis // what Still decides on
+	standing map[deed]standing       // what was last asked about them
 	frozen   Frozen
 	lives    bool             // it was begun, and Leave is not under way
 	ends     bool             // in the gateway's rush
@@ -81,6 +83,7 @@ type Visit struct {
 	halts    halts            // why nothing passes although the time is not up
 	watchers map[*place]struct{}
 	glances  []glance
+	counts   func() map[string]string
 	moved    context.Context // ends, and is replaced, when anything of this changes
 	move     context.CancelFunc
 }
@@ -193,10 +196,11 @@ func (g *Gateway) admit(ctx context.Context, v *Visit, k Knock) (a Answer, seq i
 		}
 		v.keep = a.Recording.Keep
 		v.begins(deed{k.Do, k.To}, a)
+		came, by := a.Terminal.Came()
 		seq, err = tx.Append(ledger.Event{
 			Kind: "session.open", Actor: k.Who.ID, Subjects: slices.Concat([]string{v.Session.ID, a.Grant.ID, k.On}, a.Customers), Customers: a.Customers,
 			Detail: map[string]string{
-				"login": a.Login, "ssh-key": k.Key, "not-after": a.Grant.NotAfter.Format(time.RFC3339Nano), "binding": a.Terminal.Binding(), "touch-sha256": a.said, "keep": kept(v.keep),
+				"login": a.Login, came: by, "not-after": a.Grant.NotAfter.Format(time.RFC3339Nano), "binding": a.Terminal.Binding(), "touch-sha256": a.said, "keep": kept(v.keep),
 				"sealed-to": strings.Join(v.sealed, ", "),
 			},
 			Private: map[string]string{"from": k.From.String()},
@@ -256,6 +260,7 @@ func (v *Visit) MayTo(ctx context.Context, do policy.Action, to string) (policy.
 	if h, _ := v.Halted(); h != (Halt{}) {
 		return policy.Decision{Code: policy.NotYet, Why: h.sentence()}, nil
 	}
+	p := v.g.Desk.Policy()
 	a, err := v.ask(ctx, deed{do, to}, v.g.enter)
 	if a.Decision = v.recordable(a.Decision); err != nil || a.Verdict != policy.Allow {
 		return a.Decision, err
@@ -264,6 +269,9 @@ func (v *Visit) MayTo(ctx context.Context, do policy.Action, to string) (policy.
 		return policy.Decision{}, err
 	}
 	v.begins(deed{do, to}, a)
+	if to == "" {
+		v.rest(p, do, a)
+	}
 	return a.Decision, nil
 }
 
@@ -357,6 +365,9 @@ func (v *Visit) close(cause string, seal recorder.Seal) error {
 		v.mu.Lock()
 		if v.failure != "" {
 			detail["target"] = v.failure
+		}
+		if v.counts != nil {
+			maps.Copy(detail, v.counts())
 		}
 		v.mu.Unlock()
 		return shut(tx, v.Session, detail, v.done())

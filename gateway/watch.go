@@ -194,6 +194,8 @@ func (v *Visit) bounded(do deed, d policy.Decision) policy.Decision {
 		same = reflect.DeepEqual(was.SFTP, d.Bounds.SFTP)
 	case policy.Forward:
 		same = reflect.DeepEqual(was.SQL, d.Bounds.SQL)
+	case policy.HTTPGet, policy.HTTPPut: // a stream that is open was begun within those
+		same = reflect.DeepEqual(was.HTTP, d.Bounds.HTTP)
 	}
 	if same {
 		return d

@@ -128,7 +128,32 @@ type Target struct {
 	Location  string
 	Customers []string // ids of those whose data it holds
 	Labels    map[string]string
+	Web       Web // of http
 }
+
+// A Web is how an application behind the HTTP door is spoken to. The zero Web
+// is over TLS, with a certificate for the host in its address that the machine's
+// own roots vouch for.
+type Web struct {
+	Plain  bool   // there is no TLS
+	CA     string // SHA256:… of the certificate that vouches for its own, or is it; "": the machine's roots
+	Name   string // in its certificate; "": the host in its address
+	Client bool   // it asks for a certificate of ours
+
+	Host          string        // what it is told as Host; "": what the browser says
+	Authorization bool          // the browser's header Authorization is passed on
+	Secrets       []string      // names of headers, parameters and fields of forms whose values are never written down
+	Answer        time.Duration // how long it may take to begin an answer; 0: AnswerDefault
+	Silent        time.Duration // how long an exchange may move nothing; 0: SilentDefault
+	Streams       int           // exchanges with it at once, of everybody; 0: StreamsDefault
+}
+
+// What holds for an application that says nothing.
+const (
+	AnswerDefault  = time.Minute
+	SilentDefault  = 10 * time.Minute
+	StreamsDefault = 2000
+)
 
 // Production says whether an executive must approve access. No class is
 // production, and so is one that nobody knows.
@@ -146,6 +171,9 @@ func (t *Target) Machine() string {
 	b := []byte("lockbox/machine/v1\x00")
 	for _, s := range append([]string{t.Name, t.Kind, t.Address, t.HostKey, t.HostCA, t.Class}, slices.Sorted(slices.Values(t.Customers))...) {
 		b = append(append(strconv.AppendInt(b, int64(len(s)), 10), ':'), s...)
+	}
+	if w := t.Web; w.Plain || w.CA+w.Name+w.Host != "" || w.Client {
+		b = fmt.Appendf(b, "/web %t %q %q %q %t", w.Plain, w.CA, w.Name, w.Host, w.Client)
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])

@@ -17,7 +17,7 @@ import (
 // A Line is what a track says in words at a moment: the feed of search.
 type Line struct {
 	At   time.Duration
-	Kind string // "text" that was shown, "written" and not shown so, "typed", "command", "file", "url", "sql", "mark"
+	Kind string // "text" that was shown, "written" and not shown so, "typed", "command", "file", "url", "body", "sql", "mark"
 	Text string // in UTF-8, without control characters and what reorders text
 }
 
@@ -62,11 +62,13 @@ type liner struct {
 	size     int // bytes of output and lines since the last block
 	last     time.Duration
 	typed    typist
-	blanks   bool // give empty lines that were shown too
+	web      *HTTPReader // of an http track
+	blanks   bool        // give empty lines that were shown too
 	over     bool
 }
 
 func (l *liner) begin(h Header) {
+	l.web = readerOf(h)
 	l.out = newReader(h, l.add)
 	if h.Kind != "pty" {
 		l.err = newReader(h, l.add)
@@ -110,7 +112,7 @@ func (l *liner) event(ev Event) bool {
 	case CodeMark:
 		l.add("mark", string(ev.Data))
 	case CodeObject:
-		l.object(ev.Data)
+		l.object(ev)
 	}
 	l.size += len(ev.Data)
 	return !l.over
@@ -135,8 +137,8 @@ func (t *typist) take(p []byte, done func(line string)) {
 }
 
 // object takes the words of an operation in.
-func (l *liner) object(data []byte) {
-	for _, w := range objectWords(data) {
+func (l *liner) object(ev Event) {
+	for _, w := range l.web.words(ev) {
 		l.add(w.Kind, w.Text)
 	}
 }

@@ -3,6 +3,7 @@ package recorder
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,6 +15,9 @@ import (
 // objectMost is how many bytes of JSON one operation may have.
 const objectMost = 64 << 10
 
+// ErrLong: an object of more than 64 KiB is not taken.
+var ErrLong = errors.New("an object of more than 64 KiB")
+
 // Object takes one operation of sftp, http or sql: v is, or becomes, a JSON
 // object of at most 64 KiB. What the Header redacts is taken out of its strings,
 // and the whole value of a member named as a password or a secret header is.
@@ -23,7 +27,9 @@ func (t *Track) Object(v any) error {
 	}
 	b, err := json.Marshal(v)
 	if err == nil && t.head.Redact != 0 {
-		b, err = redactObject(b, t.head.Redact)
+		t.cleaning.Lock()
+		b, err = t.cleaner.object(b)
+		t.cleaning.Unlock()
 	}
 	switch {
 	case err != nil:
@@ -31,7 +37,7 @@ func (t *Track) Object(v any) error {
 	case len(b) == 0 || b[0] != '{':
 		return fmt.Errorf("record %s: not a JSON object", t.name)
 	case len(b) > objectMost:
-		return fmt.Errorf("record %s: an object of %d bytes, more than %d", t.name, len(b), objectMost)
+		return fmt.Errorf("record %s: %d bytes: %w", t.name, len(b), ErrLong)
 	}
 	if err := t.rec.add(t, CodeObject, b); err != nil {
 		return fmt.Errorf("record %s: %w", t.name, err)
@@ -39,30 +45,36 @@ func (t *Track) Object(v any) error {
 	return nil
 }
 
-// redactObject takes secrets out of the strings of JSON. Numbers stay.
-func redactObject(b []byte, want policy.Redact) ([]byte, error) {
+// A cleaner takes secrets out of texts, one after the other.
+type cleaner struct {
+	want policy.Redact
+	red  *redact.Redactor // nil until there is something
+}
+
+// object takes secrets out of the strings of JSON. Numbers stay.
+func (c *cleaner) object(b []byte) ([]byte, error) {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
 	var v any
 	if err := d.Decode(&v); err != nil {
 		return nil, err
 	}
-	return json.Marshal(redactValueOf(v, want))
+	return json.Marshal(c.value(v))
 }
 
-func redactValueOf(v any, want policy.Redact) any {
+func (c *cleaner) value(v any) any {
 	switch v := v.(type) {
 	case string:
-		return redactText(v, want)
+		return c.text(v)
 	case []any:
 		for i := range v {
-			v[i] = redactValueOf(v[i], want)
+			v[i] = c.value(v[i])
 		}
 	case map[string]any:
 		clean := make(map[string]any, len(v))
 		for _, k := range slices.Sorted(maps.Keys(v)) {
-			in, name := redactValueOf(v[k], want), redactText(k, want)
-			if kind := redactMember(k, want); kind != "" && in != nil && in != "" {
+			in, name := c.value(v[k]), c.text(k)
+			if kind := redactMember(k, c.want); kind != "" && in != nil && in != "" {
 				in = "‹redacted:" + kind + "›"
 			}
 			for _, twice := clean[name]; twice; _, twice = clean[name] {
@@ -87,12 +99,22 @@ func redactMember(name string, want policy.Redact) string {
 	return ""
 }
 
-// redactText takes secrets out of a whole text.
-func redactText(s string, want policy.Redact) string {
-	if want == 0 || s == "" {
+// text takes secrets out of a whole text.
+func (c *cleaner) text(s string) string {
+	if c.want == 0 || s == "" {
 		return s
 	}
-	r := redact.New(want)
-	out := append([]byte(nil), r.Write([]byte(s))...)
-	return string(append(out, r.Flush()...))
+	if c.red == nil {
+		c.red = redact.New(c.want)
+	}
+	c.red.Reset()
+	out := append([]byte(nil), c.red.Write([]byte(s))...)
+	out = append(out, c.red.Flush()...)
+	if !c.red.Taken() {
+		return s
+	}
+	return string(out)
 }
+
+// redactText takes secrets out of a whole text.
+func redactText(s string, want policy.Redact) string { return (&cleaner{want: want}).text(s) }

@@ -19,7 +19,7 @@ func Redacted(events iter.Seq2[Event, error], r policy.Redact) iter.Seq2[Event, 
 		return events
 	}
 	return func(yield func(Event, error) bool) {
-		e := eraser{want: r}
+		e := eraser{cleaner: cleaner{want: r}}
 		for ev, err := range events {
 			if err != nil {
 				yield(Event{}, err)
@@ -41,7 +41,7 @@ func Redacted(events iter.Seq2[Event, error], r policy.Redact) iter.Seq2[Event, 
 
 // An eraser redacts the events of a track.
 type eraser struct {
-	want policy.Redact
+	cleaner
 	reds [3]*redact.Redactor // of streams
 	last time.Duration
 }
@@ -67,13 +67,13 @@ func (e *eraser) take(ev Event) (out []Event) {
 			return out
 		}
 	case ev.Code == CodeObject, ev.Code == CodeKey:
-		b, err := redactObject(ev.Data, e.want)
+		b, err := e.cleaner.object(ev.Data)
 		if err != nil {
 			b = []byte("{}")
 		}
 		ev.Data = b
 	case ev.Code == CodeMark:
-		ev.Data = []byte(redactText(string(ev.Data), e.want))
+		ev.Data = []byte(e.cleaner.text(string(ev.Data)))
 	case ev.Code == CodeCut, ev.Code == CodeStdin:
 		ev.Data = e.sizes(ev.Data)
 	}

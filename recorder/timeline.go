@@ -28,7 +28,7 @@ func (p *Playback) Timeline(ctx context.Context, track string) ([]Mark, error) {
 	if err != nil {
 		return nil, fmt.Errorf("timeline: %w", err)
 	}
-	l := &timeliner{}
+	l := &timeliner{web: readerOf(t.Header)}
 	if t.Header.Command != "" {
 		l.add("command", shownText(t.Header.Command))
 	}
@@ -47,6 +47,7 @@ type timeliner struct {
 	marks []Mark
 	last  time.Duration
 	typed typist
+	web   *HTTPReader // of an http track
 }
 
 func (l *timeliner) add(kind, text string) {
@@ -73,7 +74,7 @@ func (l *timeliner) event(ev Event) {
 	case CodeMark:
 		l.add("mark", shownText(string(ev.Data)))
 	case CodeObject:
-		l.add("file", objectText(ev.Data))
+		l.object(ev)
 	case CodeInput:
 		l.typed.take(ev.Data, func(line string) {
 			if line = shownText(line); line != "" {
@@ -83,11 +84,15 @@ func (l *timeliner) event(ev Event) {
 	}
 }
 
-// objectText is an operation in a line.
-func objectText(data []byte) string {
+// object takes an operation in, as a line; of an http track an exchange.
+func (l *timeliner) object(ev Event) {
 	var words []string
-	for _, w := range objectWords(data) {
-		words = append(words, shownText(w.Text))
+	for _, w := range l.web.words(ev) {
+		if l.web == nil || w.Kind == "url" {
+			words = append(words, shownText(w.Text))
+		}
 	}
-	return strings.Join(words, " ")
+	if l.web == nil || len(words) > 0 {
+		l.add("file", strings.Join(words, " "))
+	}
 }

@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"fmt"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -10,20 +11,22 @@ import (
 // A Track is what happens on one channel. Its methods take bytes before they
 // are forwarded: after an error nothing may be.
 type Track struct {
-	rec   *Recording
-	head  Header
-	name  string    // set when it begins
-	tape  *tape     // the writer's
-	start time.Time // with the monotonic clock, which nobody sets back
-	began time.Time // the same, to be written down
-	last  int64     // ms of the newest event; guarded by rec.mu
-	ended bool      // guarded by rec.mu
-	flows [3]*flow  // of streams; nil for one that is kept whole, and tells no size
-	gate  *gate     // before what is typed at a terminal; nil where it is not kept
+	rec      *Recording
+	head     Header
+	name     string     // set when it begins
+	tape     *tape      // the writer's
+	start    time.Time  // with the monotonic clock, which nobody sets back
+	began    time.Time  // the same, to be written down
+	last     int64      // ms of the newest event; guarded by rec.mu
+	ended    bool       // guarded by rec.mu
+	flows    [3]*flow   // of streams; nil for one that is kept whole, and tells no size
+	cleaning sync.Mutex // held by who uses cleaner; never with rec.mu
+	cleaner  cleaner    // of objects
+	gate     *gate      // before what is typed at a terminal; nil where it is not kept
 }
 
 func newTrackOf(r *Recording, h Header) *Track {
-	t := &Track{rec: r, head: h, start: r.now(), flows: flowsOf(h)}
+	t := &Track{rec: r, head: h, start: r.now(), flows: flowsOf(h), cleaner: cleaner{want: h.Redact}}
 	t.began = t.start.UTC().Round(time.Millisecond)
 	if h.Kind == "pty" && h.Input {
 		t.gate = &gate{}

@@ -1,3 +1,3 @@
-// Package devtarget is the throw-away SSH target of `lockbox dev`: real shells on loopback behind the target CA. It decides
-// nothing, records nothing, and is no place for real work.
+// Package devtarget is what stands behind the doors of `lockbox dev`: real shells on loopback behind the target CA, and a small
+// web application. It decides nothing, records nothing, and is no place for real work.
 package devtarget

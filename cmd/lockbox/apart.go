@@ -17,7 +17,7 @@ import (
 // this machine; where it leads is seen when somebody goes there.
 func (c Config) apart(targets map[string]*policy.Target) (err error) {
 	var own []net.Addr
-	for _, listen := range []string{c.SSH.Listen, c.HTTP.Listen, c.Ops.Listen} {
+	for _, listen := range []string{c.SSH.Listen, c.HTTP.Listen, c.Apps.Listen, c.Ops.Listen} {
 		if at, lerr := net.ResolveTCPAddr("tcp", listen); listen != "" && lerr == nil { // what it is else, the listener tells
 			own = append(own, at)
 		}

@@ -39,12 +39,13 @@ type Config struct {
 	} `yaml:"ssh"`
 	// HTTP is the portal. Without TLS it listens on loopback only.
 	HTTP struct {
-		Listen string `yaml:"listen"` // "127.0.0.1:8080"
-		TLS    struct {
-			Cert string `yaml:"cert"` // PEM file, the chain
-			Key  string `yaml:"key"`  // PEM file
-		} `yaml:"tls"`
+		Listen string      `yaml:"listen"` // "127.0.0.1:8080"
+		TLS    Certificate `yaml:"tls"`
 	} `yaml:"http"`
+	// Apps is the HTTP door, for web applications; without it there is none.
+	Apps Apps `yaml:"apps"`
+	// Requests is where requests to applications are listed.
+	Requests Requests `yaml:"requests"`
 	// Ops serves /healthz and /readyz; "" for not at all.
 	Ops struct {
 		Listen string `yaml:"listen"`
@@ -154,14 +155,14 @@ func (c *Config) check() error {
 	if strings.ContainsAny(c.Log, " +\n") {
 		return fmt.Errorf("log: %q holds a space or a +; write a name such as lockbox.example", c.Log)
 	}
-	u, err := url.Parse(c.URL)
-	if err != nil || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
-		return fmt.Errorf("url: %q is not an origin; write https://lock.example.eu", c.URL)
+	u, err := origin("url", c.URL, "https://lock.example.eu")
+	if err != nil {
+		return err
 	}
 	if net.ParseIP(u.Hostname()) != nil {
 		return fmt.Errorf("url: passkeys need a name, not the address %s", u.Hostname())
 	}
-	if u.Scheme == "http" && u.Hostname() != "localhost" {
+	if u.Scheme == "http" && u.Hostname() != localhost {
 		return fmt.Errorf("url: %q is not https; passkeys work over plain http on localhost only", c.URL)
 	}
 	if (c.HTTP.TLS.Cert == "") != (c.HTTP.TLS.Key == "") {
@@ -169,6 +170,9 @@ func (c *Config) check() error {
 	}
 	if c.HTTP.TLS.Cert == "" && !loopback(c.HTTP.Listen) {
 		return fmt.Errorf("http.listen: without tls the portal listens on loopback only, not on %s", c.HTTP.Listen)
+	}
+	if err := c.Apps.check(u.Hostname()); err != nil {
+		return err
 	}
 	if c.Ops.Listen != "" && !loopback(c.Ops.Listen) {
 		return fmt.Errorf("ops.listen: %s is not on loopback", c.Ops.Listen)
@@ -184,6 +188,9 @@ func (c *Config) check() error {
 		c.SSH.exempt = append(c.SSH.exempt, network)
 	}
 	if _, err := c.peers(""); err != nil {
+		return err
+	}
+	if err := c.Requests.check(c.Recordings.Dir); err != nil {
 		return err
 	}
 	if err := c.checkRecordings(); err != nil {
@@ -203,7 +210,7 @@ func loopback(addr string) bool {
 
 // absolute makes every path independent of where the program runs.
 func (c *Config) absolute(dir string) {
-	for _, p := range []*string{&c.HTTP.TLS.Cert, &c.HTTP.TLS.Key, &c.Store.Bbolt, &c.Recordings.Dir, &c.Keys.Dir, &c.Policy.Dir, &c.Control, &c.Backup.Dir, &c.Held} {
+	for _, p := range []*string{&c.HTTP.TLS.Cert, &c.HTTP.TLS.Key, &c.Apps.TLS.Cert, &c.Apps.TLS.Key, &c.Store.Bbolt, &c.Recordings.Dir, &c.Requests.Dir, &c.Keys.Dir, &c.Policy.Dir, &c.Control, &c.Backup.Dir, &c.Held} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}
@@ -227,6 +234,11 @@ func (c Config) signed(ring *keys.Ring) string {
 	}
 	for _, w := range c.Witnesses {
 		for _, s := range []string{"witness", w.Name, w.Key, w.URL} {
+			fmt.Fprintf(h, "%d:%s", len(s), s)
+		}
+	}
+	if c.Apps.URL != "" {
+		for _, s := range []string{"apps", c.Apps.URL} {
 			fmt.Fprintf(h, "%d:%s", len(s), s)
 		}
 	}

@@ -23,12 +23,13 @@ import (
 
 func devCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "dev", Short: "Run everything on this machine, with a throw-away target, to try it", Args: cobra.NoArgs,
-		Long: "Run the gateway and a throw-away SSH target on loopback, with three people to enrol. State is kept in DIR.\nNothing of it is for real work: use `lockbox init` for that.",
+		Use: "dev", Short: "Run everything on this machine, with throw-away targets, to try it", Args: cobra.NoArgs,
+		Long: "Run the gateway and throw-away targets, one for SSH and one web application, on loopback, with three people to enrol. State is kept in DIR.\nNothing of it is for real work: use `lockbox init` for that.",
 	}
 	dir := c.Flags().String("dir", ".lockbox-dev", "where state is kept")
 	sshAddr := c.Flags().String("ssh", "127.0.0.1:2222", "loopback address of the SSH door")
 	httpAddr := c.Flags().String("http", "127.0.0.1:8080", "loopback address of the portal")
+	appsAddr := c.Flags().String("apps", "127.0.0.1:8081", "loopback address of the HTTP door")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		abs, err := filepath.Abs(*dir)
 		if err != nil {
@@ -36,7 +37,7 @@ func devCommand() *cobra.Command {
 		}
 		ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGHUP) // its terminal is closed
 		defer stop()
-		return dev(ctx, devFolder{abs, *dir, *sshAddr, *httpAddr}, c.OutOrStdout(), c.ErrOrStderr())
+		return dev(ctx, devFolder{abs, *dir, *sshAddr, *httpAddr, *appsAddr}, c.OutOrStdout(), c.ErrOrStderr())
 	}
 	return c
 }
@@ -59,6 +60,13 @@ func dev(ctx context.Context, f devFolder, out, errs io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, target.Close()) }()
+	if wiki := s.Book.InForce().Targets[devWiki]; wiki != nil {
+		web, err := devtarget.StartWeb(wiki.Address)
+		if err != nil {
+			return unavailable("start the throw-away web application: %w", err)
+		}
+		defer func() { _ = web.Close() }() // it keeps nothing
+	}
 	links, err := f.links(ctx, s)
 	if err != nil {
 		return err
@@ -66,7 +74,10 @@ func dev(ctx context.Context, f devFolder, out, errs io.Writer) (err error) {
 	if err := s.Listen(); err != nil {
 		return err
 	}
-	s.Ready = func(*Server) { f.greet(out, links, time.Since(began)) }
+	s.Ready = func(s *Server) {
+		f.greet(out, links, time.Since(began))
+		f.tour(out, s.Book.InForce().Targets[devWiki] != nil)
+	}
 	return s.Run(ctx)
 }
 
@@ -165,7 +176,17 @@ func (f devFolder) greet(w io.Writer, links []invitation, took time.Duration) {
 	fmt.Fprintf(w, "\n2  In another terminal, be Eva and go to production:\n\n   ssh -F %s %s@lockbox\n", filepath.Join(f.shown, "ssh_config"), devTarget)
 	fmt.Fprintf(w, "\n3  Be Max, then Nora: sign in at %s and approve. The terminal goes on by itself.\n", url)
 	fmt.Fprintf(w, "   Be Eva, follow the link in the terminal, type its number, touch. You are in, and recorded.\n")
-	fmt.Fprintf(w, "\n4  Look around:\n\n   ssh -F %s lockbox help\n", filepath.Join(f.shown, "ssh_config"))
+}
+
+// tour prints what else there is.
+func (f devFolder) tour(w io.Writer, wiki bool) {
+	if wiki {
+		fmt.Fprintf(w, "\n4  Be Eva in the browser, and open an application: %s/\n", f.apps().at(devWiki))
+		fmt.Fprintf(w, "   It asks, Max approves, you touch, and are on the page you asked for. Its requests are recorded.\n")
+	} else {
+		fmt.Fprintf(w, "\n4  %s is older than the web application of `lockbox dev`; in another folder (--dir) there is one.\n", f.shown)
+	}
+	fmt.Fprintf(w, "\n5  Look around:\n\n   ssh -F %s lockbox help\n", filepath.Join(f.shown, "ssh_config"))
 	fmt.Fprintf(w, "   %s found --json --config %s > pins.json     (what a verifier pins)\n", os.Args[0], filepath.Join(f.shown, "lockbox.yaml"))
 	fmt.Fprintf(w, "   %s verify evidence.json --pins pins.json     (evidence.json: from the request's page)\n\n", os.Args[0])
 }

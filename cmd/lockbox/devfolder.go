@@ -21,6 +21,7 @@ import (
 
 const (
 	devTarget = "db1.prod"
+	devWiki   = "wiki"
 	devLog    = "dev.lockbox.example"
 )
 
@@ -30,23 +31,29 @@ type devFolder struct {
 	shown string // as the person wrote it
 	ssh   string // listen addresses
 	http  string
+	web   string // of the HTTP door
 }
 
 func (f devFolder) path(name string) string { return filepath.Join(f.dir, name) }
 
 // url is the portal's origin: passkeys need the name localhost.
-func (f devFolder) url() string {
-	_, port, err := net.SplitHostPort(f.http)
+func (f devFolder) url() string { return onLocalhost(f.http) }
+
+// apps is the HTTP door. Browsers find every name below localhost on this machine.
+func (f devFolder) apps() Apps { return Apps{Listen: f.web, URL: onLocalhost(f.web)} }
+
+func onLocalhost(addr string) string {
+	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return ""
 	}
-	return "http://localhost:" + port
+	return "http://" + localhost + ":" + port
 }
 
 // prepare makes what is missing and keeps what is there.
 func (f devFolder) prepare() (Config, error) {
 	var c Config
-	for name, addr := range map[string]string{"--ssh": f.ssh, "--http": f.http} {
+	for name, addr := range map[string]string{"--ssh": f.ssh, "--http": f.http, "--apps": f.web} {
 		if _, port, err := net.SplitHostPort(addr); err != nil || !loopback(addr) || port == "0" {
 			return c, usage("%s: %q is not a loopback address with a port, such as 127.0.0.1:2222", name, addr)
 		}
@@ -106,19 +113,28 @@ func (f devFolder) writePolicy() error {
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free now; it is kept from here on
+	addr, wiki, err := freePorts()
 	if err != nil {
-		return err
-	}
-	addr := l.Addr().String()
-	if err := l.Close(); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(f.path("policy"), 0o700); err != nil {
 		return err
 	}
-	text := strings.NewReplacer("ADDRESS", addr, "HOSTKEY", ssh.FingerprintSHA256(host.PublicKey())).Replace(devPolicy)
+	text := strings.NewReplacer("ADDRESS", addr, "WIKI", wiki, "HOSTKEY", ssh.FingerprintSHA256(host.PublicKey())).Replace(devPolicy)
 	return os.WriteFile(file, []byte(text), 0o600)
+}
+
+// freePorts are two loopback addresses that are free now; they are kept from here on.
+func freePorts() (one, other string, err error) {
+	a, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", "", err
+	}
+	b, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", "", errors.Join(err, a.Close())
+	}
+	return a.Addr().String(), b.Addr().String(), errors.Join(a.Close(), b.Close())
 }
 
 const devPolicy = `# The policy of "lockbox dev". Edit it, then: lockbox policy reload --config lockbox.yaml (in the folder above).
@@ -141,6 +157,14 @@ targets:
     location: this machine
     customers: [nord]
     labels: { env: prod }
+  wiki:
+    kind: http
+    address: WIKI
+    http: { scheme: http }
+    class: production
+    owner: eva@example.eu
+    location: this machine
+    customers: []
 rules:
   - name: production shell
     permit: [shell, exec]
@@ -153,9 +177,20 @@ rules:
     limits: { default: 30m, max: 4h, activate_within: 60m }
     touch: { within: 15m }
     record: { input: on, redact: [tokens, keys, cpr, cards], keep: 90d }
+  - name: web applications
+    permit: [http-read, http-write]
+    who: { groups: [engineers] }
+    on: { kinds: [http] }
+    reasons: [customer-case, outage, planned]
+    stages:
+      - { executive: { group: executive-board, count: 1, expires: 12h } }
+    limits: { default: 30m, max: 4h, idle: 15m, activate_within: 60m }
+    touch: { within: 15m }
+    record: { http: full, redact: [tokens, keys, cpr, cards], keep: 90d }
 tests:
   - { as: eva@example.eu, do: shell, on: db1.prod, expect: ask, stages: [executive, customer] }
   - { as: max@example.eu, do: shell, on: db1.prod, expect: deny }
+  - { as: eva@example.eu, do: http-write, on: wiki, expect: ask, stages: [executive] }
 `
 
 // writeClient writes what OpenSSH's client needs to find the door and its targets, and know them.
@@ -191,13 +226,14 @@ mode: development
 url: %s
 ssh: { listen: "%s" }
 http: { listen: "%s" }
+apps: { listen: "%s", url: %s }
 store: { bbolt: ledger.db }
 recordings: { dir: recordings }
 keys: { dir: keys }
 policy: { dir: policy }
 control: control.sock
 backup: { dir: backups, at: "02:30" }
-`, devLog, f.url(), f.ssh, f.http)
+`, devLog, f.url(), f.ssh, f.http, f.web, f.apps().URL)
 	file := f.path("lockbox.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return Config{}, err

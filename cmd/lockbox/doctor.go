@@ -126,7 +126,10 @@ func (c Config) lookOutside(now time.Time) (all []finding) {
 	all = append(all, c.lookAtDisks()...)
 	all = append(all, c.lookAtStore()...)
 	all = append(all, c.lookAtBackups(now)...)
-	return append(all, c.lookAtCertificate(now))
+	if c.Apps.wanted() {
+		all = append(all, c.Apps.TLS.look("certificate of applications", "a."+c.Apps.domain(), now))
+	}
+	return append(all, c.HTTP.TLS.look("certificate", c.host(), now))
 }
 
 // lookAtHostCA tells how to add what older keys folders do not have.
@@ -203,12 +206,12 @@ func (c Config) lookAtBackups(now time.Time) (all []finding) {
 // soon is how long before its end a certificate is a warning.
 const soon = 21 * 24 * time.Hour
 
-func (c Config) lookAtCertificate(now time.Time) finding {
-	const name = "certificate"
-	if c.HTTP.TLS.Cert == "" {
-		return finding{name, fine, "none: the portal is on loopback"}
+// look judges a certificate that is to be good for a host.
+func (c Certificate) look(name, host string, now time.Time) finding {
+	if c.Cert == "" {
+		return finding{name, fine, "none: it is on loopback"}
 	}
-	pair, err := tls.LoadX509KeyPair(c.HTTP.TLS.Cert, c.HTTP.TLS.Key)
+	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
 	if err != nil {
 		return judge(name, "", err)
 	}
@@ -216,16 +219,16 @@ func (c Config) lookAtCertificate(now time.Time) finding {
 	switch {
 	case err != nil:
 		return judge(name, "", err)
-	case leaf.VerifyHostname(c.host()) != nil:
-		return finding{name, bad, fmt.Sprintf("%s is not for %s", c.HTTP.TLS.Cert, c.host())}
+	case leaf.VerifyHostname(host) != nil:
+		return finding{name, bad, fmt.Sprintf("%s is not for %s", c.Cert, host)}
 	case now.Before(leaf.NotBefore) || !now.Before(leaf.NotAfter):
-		return finding{name, bad, fmt.Sprintf("%s is valid from %s to %s", c.HTTP.TLS.Cert, when(leaf.NotBefore), when(leaf.NotAfter))}
+		return finding{name, bad, fmt.Sprintf("%s is valid from %s to %s", c.Cert, when(leaf.NotBefore), when(leaf.NotAfter))}
 	case !strong(leaf):
-		return finding{name, bad, fmt.Sprintf("%s has a weak key or signature (%s): RSA with 2048 bits or more, ECDSA or Ed25519, and SHA-2", c.HTTP.TLS.Cert, leaf.SignatureAlgorithm)}
+		return finding{name, bad, fmt.Sprintf("%s has a weak key or signature (%s): RSA with 2048 bits or more, ECDSA or Ed25519, and SHA-2", c.Cert, leaf.SignatureAlgorithm)}
 	case leaf.NotAfter.Sub(now) < soon:
-		return finding{name, warn, fmt.Sprintf("%s ends %s: renew it", c.HTTP.TLS.Cert, when(leaf.NotAfter))}
+		return finding{name, warn, fmt.Sprintf("%s ends %s: renew it", c.Cert, when(leaf.NotAfter))}
 	}
-	return finding{name, fine, fmt.Sprintf("%s holds until %s", c.HTTP.TLS.Cert, when(leaf.NotAfter))}
+	return finding{name, fine, fmt.Sprintf("%s holds until %s", c.Cert, when(leaf.NotAfter))}
 }
 
 func strong(leaf *x509.Certificate) bool {

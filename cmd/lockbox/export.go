@@ -24,13 +24,14 @@ func exportCommand() *cobra.Command {
 			"  txt    what was shown, without escapes\n" +
 			"  json   every event, one JSON object a line, exact\n" +
 			"  csv    of a track of files: each operation, with path, bytes and SHA-256\n" +
-			"  sql    of a track of PostgreSQL: each statement, with its parameters, when and what became of it\n\n" +
+			"  sql    of a track of PostgreSQL: each statement, with its parameters, when and what became of it\n" +
+			"  har    of a track of HTTP: each request and its answer, as browsers' own tools read them (HTTP Archive 1.2)\n\n" +
 			"Escapes that act on a viewer are left out of cast and txt. With --clip: a part that proves itself, a tar that\n" +
 			"`lockbox verify` checks against the root in the log without the rest of the recording.\n" +
 			"How a recording is opened, and what is written down about it, says `lockbox play --help`.",
 	}
 	x := export{look: lookFlags(c)}
-	c.Flags().StringVar(&x.format, "format", "cast", "cast, cast2, txt, json, csv or sql")
+	c.Flags().StringVar(&x.format, "format", "cast", "cast, cast2, txt, json, csv, sql or har")
 	c.Flags().StringVar(&x.track, "track", "", "which track (the first)")
 	c.Flags().StringVar(&x.out, "out", "", "new file to write (standard output)")
 	from := c.Flags().String("from", "", "where to begin, as 1:23 or 90s")
@@ -79,11 +80,8 @@ func (x export) check(out io.Writer) error {
 	case x.clip:
 		return nil
 	}
-	if door, ok := map[string]string{"har": "HTTP"}[x.format]; ok {
-		return usage("--format %s comes with the %s door; there are cast, cast2, txt, json, csv and sql", x.format, door)
-	}
-	if !slices.Contains([]string{"cast", "cast2", "txt", "json", "csv", "sql"}, x.format) {
-		return usage("--format: there is no %q; there are cast, cast2, txt, json, csv and sql", x.format)
+	if !slices.Contains([]string{"cast", "cast2", "txt", "json", "csv", "sql", "har"}, x.format) {
+		return usage("--format: there is no %q; there are cast, cast2, txt, json, csv, sql and har", x.format)
 	}
 	return nil
 }
@@ -158,7 +156,7 @@ func (x export) run(c *cobra.Command, name string) error {
 		return err
 	}
 	defer done()
-	if kind, ok := map[string]string{"csv": "sftp", "sql": "sql"}[x.format]; ok && x.track == "" {
+	if kind, ok := map[string]string{"csv": "sftp", "sql": "sql", "har": "http"}[x.format]; ok && x.track == "" {
 		i := slices.IndexFunc(p.Tracks(), func(t recorder.TrackInfo) bool { return t.Header.Kind == kind })
 		if i < 0 {
 			return usage("--format %s: the recording has no track of kind %s", x.format, kind)
@@ -196,6 +194,8 @@ func (x export) write(p *recorder.Playback, track string, w io.Writer) error {
 		return p.CSV(w, track, f)
 	case x.format == "sql":
 		return p.SQL(w, track, f)
+	case x.format == "har":
+		return p.HAR(w, track, f)
 	case x.format == "cast2":
 		f.Version = 2
 	}

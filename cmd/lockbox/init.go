@@ -55,6 +55,11 @@ ssh: { listen: "127.0.0.1:2222" }                  # per_person: 20, connections
 http:
   listen: "127.0.0.1:8080"
 # tls: { cert: tls/chain.pem, key: tls/key.pem }   # TLS 1.3; without it, loopback only
+# apps:                                # the HTTP door: target grafana (kind http) is at https://grafana.gw.example.eu
+#   listen: "0.0.0.0:8443"
+#   url: https://gw.example.eu         # neither the portal's name nor below it
+#   tls: { cert: tls/apps.pem, key: tls/apps.key }   # for *.gw.example.eu
+# requests: { keep: 7d, size: 256MiB } # the sealed log of requests to applications
 ops: { listen: "127.0.0.1:9090" }      # /healthz, /readyz
 store: { bbolt: ledger.db }
 recordings:

@@ -60,6 +60,7 @@ type Server struct {
 	head                   *backup.Head
 	keeps                  *archive.Keeper
 	tried                  trials
+	apps                   webDoor
 	ssh, web, ops, control net.Listener
 }
 
@@ -96,6 +97,9 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (s *Server, err error
 	}
 	if err == nil {
 		err = s.settle(ctx)
+	}
+	if err == nil {
+		err = s.openApps()
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Ledger.Close())
@@ -171,6 +175,9 @@ func (s *Server) Listen() (err error) {
 			return err
 		}
 	}
+	if err := s.listenApps(); err != nil {
+		return err
+	}
 	if s.Config.Ops.Listen != "" {
 		if s.ops, err = net.Listen("tcp", s.Config.Ops.Listen); err != nil {
 			return unavailable("open the operations listener: %w", err)
@@ -185,7 +192,7 @@ func unavailable(format string, args ...any) error {
 }
 
 func (s *Server) hangUp() {
-	for _, l := range []net.Listener{s.ssh, s.web, s.ops, s.control} {
+	for _, l := range []net.Listener{s.ssh, s.web, s.apps.listen, s.ops, s.control} {
 		if l != nil {
 			_ = l.Close() // closed once already where it served
 		}
@@ -194,13 +201,11 @@ func (s *Server) hangUp() {
 
 // secure puts TLS 1.3 on a listener.
 func secure(l net.Listener, cert, key string) (net.Listener, error) {
-	pair, err := tls.LoadX509KeyPair(cert, key)
+	conf, err := Certificate{cert, key}.config()
 	if err != nil {
-		return l, usage("read the certificate: %w", err)
+		return l, err
 	}
-	return tls.NewListener(l, &tls.Config{
-		Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13, NextProtos: []string{"h2", "http/1.1"},
-	}), nil
+	return tls.NewListener(l, conf), nil
 }
 
 // Run serves until ctx ends, then ends every visit and waits for all of it.
@@ -231,6 +236,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	web := pages.Server()
 	web.Handler = s.beside(programs.Beside(web.Handler))
+	s.runApps(serve, pages)
 	serve("portal", func(ctx context.Context) error { return serveHTTP(ctx, web, s.web) })
 	serve("control", func(ctx context.Context) error { return serveHTTP(ctx, s.controlServer(), s.control) })
 	if s.ops != nil {
@@ -265,7 +271,7 @@ func (s *Server) Run(ctx context.Context) error {
 
 // own is where this gateway listens.
 func (s *Server) own() (all []net.Addr) {
-	for _, l := range []net.Listener{s.ssh, s.web, s.ops} {
+	for _, l := range []net.Listener{s.ssh, s.web, s.apps.listen, s.ops} {
 		if l != nil {
 			all = append(all, l.Addr())
 		}
@@ -286,7 +292,9 @@ func (s *Server) receipt(ctx context.Context, who policy.Principal, code string)
 }
 
 // Close gives back what Open took.
-func (s *Server) Close() error { return errors.Join(s.closeStore(), s.head.Write(), s.Ledger.Close()) }
+func (s *Server) Close() error {
+	return errors.Join(s.closeStore(), s.closeApps(), s.head.Write(), s.Ledger.Close())
+}
 
 func every(ctx context.Context, d time.Duration, fn func() error, report func(error)) {
 	tick := time.NewTicker(d)

@@ -110,7 +110,8 @@ func credentialKey(id []byte) string      { return "credential/" + base64.RawURL
 func ownerKey(fingerprint string) string  { return "key/" + fingerprint } // of the PKIX form, passkeys and SSH keys alike
 func sshKeyKey(fingerprint string) string { return "sshkey/" + fingerprint }
 func linkKey(token string) string         { return "link/" + hash(token) }
-func webKey(cookie string) string         { return "web/" + hash(cookie) }
+func webKey(cookie string) string         { return webAt(WebID(cookie)) }
+func webAt(id string) string              { return "web/" + id }
 func nonceKey(challenge []byte) string    { return "nonce/" + hash(string(challenge)) }
 
 const pinsKey = "pins/founders"

@@ -55,7 +55,7 @@ func (d *Directory) Session(ctx context.Context, cookie string) (l Login, err er
 		return nil
 	})
 	if err == nil && stale {
-		err = d.seen(ctx, cookie)
+		err = d.seen(ctx, WebID(cookie))
 	}
 	if err != nil {
 		return Login{}, err
@@ -73,8 +73,12 @@ func (d *Directory) SignedIn(ctx context.Context, cookie string) (l Login, err e
 }
 
 func (d *Directory) login(tx *ledger.Tx, cookie string) (Login, web, error) {
+	return d.session(tx, WebID(cookie))
+}
+
+func (d *Directory) session(tx *ledger.Tx, id string) (Login, web, error) {
 	var w web
-	ok, err := tx.Verified(webKey(cookie), &w)
+	ok, err := tx.Verified(webAt(id), &w)
 	if err != nil {
 		return Login{}, web{}, fmt.Errorf("read session: %w", err)
 	}
@@ -119,14 +123,14 @@ func gone(err error) error {
 	return err
 }
 
-func (d *Directory) seen(ctx context.Context, cookie string) error {
+func (d *Directory) seen(ctx context.Context, id string) error {
 	return d.update(ctx, func(tx *ledger.Tx) error {
-		l, w, err := d.login(tx, cookie)
+		l, w, err := d.session(tx, id)
 		if err != nil {
 			return err
 		}
 		w.Seen = tx.Now()
-		if err := tx.Put(webKey(cookie), w); err != nil {
+		if err := tx.Put(webAt(id), w); err != nil {
 			return err
 		}
 		_, err = tx.Append(ledger.Event{Kind: "session.seen", Actor: l.ID})

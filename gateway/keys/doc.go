@@ -2,6 +2,7 @@
 // people CA, the target CA, the host CA, the log key, the vault identity and the
 // key of recordings under way. It reads them from files, writes them once, and
 // signs the minutes-long certificate used towards a target, and the one of hours
-// by which clients know a target behind us. It decides nothing: who gets a
-// certificate is settled before it is asked.
+// by which clients know a target behind us. The keys by which web applications
+// know who is there are its too, and turn by themselves. It decides nothing: who
+// gets a certificate, or a token, is settled before it is asked.
 package keys

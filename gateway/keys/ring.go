@@ -136,6 +136,15 @@ func (r *Ring) State() ([]byte, error) {
 	return b, nil
 }
 
+// Requests is the key under which the log of requests is sealed, derived as State is.
+func (r *Ring) Requests() (key [32]byte, err error) {
+	b, err := hkdf.Key(sha256.New, r.AtRest[:], nil, "lockbox/requests/v1", len(key))
+	if err != nil {
+		return key, fmt.Errorf("derive the key of the request log: %w", err)
+	}
+	return [32]byte(b), nil
+}
+
 // A Vault is the age identity that opens recordings. It prints as "secret".
 type Vault struct{ id *age.HybridIdentity }
 

@@ -26,6 +26,7 @@ type askPage struct {
 	Stages  []string
 	Sure    bool   // Stages are those of the login and customer that are chosen
 	Declare string // version of the declaration that has to be signed first; "" where none is
+	Waits   string // id of the browser that goes on when it is approved; "" for none
 	Typed   typed
 	Way     bool   // there is a test whether the target answers
 	Tried   *tried // what it found; nil when nobody asked
@@ -64,6 +65,9 @@ func (p *Portal) asking(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	if w, ok := p.waiting(x, t); ok {
+		a.Waits = w.ID
+	}
 	return x.show(ok, "ask", "Ask for access", a)
 }
 
@@ -91,10 +95,10 @@ func (p *Portal) showTargets(x *exchange) error {
 	return x.show(ok, "ask", "Ask for access", a)
 }
 
-// entry is the way in that the person chose, else the first that policy has: a shell, else a single command.
+// entry is the way in that the person chose, else the first that policy has: a shell, else a single command; pages of an application.
 // d.Verdict is Prove where only the declaration is missing.
 func (p *Portal) entry(x *exchange, target string, w typed) (do policy.Action, d policy.Decision) {
-	all := policy.OnTarget()
+	all := p.onTarget(target)
 	chosen, to, _ := strings.Cut(w.Work, " ")
 	if i := slices.Index(all, policy.Action(chosen)); i >= 0 {
 		all = all[i : i+1]
@@ -105,6 +109,12 @@ func (p *Portal) entry(x *exchange, target string, w typed) (do policy.Action, d
 		}
 	}
 	return all[0], d
+}
+
+// onTarget lists the actions that there are on a target of its kind.
+func (p *Portal) onTarget(target string) []policy.Action {
+	t := p.Desk.Policy().Targets[target]
+	return slices.DeleteFunc(policy.OnTarget(), func(a policy.Action) bool { return t != nil && !a.On(t) })
 }
 
 // way decides about one action.
@@ -136,7 +146,7 @@ func (x *exchange) works(target string, w typed) (all []choice) {
 		}
 		all = append(all, choice{strings.TrimSpace(string(do) + " " + to), strings.Join(names, ", ")})
 	}
-	for _, do := range policy.OnTarget() {
+	for _, do := range x.p.onTarget(target) {
 		if do != policy.Forward {
 			add(do, "")
 			continue
@@ -240,6 +250,7 @@ func (p *Portal) ask(x *exchange) error {
 	}
 	w.Minutes, _ = strconv.Atoi(x.value("for")) // 0: the desk takes the rule's default
 	target := x.value("target")
+	waits, goesOn := p.waiting(x, target)
 	if err := p.readDeclared(x); err != nil {
 		return err
 	}
@@ -247,7 +258,7 @@ func (p *Portal) ask(x *exchange) error {
 		w.Customer = ""
 	}
 	if do := x.value("do"); do == "show" || do == "try" { // nothing is sent
-		return p.preview(x, target, w, do == "try")
+		return p.preview(x, target, w, waits.ID, do == "try")
 	}
 	do, _ := p.entry(x, target, w)
 	_, to, _ := strings.Cut(w.Work, " ")
@@ -255,7 +266,10 @@ func (p *Portal) ask(x *exchange) error {
 		Target: target, Login: w.Login, Customer: w.Customer, Do: do, To: to, From: x.source(), For: time.Duration(w.Minutes) * time.Minute,
 		Need: policy.Need{Reason: policy.Reason(w.Reason), Text: w.Text, Ticket: w.Ticket},
 	})
-	if err == nil {
+	switch {
+	case err == nil && goesOn:
+		return x.see("/h/" + waits.ID)
+	case err == nil:
 		return x.see("/r/" + v.Request.ID)
 	}
 	why := refusal(err)
@@ -266,16 +280,17 @@ func (p *Portal) ask(x *exchange) error {
 	if perr != nil {
 		return err // there is no form for this target
 	}
-	a.Wrong, a.Field = why, fieldOf(why)
+	a.Waits, a.Wrong, a.Field = waits.ID, why, fieldOf(why)
 	return x.show(http.StatusUnprocessableEntity, "ask", "Ask for access", a)
 }
 
 // preview shows who would be asked, and whether the target answers if that is wanted.
-func (p *Portal) preview(x *exchange, target string, w typed, try bool) error {
+func (p *Portal) preview(x *exchange, target string, w typed, waits string, try bool) error {
 	a, err := p.askPage(x, target, w) // who may not ask has nothing looked at
 	if err != nil {
 		return err
 	}
+	a.Waits = waits
 	if try && a.Way {
 		matter, err := p.Try(x.r.Context(), x.who.Principal, target, x.say.tag)
 		a.Tried = &tried{matter, err == nil}

@@ -46,6 +46,7 @@ type facts struct {
 	Watched   bool      // nothing passes while none of those who decide watches
 	Promises  []string  // what the engineer has to accept
 	Extends   string    // code of the grant that it asks more time for
+	Web       bool      // it is access to an application
 }
 
 func (x *exchange) facts(v approvals.View) facts {
@@ -70,6 +71,7 @@ func (x *exchange) facts(v approvals.View) facts {
 		f.NotBefore = time.Time{}
 	}
 	f.Can, f.Cannot = x.effect(v.Status.Actions, f)
+	f.Web = web(q.Actions)
 	f.Stages = x.stages(v)
 	for _, s := range v.Status.Stages {
 		if s.Open && (f.Answer.IsZero() || pol.Decides(x.who.Principal, s.Stage)) {
@@ -112,6 +114,9 @@ func names(l policy.Login, account string, customers []string) bool {
 // not. It promises nothing that a shell could get round.
 func (x *exchange) effect(actions []policy.Action, f facts) (can, cannot []string) {
 	say := x.say.text
+	if web(actions) {
+		return x.webEffect(actions, f)
+	}
 	has := func(a policy.Action) bool { return slices.Contains(actions, a) }
 	switch {
 	case has(policy.Shell) && f.ReadOnly:
@@ -145,6 +150,26 @@ func (x *exchange) effect(actions []policy.Action, f facts) (can, cannot []strin
 	}
 	if has(policy.X11) {
 		can = append(can, say("open windows of programs there on their own screen"))
+	}
+	return can, cannot
+}
+
+// web says whether all of it is done in a browser.
+func web(actions []policy.Action) bool {
+	return len(actions) > 0 && !slices.ContainsFunc(actions, func(a policy.Action) bool { return a.Kind() != "http" })
+}
+
+// webEffect is effect for an application. What a method that reads does in it, is for it to say.
+func (x *exchange) webEffect(actions []policy.Action, f facts) (can, cannot []string) {
+	say := x.say.text
+	cannot = []string{say("stay longer than {long}", "long", x.say.long(f.Most)), say("open another application")}
+	if slices.Contains(actions, policy.HTTPGet) {
+		can = append(can, say("read the pages of the application as {login}", "login", f.Login))
+	}
+	if send := say("send it forms, files or commands"); slices.Contains(actions, policy.HTTPPut) {
+		can = append(can, send)
+	} else {
+		cannot = append(cannot, send)
 	}
 	return can, cannot
 }

@@ -46,6 +46,8 @@ func (s *stage) matrixOfSessions() []matrixRow {
 		{"cast of no track", "GET /s/{id}/cast/{track}", looked("/cast/pty1"), none},
 		{"text", "GET /s/{id}/text/{track}", looked("/text/pty0"), seen},
 		{"text with times", "GET /s/{id}/text/{track}", looked("/text/pty0?times=1"), seen},
+		{"har without a purpose", "GET /s/{id}/har/{track}", get(same("/s/" + id + "/har/pty0")), blind},
+		{"har of a terminal", "GET /s/{id}/har/{track}", looked("/har/pty0"), none},
 		{"part", "GET /s/{id}/part/{track}", looked("/part/pty0?from=0"), seen},
 		{"part of no track", "GET /s/{id}/part/{track}", looked("/part/pty1?from=0"), none},
 		{"timeline", "GET /s/{id}/timeline/{track}", looked("/timeline/pty0"), seen},

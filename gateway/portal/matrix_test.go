@@ -249,6 +249,7 @@ func (s *stage) matrix() []matrixRow {
 			return v.json("/me/keys/sign", `{"id":"x","credential":{}}`)
 		}, [8]int{401, 403, 403, 403, 403, 403, 403, 403}},
 
+		{"request log, for operators", "GET /requests", get(same("/requests")), [8]int{401, 404, 404, 404, 404, 404, 404, 403}},
 		{"status", "GET /status", get(same("/status")), members},
 		{"notice", "GET /legal/recording-notice", get(same("/legal/recording-notice")), all(200)},
 		{"style", "GET /static/{name...}", get(same("/static/style.css")), all(200)},
@@ -270,7 +271,7 @@ func TestEveryRouteAnswersItsAudienceOnly(t *testing.T) {
 	s.Now = func() time.Time { return time.Now().Add(time.Duration(s.calls.Load()) * guessEach) } // nobody guesses too fast
 	tried := map[string]bool{}
 	visitors := make([]*visitor, 8)
-	for _, row := range slices.Concat(s.matrix(), s.matrixOfSessions(), s.matrixOfMotions(), s.matrixOfLogs(), s.matrixOfKeys(), s.matrixOfLogins()) {
+	for _, row := range slices.Concat(s.matrix(), s.matrixOfSessions(), s.matrixOfMotions(), s.matrixOfLogs(), s.matrixOfKeys(), s.matrixOfLogins(), s.matrixOfApps()) {
 		tried[row.route] = true
 		for i, who := range s.audiences() {
 			name := row.name + ", nobody"

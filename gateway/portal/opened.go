@@ -100,6 +100,19 @@ func (p *Portal) cast(x *exchange) error {
 	return play.CastAs(patient(x.w), track.Name, recorder.Form{})
 }
 
+// archive sends the requests of a track as a HAR file.
+func (p *Portal) archive(x *exchange) error {
+	play, track, err := p.open(x)
+	if err != nil {
+		return err
+	}
+	if track.Header.Kind != "http" {
+		return errNoRecording
+	}
+	x.file("application/json", x.r.PathValue("id")+"-"+track.Name+".har")
+	return play.HAR(patient(x.w), track.Name, recorder.Form{})
+}
+
 // transcript streams a track as plain text; with ?times=1 each line with its moment.
 func (p *Portal) transcript(x *exchange) error {
 	play, track, err := p.open(x)

@@ -17,6 +17,7 @@ import (
 	"lockbox/policy"
 	"lockbox/recorder"
 	"lockbox/recorder/ledger"
+	weblog "lockbox/recorder/requests"
 )
 
 // A Portal serves the pages. Its fields are set before Handler or Server is called.
@@ -54,6 +55,12 @@ type Portal struct {
 	// Bring brings a recording back that is only in the object storage. nil: all are here.
 	Bring func(ctx context.Context, session string) error
 
+	// Apps are the applications behind the HTTP door. nil: there are none.
+	Apps Apps
+
+	// Requests is the request log of the HTTP door. nil: its page is not there.
+	Requests *weblog.Log
+
 	// Tried gives how recordings stood when they were last tried. nil: none are.
 	Tried func() Tried
 
@@ -61,6 +68,7 @@ type Portal struct {
 	looks   looks
 	streams streams
 	pulses  pulses
+	readers readers
 	newest  newest
 
 	once  sync.Once

@@ -35,6 +35,9 @@ type receiptPage struct {
 	Pending bool // it is not over: the receipt will have more
 }
 
+// Web says whether it was access to an application.
+func (r receiptPage) Web() bool { return web(r.Actions) }
+
 // A voteLine is one answer, in words.
 type voteLine struct {
 	approvals.VoteFacts

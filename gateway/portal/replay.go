@@ -26,6 +26,7 @@ type sessionPage struct {
 	recorder.Session
 	Code    string
 	Who     string
+	Web     bool   // it was a browser in an application
 	Here    string // the address of the page, with its track and moment
 	Looking bool   // the purpose was given
 	Purpose string
@@ -122,7 +123,7 @@ func (p *Portal) session(x *exchange) error {
 }
 
 func (p *Portal) showSession(x *exchange, s sight, with func(*sessionPage)) error {
-	page := sessionPage{Session: s.Session, Code: s.Request, Who: s.Who.Name, Here: x.here(s.ID), Now: p.now()}
+	page := sessionPage{Session: s.Session, Code: s.Request, Who: s.Who.Name, Web: web(s.view.Request.Actions), Here: x.here(s.ID), Now: p.now()}
 	with(&page)
 	var err error
 	if page.Custody, err = p.custodyOf(x, s); err != nil {

@@ -27,7 +27,8 @@ type requestPage struct {
 	Look     bool // replay or watch sessions
 	Freeze   bool // … or only hold them back
 	Evidence bool
-	Command  string // what to type in a terminal
+	Command  string // what to type in a terminal …
+	Open     string // … or where to go with a browser
 	Thread   threadFacts
 	In       filled
 }
@@ -71,7 +72,7 @@ func (p *Portal) requestPage(x *exchange, v approvals.View, in filled) (r reques
 		r.Decide = x.pageOf(q, s)
 	}
 	if live && r.Mine {
-		r.Command = p.command(q)
+		r.Command, r.Open = p.command(q), p.application(q.Target)
 		r.Accept = len(v.Grant.Promises) > 0 && v.Grant.Accepted.IsZero()
 		if !v.Grant.Activated.IsZero() && may(policy.Extend) {
 			r.More = []time.Duration{15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour}
@@ -96,7 +97,7 @@ func (r requestPage) Accepted() time.Time {
 
 // command is what the requester types to start; "" where the portal does not know.
 func (p *Portal) command(q *policy.Request) string {
-	if p.Command == nil {
+	if t := p.Desk.Policy().Targets[q.Target]; p.Command == nil || t != nil && t.Kind == "http" {
 		return ""
 	}
 	return p.Command(q.Target, q.Login)

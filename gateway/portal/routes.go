@@ -31,11 +31,12 @@ type route struct {
 
 // routes is every route there is. A GET changes nothing.
 func (p *Portal) routes() []route {
-	return slices.Concat(p.routesOfRequests(), p.routesOfSessions(), p.routesOfPeople(), p.routesOfLogs(), []route{
+	return slices.Concat(p.routesOfRequests(), p.routesOfApps(), p.routesOfSessions(), p.routesOfPeople(), p.routesOfLogs(), []route{
 		{"POST", "/sign-in/begin", anybody, false, p.beginSignIn},
 		{"POST", "/sign-in", anybody, false, p.signIn},
 		{"POST", "/sign-out", signedIn, false, p.signOut},
 		{"GET", "/status", members, false, p.status},
+		{"GET", "/requests", members, false, p.inTurn(p.requests)},
 		{"GET", "/legal/recording-notice", anybody, false, p.notice},
 		{"GET", "/static/{name...}", anybody, false, p.static},
 		{"GET", "/", anybody, false, func(*exchange) error { return errNoPage }},
@@ -72,6 +73,16 @@ func (p *Portal) routesOfRequests() []route {
 	}
 }
 
+// routesOfApps are those by which browsers go on to an application.
+func (p *Portal) routesOfApps() []route {
+	return []route{
+		{"GET", "/h/{id}", members, true, p.arrival},
+		{"POST", "/h/{id}", members, true, p.goOn},
+		{"POST", "/h/{id}/touch", members, true, p.touchHere},
+		{"POST", "/h/{id}/sign", members, true, p.touchedHere},
+	}
+}
+
 // routesOfSessions are those by which people watch and replay.
 func (p *Portal) routesOfSessions() []route {
 	return []route{
@@ -88,6 +99,7 @@ func (p *Portal) routesOfSessions() []route {
 		{"GET", "/s/{id}/find/{track}", members, true, p.inTurn(p.search)},
 		{"GET", "/s/{id}/cast/{track}", members, true, p.cast},
 		{"GET", "/s/{id}/text/{track}", members, true, p.transcript},
+		{"GET", "/s/{id}/har/{track}", members, true, p.inTurn(p.archive)},
 	}
 }
 

@@ -120,6 +120,7 @@ func begun(play *recorder.Playback, track recorder.TrackInfo, from time.Duration
 // act on the viewer are gone, and so is what is not for a screen.
 type showing struct {
 	head recorder.Header
+	web  recorder.HTTPReader
 	key  *key
 	out  stream
 	err  stream
@@ -164,6 +165,10 @@ func (s *showing) event(ev recorder.Event) (code, data string, ok bool) {
 		return ev.Code, fmt.Sprintf("%dx%d", min(cols, 500), min(rows, 300)), true
 	case recorder.CodeMark, recorder.CodeExit, recorder.CodeSignal:
 		return ev.Code, visible(string(ev.Data)), true
+	}
+	if s.head.Kind == "http" {
+		t, is := webThing(&s.web, ev)
+		return recorder.CodeObject, t.String(), is
 	}
 	if t, is := thingOf(ev); is && t.Stream == "" {
 		return recorder.CodeObject, t.String(), true

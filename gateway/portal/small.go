@@ -26,6 +26,7 @@ type statusPage struct {
 	Player bool
 	Opens  bool // recordings can be replayed here
 
+	Requests bool // they may read the request log of the HTTP door
 	Sessions int
 	Events   int64 // in the log; 0 for a reviewer: it tells of others
 	Now      time.Time
@@ -37,7 +38,7 @@ func (s statusPage) WaitMiB() int64 { return (s.Wait.Bytes + 1<<20 - 1) >> 20 }
 // status shows /status.
 func (p *Portal) status(x *exchange) error {
 	h := p.Shelf.Health()
-	s := statusPage{Level: levelName(h.Level), Player: hasPlayer(), Opens: len(p.Vault) > 0, Now: p.now()}
+	s := statusPage{Level: levelName(h.Level), Player: hasPlayer(), Opens: len(p.Vault) > 0, Requests: x.readsRequests(), Now: p.now()}
 	if x.who.Kind != policy.Reviewer {
 		s.Events = p.Ledger.Last() + 1
 	}
@@ -74,6 +75,7 @@ func levelName(l recorder.Level) string {
 // A noticePage says what is recorded, from the rules that are in force, all in one.
 type noticePage struct {
 	Input                          bool
+	Web                            bool // applications are behind the HTTP door
 	Tokens, Keys, CPR, Cards       bool
 	ToVault, ToAuditor, ToCustomer bool
 	Opens                          bool // the vault's key is here
@@ -84,7 +86,7 @@ type noticePage struct {
 // notice shows what everybody who works through Lockbox is told about recording.
 // It names no rule, target or customer: anybody reads it.
 func (p *Portal) notice(x *exchange) error {
-	n := noticePage{Opens: len(p.Vault) > 0}
+	n := noticePage{Opens: len(p.Vault) > 0, Web: p.Apps != nil}
 	if pol := p.Desk.Policy(); pol != nil {
 		for _, r := range pol.Rules {
 			if !r.Forbid {

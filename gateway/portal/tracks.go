@@ -36,6 +36,7 @@ type trackFacts struct {
 	Marks  []moment      // the last, of a session that goes on
 	Things []thing       // of a track that is no terminal's: operations, and what was not kept
 	More   string        // address of those that follow; "" at the end
+	Web    *webFacts     // of a track of HTTP
 }
 
 // Player says whether there is a screen to show.
@@ -116,7 +117,10 @@ func (p *Portal) fillTrack(x *exchange, play *recorder.Playback, t recorder.Trac
 	if at, ok := parseMoment(x.r.URL.Query().Get("t")); ok {
 		f.At = min(at, f.Length)
 	}
-	if !f.Player() {
+	switch {
+	case f.Kind == "http":
+		return f.fillWeb(x, play)
+	case !f.Player():
 		return f.fillThings(x, play)
 	}
 	if f.Find = x.r.URL.Query().Get("q"); f.Find != "" {

@@ -50,6 +50,9 @@ func (c *checker) target(e entry, t *policy.Target) {
 			c.refuse(e.val.find("customers", id), orAdd(id, c.known.customers, "customers"), "there is no customer %q", id)
 		}
 	}
+	if t.Web.Plain && t.Production() && !onMachine(t.Address) {
+		c.warn(e.val.find("http", "scheme"), "speak https to it", "what passes to %s, which is production, crosses the network in the clear", t.Name)
+	}
 	for _, l := range t.Logins {
 		if l.One && len(t.Customers) == 0 {
 			c.refuse(e.val.find("logins", l.Name), "add customers to the target, or write a login that reaches all", "login %q is for one customer, and %s has none", l.Name, t.Name)

@@ -36,17 +36,17 @@ func (c *checker) fits(i int) bool {
 	n, r := c.rules[i], &c.Policy.Rules[i]
 	var idle []policy.Action
 	for _, a := range r.Actions {
-		if c.covered[i].and(c.all.kinds[door(a)]).empty() {
+		if c.covered[i].and(c.all.kinds[a.Kind()]).empty() {
 			idle = append(idle, a)
 		}
 	}
 	if len(idle) == len(r.Actions) {
 		c.blind = true
-		c.refuse(n.find("on"), "remove the rule", "rule %q can never match: %v is not for targets of kind %s", r.Name, r.Actions, other(door(r.Actions[0])))
+		c.refuse(n.find("on"), "remove the rule", "rule %q can never match: %v is not for targets of kind %s", r.Name, r.Actions, other(r.Actions[0].Kind()))
 		return false
 	}
 	for _, a := range idle {
-		c.warn(n.find(verb(r), string(a)), "remove it", "%s does nothing here: no target of the rule is of kind %s", a, door(a))
+		c.warn(n.find(verb(r), string(a)), "remove it", "%s does nothing here: no target of the rule is of kind %s", a, a.Kind())
 	}
 	return true
 }
@@ -56,14 +56,6 @@ func verb(r *policy.Rule) string {
 		return "forbid"
 	}
 	return "permit"
-}
-
-// door is the kind of target that an action is for.
-func door(a policy.Action) string {
-	if a == policy.HTTPGet || a == policy.HTTPPut {
-		return "http"
-	}
-	return "ssh"
 }
 
 func other(kind string) string {

@@ -66,7 +66,7 @@ func (c *checker) forbidden(i int, forbids []int) {
 	var used []int
 	for _, a := range r.Actions {
 		for _, from := range networks {
-			left := c.covered[i].and(c.all.kinds[door(a)]) // elsewhere it does nothing
+			left := c.covered[i].and(c.all.kinds[a.Kind()]) // elsewhere it does nothing
 			for _, f := range over {
 				by := &c.Policy.Rules[f]
 				if !slices.Contains(by.Actions, a) || !within(from, by.From) {

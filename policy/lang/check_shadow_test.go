@@ -147,7 +147,7 @@ func randomPolicy(t *rapid.T) *lang.Source {
 	}
 	var b strings.Builder
 	b.WriteString("version: 1\ngroups: { g: { members: [a@x.eu] }, h: { members: [a@x.eu, b@x.eu] } }\ntargets:\n" +
-		"  x.a: { kind: http, address: \"x:1\", owner: o@x.eu, location: EU, labels: { l: a } }\n")
+		"  x: { kind: http, address: \"x:1\", owner: o@x.eu, location: EU, labels: { l: a } }\n")
 	for i, name := range []string{"a.a", "b.b"} {
 		fmt.Fprintf(&b, "  %s: { kind: ssh, address: \"%s:1\", host_key: %q, logins: { r: { reaches: all } }, owner: o@x.eu, location: EU, labels: { l: %s } }\n", name, name, fingerprint(i), name[:1])
 	}
@@ -161,7 +161,7 @@ func randomPolicy(t *rapid.T) *lang.Source {
 		if who == "" && verb == "permit" {
 			who = ", who: { people: [" + some("people", "a@x.eu", "b@x.eu") + "] }"
 		}
-		on := []string{"kinds: [ssh]", "kinds: [ssh, http]", "labels: { l: a }", "targets: [a.a, x.a]", "targets: [b.b]"}[rapid.IntRange(0, 4).Draw(t, "on")]
+		on := []string{"kinds: [ssh]", "kinds: [ssh, http]", "labels: { l: a }", "targets: [a.a, x]", "targets: [b.b]"}[rapid.IntRange(0, 4).Draw(t, "on")]
 		fmt.Fprintf(&b, "  - { name: r%d, %s: [%s]%s, on: { %s }%s%s%s%s }\n", i, verb, some("actions", "shell", "exec", "http-read"), who, on, more,
 			maybe("reasons", ", reasons: [%s]", "outage", "planned", "legal-order"),
 			maybe("from", ", from: [%s]", "10.0.0.0/16", "10.1.0.0/16", "10.0.0.0/15", "10.0.0.0/8"),

@@ -105,7 +105,7 @@ func TestAPolicyIsHeldAgainstItself(t *testing.T) {
 		{"who has promised nothing is asked to, and the test asks what comes then", []string{"customers:\n", "declaration: { version: a, text: b }\ncustomers:\n"}, ""},
 		{"not production, and its customer says yes", []string{"class: production", "class: staging", stages, "[{ customer: {} }]", "[executive, customer]", "[customer]"}, ""},
 		{"what is only on the web cannot be entered with ssh", []string{"on: { labels: { env: prod } }", "on: { kinds: [http] }",
-			"  db1.prod:\n", "  web.test: { kind: http, address: \"web:80\", owner: a@x.eu, location: EU, class: test }\n  db1.prod:\n"},
+			"  db1.prod:\n", "  web: { kind: http, address: \"web:80\", owner: a@x.eu, location: EU, class: test }\n  db1.prod:\n"},
 			`rule "production shell" can never match: [shell] is not for targets of kind http`},
 		{"one account for two customers", []string{"deploy: { reaches: all }", `"a_{{customer}}": { reaches: one }, "{{customer}}_a": { reaches: one }`,
 			"customers: [nord]", "customers: [nord, a_a, a]", "customers:\n", "customers:\n  a: { name: A }\n  a_a: { name: AA }\n"},

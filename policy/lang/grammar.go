@@ -36,14 +36,13 @@ func only(s, set string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune(set, r) })
 }
 
-// aTarget has a dot in its name: that is how ssh tells it from a command.
+// aTarget has a dot in its name where it is reached with ssh, which tells it so
+// from a command, and none where it is the first part of a host name; see speaks.
 func aTarget() grammar {
-	return grammar{"the name of a target", `^[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)+$`, 64, func(s string) string {
+	return grammar{"the name of a target", `^[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*$`, 64, func(s string) string {
 		switch {
 		case !isName(s, "._-"):
 			return "use small letters, digits, and . _ - after the first (at most 64)"
-		case !strings.Contains(s, "."):
-			return "put a dot in it, as in " + s + ".prod"
 		case strings.HasSuffix(s, ".") || strings.Contains(s, ".."):
 			return "put something after each dot"
 		}

@@ -68,7 +68,9 @@ func printTarget(t *policy.Target) *node {
 	}
 	out.put("logins", logins.node())
 	out.text("class", t.Class).text("owner", t.Owner).text("location", t.Location).list("customers", t.Customers)
-	return out.labels(t.Labels).node()
+	out.labels(t.Labels)
+	printWeb(out, &t.Web)
+	return out.node()
 }
 
 func printRule(r *policy.Rule) *node {

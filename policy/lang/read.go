@@ -162,10 +162,10 @@ func (r *reader) flag(n *node, of string) bool {
 }
 
 // count reads a whole number, to 99. It is 0 where it is refused.
-func (r *reader) count(n *node, of, what string, least int) int {
+func (r *reader) count(n *node, of, what string, least, most int) int {
 	c, err := strconv.Atoi(n.text)
-	if n.form != number || err != nil || c < least || c > 99 || strconv.Itoa(c) != n.text {
-		r.refuse(n, fmt.Sprintf("write a whole number from %d to 99", least), "%s is a number of %s", of, what)
+	if n.form != number || err != nil || c < least || c > most || strconv.Itoa(c) != n.text {
+		r.refuse(n, fmt.Sprintf("write a whole number from %d to %d", least, most), "%s is a number of %s", of, what)
 		return 0
 	}
 	return c

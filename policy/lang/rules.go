@@ -107,7 +107,7 @@ func permits() shape[rule] {
 			func(t *rule, v time.Duration) { t.Fresh = v }),
 		has("record", record(), "What is written down. A session is always recorded.",
 			func(t *rule, v policy.Recording) { t.Record = v }),
-		has("witnesses", several("witnesses", "witnesses", 1), "So many of the witnesses in lockbox.yaml must have cosigned the log, with every statement that a session rests on, before anything passes in it; without it, none. None within 10 s: no session.",
+		has("witnesses", several("witnesses", "witnesses", 1, 99), "So many of the witnesses in lockbox.yaml must have cosigned the log, with every statement that a session rests on, before anything passes in it; without it, none. None within 10 s: no session.",
 			func(t *rule, v int) { t.Witnesses = v }),
 		has("ticket", ticket(), "A regular expression that the ticket of a request must match from its first to its last character; without it none is needed.",
 			func(t *rule, v string) { t.Ticket = v }),

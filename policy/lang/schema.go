@@ -113,8 +113,9 @@ func targetSense() map[string]any {
 	return map[string]any{
 		"if": object{"properties": object{"kind": object{"const": "ssh"}}},
 		"then": object{
-			"required": []string{"logins"},
-			"oneOf":    []object{{"required": []string{"host_key"}}, {"required": []string{"host_ca"}}},
+			"properties": object{"http": false, "tls": false},
+			"required":   []string{"logins"},
+			"oneOf":      []object{{"required": []string{"host_key"}}, {"required": []string{"host_ca"}}},
 		},
 		"else": object{"properties": object{"host_key": false, "host_ca": false}},
 	}

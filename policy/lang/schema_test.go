@@ -65,6 +65,7 @@ func numbers(v any) any {
 // listed here.
 func TestTheSchemaAgreesWithTheReader(t *testing.T) {
 	beyond := map[string]string{
+		"a target without a dot": "what a name may be depends on the kind", "an application with a dot": "the same", "tls of what speaks none": "a value that depends on another",
 		"two rules of one name": "it is of the whole of the files",
 		"more than eight hours": "a schema compares no times", "a default longer than max": "the same",
 		"a default longer than the max of every rule": "the same", "a touch that lasts too long": "the same", "a stage that waits too long": "the same",

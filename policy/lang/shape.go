@@ -217,14 +217,14 @@ func flag(of string) value[bool] {
 }
 
 // persons is a whole number of people.
-func persons(of string, least int) value[int] { return several(of, "people", least) }
+func persons(of string, least int) value[int] { return several(of, "people", least, 99) }
 
 // several is a whole number of something.
-func several(of, what string, least int) value[int] {
+func several(of, what string, least, most int) value[int] {
 	return value[int]{
-		schema: schema{Type: "integer", Minimum: least, Maximum: 99},
+		schema: schema{Type: "integer", Minimum: least, Maximum: most},
 		read: func(r *reader, n *node) (int, bool) {
-			c := r.count(n, of, what, least)
+			c := r.count(n, of, what, least, most)
 			return c, c != 0
 		},
 	}

@@ -58,6 +58,10 @@ func aMachine() value[policy.Target] {
 			func(t *t, v []string) { t.Customers = v }),
 		has("labels", labels(), "Names and values by which rules find it.",
 			func(t *t, v map[string]string) { t.Labels = v }),
+		has("http", aWeb(), "How an application is spoken to. Only of kind http.",
+			func(t *t, v policy.Web) { v.CA, v.Name, v.Client, t.Web = t.Web.CA, t.Web.Name, t.Web.Client, v }),
+		has("tls", aTLS(), "How an application proves that it is the one. Only of kind http; without it, by a certificate for the host of its address.",
+			func(t *t, v policy.Web) { t.Web.CA, t.Web.Name, t.Web.Client = v.CA, v.Name, v.Client }),
 	}})
 }
 
@@ -88,6 +92,8 @@ func (r *reader) kind(key, n *node, t *policy.Target) {
 		r.refuse(hostKey, "remove it", "a target of kind http has no host_key")
 	case t.Kind == "http" && hostCA != nil:
 		r.refuse(hostCA, "remove it", "a target of kind http has no host_ca")
+	default:
+		r.speaks(key, n, t)
 	}
 }
 

@@ -78,6 +78,36 @@ func ParseTouch(text []byte) (t Touch, err error) {
 	return t, err
 }
 
+// An Arrive is what an engineer signs to open an application, in the browser that
+// came to it: there is no terminal, and no number to compare.
+type Arrive struct {
+	Log     string
+	Person  string
+	Grant   string
+	Target  string
+	Login   string
+	Source  string // address of the browser at the application
+	Arrival string // 32 hex digits
+	Binding string // what the proof counts for: see policy.Question
+	Nonce   string
+}
+
+func (a *Arrive) lines() []line {
+	return []line{
+		{"log", &a.Log}, {"person", &a.Person}, {"grant", &a.Grant}, {"application", &a.Target}, {"login", &a.Login},
+		{"browser", &a.Source}, {"arrival", &a.Arrival}, {"binding", &a.Binding}, {"nonce", &a.Nonce},
+	}
+}
+
+// Bytes is the statement to show, hash and sign.
+func (a Arrive) Bytes() ([]byte, error) { return print("lockbox-arrive/v1", a.lines()) }
+
+// ParseArrive reads what Bytes wrote.
+func ParseArrive(text []byte) (a Arrive, err error) {
+	err = parse("lockbox-arrive/v1", text, a.lines())
+	return a, err
+}
+
 // A SignIn opens a session at the portal. Who signs in is not known before.
 type SignIn struct {
 	Log   string

@@ -46,12 +46,14 @@ func motionForms() map[string]motionForm {
 func forms() map[string]motionForm {
 	all := motionForms()
 	touch, signIn, key, vouch := Touch{Log: "a", Nonce: "b"}, SignIn{"a", "b"}, SSHKey{Log: "a", Key: "k"}, Vouch{By: "a", Key: "k"}
+	arrive := Arrive{"lock.example", "ada@example.eu", "7KQM", "wiki", "app", "203.0.113.7", "00ff", "c1", "00ff"}
 	login := Login{"lock.example", "ada@example.eu", "SHA256:k", "203.0.113.7", "2026-11-22T12:00:00Z", "2026-11-22T12:15:00Z", "00ff"}
 	credential := Credential{"lock.example", "ada@example.eu", "executive", "none", "SHA256:x", "on one device", "unknown", "00ff"}
 	counter, retire := CounterSign{"lock.example", "ada@example.eu", "SHA256:x", "on one device", "c1", "00ff"}, Retire{"lock.example", "ada@example.eu", "SHA256:x", "00ff"}
 	for name, f := range map[string]motionForm{
 		"approval":     {ForApproval, approval().Bytes, func(b []byte) (any, error) { return ParseApproval(b) }, approval()},
 		"touch":        {ForTouch, touch.Bytes, func(b []byte) (any, error) { return ParseTouch(b) }, touch},
+		"arrive":       {ForArrive, arrive.Bytes, func(b []byte) (any, error) { return ParseArrive(b) }, arrive},
 		"sign-in":      {ForSignIn, signIn.Bytes, func(b []byte) (any, error) { return ParseSignIn(b) }, signIn},
 		"ssh-key":      {ForSSHKey, key.Bytes, func(b []byte) (any, error) { return ParseSSHKey(b) }, key},
 		"login":        {ForLogin, login.Bytes, func(b []byte) (any, error) { return ParseLogin(b) }, login},

@@ -25,6 +25,7 @@ type Domain string
 const (
 	ForApproval Domain = "lockbox/approval/v1"
 	ForTouch    Domain = "lockbox/touch/v1"
+	ForArrive   Domain = "lockbox/arrive/v1"
 	ForSignIn   Domain = "lockbox/sign-in/v1"
 	ForSSHKey   Domain = "lockbox/ssh-key/v1"
 	ForLogin    Domain = "lockbox/login/v1"

@@ -55,6 +55,16 @@ func New(want policy.Redact) *Redactor {
 	return r
 }
 
+// Reset makes r ready for another stream.
+func (r *Redactor) Reset() {
+	clear(r.out)
+	clear(r.seen)
+	r.out, r.seen, r.given, r.live, r.taken = r.out[:0], r.seen[:0], 0, 0, false
+	r.first, r.escape = Ground, Ground
+	r.token, r.uri, r.eat = tokenAt{}, uriAt{}, eater{}
+	r.number = numberAt{digits: r.number.digits[:0]}
+}
+
 // Taken says whether anything was taken out yet.
 func (r *Redactor) Taken() bool { return r.taken }
 

@@ -17,7 +17,7 @@ import (
 // startDev runs `lockbox dev` and returns what it greets with.
 func startDev(t *testing.T, dir, ssh, web string) (*harness.Process, string) {
 	t.Helper()
-	p := harness.Start(t, exec.Command(program, "dev", "--dir", dir, "--ssh", ssh, "--http", web))
+	p := harness.Start(t, exec.Command(program, "dev", "--dir", dir, "--ssh", ssh, "--http", web, "--apps", freeAddr(t)))
 	p.Expect("from the request's page", wait)
 	return p, p.Output()
 }
@@ -138,7 +138,7 @@ func TestDevSaysWhatIsWrong(t *testing.T) {
 		{"a public address", []string{"--ssh", "0.0.0.0:2222"}, 2, "not a loopback address"},
 		{"no port", []string{"--http", "127.0.0.1"}, 2, "not a loopback address"},
 		{"an unknown flag", []string{"--shh", "x"}, 2, "--help"},
-		{"a port in use", []string{"--ssh", taken.Addr().String(), "--http", freeAddr(t)}, 69, "address already in use"},
+		{"a port in use", []string{"--ssh", taken.Addr().String(), "--http", freeAddr(t), "--apps", freeAddr(t)}, 69, "address already in use"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			cmd := exec.Command(program, append([]string{"dev", "--dir", filepath.Join(dir, "state")}, c.args...)...)

@@ -80,6 +80,7 @@ func (w *World) Enrol(t testing.TB, v identity.Invite, withSSH bool) *Human {
 	o, err := virtualwebauthn.ParseAttestationOptions(string(options))
 	must(t, err)
 	h.auth = virtualwebauthn.NewAuthenticator()
+	h.auth.Options.UserHandle = []byte(o.UserID) // by which they sign in without saying who they are
 	h.cred = newCredential()
 	made := virtualwebauthn.CreateAttestationResponse(relyingParty(), h.auth, h.cred, *o)
 	done, err := w.People.FinishEnroll(t.Context(), token, []byte(made), identity.Meta{})

@@ -3,7 +3,7 @@
 (() => {
   const part = () => document.getElementById("live");
   const note = document.getElementById("live-note");
-  if (!part() || !window.EventSource) return;
+  if (!part() || !part().dataset.live || !window.EventSource) return;
   const source = new EventSource(part().dataset.live);
   const stop = () => {
     source.close();
@@ -26,6 +26,7 @@
       }
       const now = document.importNode(fresh, true);
       part().replaceWith(now);
+      if (!now.dataset.live) source.close(); // it is the reader's turn
       now.dispatchEvent(new Event("lockbox:new", { bubbles: true }));
     };
     x.onerror = stop;

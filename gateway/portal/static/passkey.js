@@ -43,6 +43,18 @@
     return true;
   };
 
+  // One press: the text comes, is shown, and is signed where it is.
+  const touch = async (form, say) => {
+    const sheet = await post(form.dataset.touch, {});
+    document.getElementById(form.dataset.shown).textContent = sheet.text;
+    form.querySelector("[data-words]").textContent = sheet.words;
+    form.querySelector("[data-sheet]").hidden = false;
+    form.dataset.id = sheet.id;
+    form.dataset.domain = sheet.domain;
+    form.dataset.options = JSON.stringify(sheet.options);
+    return sign(form, say);
+  };
+
   const fill = (name, text) => { for (const e of document.querySelectorAll(`[data-fill="${name}"]`)) e.textContent = text; };
 
   const enrol = async (form) => {
@@ -74,12 +86,12 @@
     location.assign(next);
   };
 
-  for (const form of document.querySelectorAll("form.passkey")) {
+  const bind = (form) => {
     const button = form.querySelector("[data-press]"), status = form.querySelector("[data-say]");
     const say = (text) => { status.textContent = text; };
     if (!known()) {
       say(form.dataset.none);
-      continue;
+      return;
     }
     button.hidden = false;
     form.addEventListener("submit", async (event) => {
@@ -91,6 +103,7 @@
         if ("signIn" in form.dataset) await signIn();
         else if (form.dataset.enrol) await enrol(form);
         else if (form.dataset.add) await add(form);
+        else if (form.dataset.touch) over = await touch(form, say);
         else over = await sign(form, say);
       } catch (e) {
         if (e instanceof Refused) say(e.message || form.dataset.failed);
@@ -100,5 +113,8 @@
       if (over) button.hidden = true;
       button.disabled = false;
     });
-  }
+  };
+  const bindAll = (root) => { for (const form of root.querySelectorAll("form.passkey")) bind(form); };
+  document.addEventListener("lockbox:new", (event) => bindAll(event.target));
+  bindAll(document);
 })();

@@ -81,7 +81,7 @@ func (c *console) work(k *gateway.Knock) error {
 
 // knock finds an action that may be asked for on the target: the one named, else the first.
 func (c *console) knock(ctx context.Context, k *gateway.Knock) (first gateway.Answer, err error) {
-	all := []policy.Action{policy.Shell, policy.Exec, policy.SFTPGet, policy.SFTPPut, policy.Forward}
+	all := []policy.Action{policy.Shell, policy.Exec, policy.SFTPGet, policy.SFTPPut, policy.Forward, policy.HTTPGet, policy.HTTPPut}
 	if k.Do != "" {
 		all = []policy.Action{k.Do}
 	}

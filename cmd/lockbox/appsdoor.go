@@ -1,0 +1,160 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"time"
+
+	"lockbox/gateway/httpproxy"
+	"lockbox/gateway/keys"
+	"lockbox/gateway/portal"
+	weblog "lockbox/recorder/requests"
+)
+
+// Requests is the log of requests to applications, for operators. It is sealed, and the oldest lines go first.
+type Requests struct {
+	Dir  string `yaml:"dir"`  // "requests", beside the recordings, where it is not said
+	Keep string `yaml:"keep"` // "7d" where it is not said
+	Size string `yaml:"size"` // "256MiB" where it is not said
+
+	bounds weblog.Bounds
+}
+
+func (r *Requests) check(recordings string) (err error) {
+	r.Dir = cmp.Or(r.Dir, filepath.Join(filepath.Dir(recordings), "requests"))
+	if r.Keep != "" {
+		if r.bounds.Keep, err = span(r.Keep); err != nil {
+			return fmt.Errorf("requests.keep: %w", err)
+		}
+	}
+	if r.Size != "" {
+		if r.bounds.Bytes, err = mebibytes(r.Size); err != nil {
+			return fmt.Errorf("requests.size: %w", err)
+		}
+	}
+	return nil
+}
+
+var sizeText = regexp.MustCompile(`^([1-9][0-9]{0,3})(MiB|GiB)$`)
+
+func mebibytes(text string) (int64, error) {
+	m := sizeText.FindStringSubmatch(text)
+	if m == nil {
+		return 0, fmt.Errorf("%q is no size; write 256MiB, or 1GiB", text)
+	}
+	n, err := strconv.ParseInt(m[1], 10, 64)
+	if m[2] == "GiB" {
+		n <<= 10
+	}
+	return n << 20, err
+}
+
+// A webDoor is what the HTTP door has besides what every door has.
+type webDoor struct {
+	keys *keys.Web
+	log  *weblog.Log
+
+	listen net.Listener
+	tls    *tls.Config // nil: plain, on loopback
+}
+
+// openApps makes ready what the HTTP door needs; nothing where there is none.
+func (s *Server) openApps() (err error) {
+	c := s.Config
+	if !c.Apps.wanted() {
+		return nil
+	}
+	if s.apps.keys, err = keys.OpenWeb(c.Keys.Dir, time.Now); err != nil {
+		return err
+	}
+	seal, err := s.Keys.Requests()
+	if err != nil {
+		return err
+	}
+	if s.apps.log, err = weblog.Open(c.Requests.Dir, seal, c.Requests.bounds, s.failed); err != nil {
+		return err
+	}
+	s.apps.log.Tell = s.tellRequest
+	return nil
+}
+
+// tellRequest is the line of operations: who, from where and which page are in the sealed log alone, found by the id.
+func (s *Server) tellRequest(l weblog.Line) {
+	s.log.Info("request", "id", l.ID, "target", l.Target, "session", l.Session, "method", l.Method, "status", l.Status, "code", l.Code,
+		"outcome", l.Outcome, "ms", l.Milli, "in", l.In, "out", l.Out)
+}
+
+// listenApps opens the HTTP door's socket.
+func (s *Server) listenApps() (err error) {
+	c := s.Config.Apps
+	if !c.wanted() {
+		return nil
+	}
+	if c.TLS.Cert != "" {
+		if s.apps.tls, err = c.TLS.config(); err != nil {
+			return err
+		}
+	}
+	if s.apps.listen, err = net.Listen("tcp", c.Listen); err != nil {
+		return unavailable("open the HTTP door: %w", err)
+	}
+	return nil
+}
+
+// config is TLS 1.3 with the certificate.
+func (c Certificate) config() (*tls.Config, error) {
+	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+	if err != nil {
+		return nil, usage("read the certificate: %w", err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13, NextProtos: []string{"h2", "http/1.1"}}, nil
+}
+
+// runApps serves the HTTP door, where there is one, and turns the keys by which applications know who is there.
+func (s *Server) runApps(serve func(string, func(context.Context) error), pages *portal.Portal) {
+	if s.apps.listen == nil {
+		return
+	}
+	door := s.appsDoor(pages)
+	serve("http door", func(ctx context.Context) error { return door.Serve(ctx, s.apps.listen, s.apps.tls) })
+	serve("keys for applications", func(ctx context.Context) error {
+		every(ctx, time.Hour, s.apps.keys.Turn, s.failed)
+		return nil
+	})
+}
+
+// appsDoor is the HTTP door, and puts it behind the portal.
+func (s *Server) appsDoor(pages *portal.Portal) *httpproxy.Door {
+	door := &httpproxy.Door{
+		Gateway: s.Gateway, Desk: s.Desk, People: s.People, Portal: s.Config.URL, Apps: s.Config.Apps.URL, Report: s.failed, Now: time.Now,
+		Sign: func(c httpproxy.Claims) (string, error) { return s.apps.keys.Sign(c) }, Keys: s.apps.keys.JWKS, Requests: s.apps.log,
+		Own: s.ownPorts(), Certs: filepath.Join(s.Config.Keys.Dir, "http"),
+	}
+	pages.Apps, pages.Requests = door, s.apps.log
+	return door
+}
+
+// ownPorts is own, as the HTTP door has it.
+func (s *Server) ownPorts() (all []netip.AddrPort) {
+	for _, a := range s.own() {
+		if at, ok := a.(*net.TCPAddr); ok {
+			all = append(all, at.AddrPort())
+		}
+	}
+	return all
+}
+
+// closeApps gives back what openApps took.
+func (s *Server) closeApps() error {
+	if s.apps.log == nil {
+		return nil
+	}
+	return s.apps.log.Close()
+}
