@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -47,7 +48,7 @@ func newSite(t testing.TB, pol *policy.Policy) *site {
 	must(t, err)
 	engine, err := boltengine.Open(filepath.Join(dir, "ledger.db"))
 	must(t, err)
-	log, err := ledger.Open(t.Context(), engine, ledger.Options{Origin: world.Log, Signer: ring.Log, Verifier: ring.LogVerifier})
+	log, err := ledger.Open(t.Context(), engine, ledger.Options{Origin: world.Log, Signer: ring.Log, Verifier: ring.LogVerifier, Now: world.Clock()})
 	must(t, err)
 	party := statement.Party{ID: "localhost", Origins: []string{url}}
 	now := func() *policy.Policy { return pol }
@@ -100,17 +101,31 @@ func (s *site) principal(id string) policy.Principal {
 // session records a short session of who under a grant, as a door would.
 func (s *site) session(who, code string, fn func(*recorder.Recording)) string {
 	s.t.Helper()
+	id, err := s.recorded(who, code, func(r *recorder.Recording) error {
+		fn(r)
+		return nil
+	})
+	must(s.t, err)
+	return id
+}
+
+// recorded makes a session out of what fn records; none where the recording fails.
+func (s *site) recorded(who, code string, fn func(*recorder.Recording) error) (string, error) {
 	words := recorder.Session{
 		ID: recorder.NewID(time.Now()), Request: code, Target: "db1.prod", Login: "support_nord", Remote: "192.0.2.7",
 		Who: s.principal(who), Customers: []string{"nord"}, Began: time.Now().UTC(),
 	}
 	r, err := s.Shelf.Open(words, recorder.How{})
-	must(s.t, err)
-	fn(r)
-	seal, err := r.Close("closed by the person")
-	must(s.t, err)
+	if err != nil {
+		return "", err
+	}
+	err = fn(r)
+	seal, closing := r.Close("closed by the person")
+	if err := errors.Join(err, closing); err != nil {
+		return "", err
+	}
 	words.Ended, words.Cause, words.Root = time.Now().UTC(), "closed by the person", seal.Root
-	must(s.t, s.Ledger.Update(s.t.Context(), func(tx *ledger.Tx) error {
+	return words.ID, s.Ledger.Update(s.t.Context(), func(tx *ledger.Tx) error {
 		for key, v := range map[string]any{"session/" + words.ID: words, "of/" + code + "/" + words.ID: words.ID} {
 			if err := tx.Put(key, v); err != nil {
 				return err
@@ -118,8 +133,7 @@ func (s *site) session(who, code string, fn func(*recorder.Recording)) string {
 		}
 		_, err := tx.Append(ledger.Event{Kind: "session.close", Actor: who, Subjects: []string{words.ID, code, "nord"}})
 		return err
-	}))
-	return words.ID
+	})
 }
 
 func must(t testing.TB, err error) {

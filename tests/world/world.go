@@ -58,27 +58,27 @@ func Party() statement.Party {
 // New makes a world whose target db1.prod has the address and host key given.
 func New(t testing.TB, address, hostKey string) *World {
 	t.Helper()
-	w := &World{Dir: t.TempDir()}
+	w, now := &World{Dir: t.TempDir()}, Clock()
 	w.SetPolicy(Policy(address, hostKey))
 	ring, err := keys.Create(filepath.Join(w.Dir, "keys"), Log)
 	must(t, err)
 	w.Keys = ring
 	w.Engine, err = boltengine.Open(filepath.Join(w.Dir, "ledger.db"))
 	must(t, err)
-	w.Ledger, err = ledger.Open(t.Context(), w.Engine, ledger.Options{Origin: Log, Signer: ring.Log, Verifier: ring.LogVerifier, Now: time.Now, Newest: []string{"grant/", "extension/", "request/", "person/", "credential/", "sshkey/", "login/", "pins/", "proof/", "touched/", "motion/", "motion-held/", "policy/", "token/", "uses/"}})
+	w.Ledger, err = ledger.Open(t.Context(), w.Engine, ledger.Options{Origin: Log, Signer: ring.Log, Verifier: ring.LogVerifier, Now: now, Newest: []string{"grant/", "extension/", "request/", "person/", "credential/", "sshkey/", "login/", "pins/", "proof/", "touched/", "motion/", "motion-held/", "policy/", "token/", "uses/"}})
 	must(t, err)
 	t.Cleanup(func() {
 		if err := w.Ledger.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	w.People = &identity.Directory{Ledger: w.Ledger, Log: Log, Party: Party(), Policy: w.Policy, Now: time.Now, PeopleCA: ring.PeopleCA}
+	w.People = &identity.Directory{Ledger: w.Ledger, Log: Log, Party: Party(), Policy: w.Policy, Now: now, PeopleCA: ring.PeopleCA}
 	w.Charter = &charter.Charter{Ledger: w.Ledger, People: w.People, Policy: w.Policy, Log: Log, Party: Party(), Effect: w.People.Effect}
 	w.People.Charter = w.Charter
 	w.Desk = &approvals.Desk{Ledger: w.Ledger, People: w.People, Charter: w.Charter, Policy: w.Policy, Log: Log, Party: Party()}
 	w.Shelf = &recorder.Shelf{
 		Dir: filepath.Join(w.Dir, "recordings"), Recipients: []age.Recipient{ring.Vault.Recipient()}, AtRest: ring.AtRest,
-		Signer: ring.Log, Verifier: ring.LogVerifier, Now: time.Now, Patience: 5 * time.Second, Reserve: -1,
+		Signer: ring.Log, Verifier: ring.LogVerifier, Now: now, Patience: 5 * time.Second, Reserve: -1,
 	}
 	w.Gateway = &gateway.Gateway{Desk: w.Desk, Ledger: w.Ledger, Shelf: w.Shelf, Report: w.report}
 	w.Desk.Forget, w.Desk.Over, w.Charter.Over = w.Gateway.Forget, w.Gateway.Over, w.Gateway.Over
