@@ -72,11 +72,17 @@ func (l *Later) Unwrap() error { return l.Err }
 // person's address does not exist. It is an alarm, and the other channels go on.
 var ErrNever = errors.New("it cannot be delivered")
 
+// ErrMoot says that there is nothing to tell the reader, or no more: a Story that
+// they may not see. A channel hands it on, and the notice is dropped.
+var ErrMoot = errors.New("there is nothing to tell")
+
 // A Place is where a channel tells something that is not for one person.
 type Place struct {
-	Channel string
-	To      string
-	Topics  []Topic // what is told there
+	Channel  string
+	To       string
+	Topics   []Topic  // what is told there
+	Kinds    []string // of Deed: kinds of events, "request.*" for all of a sort; none: all
+	Customer string   // of Deed: only what concerns that customer; "" all
 }
 
 // A Setting is how a person wants to be told. The zero Setting is: in English, over every channel, at any hour.
@@ -86,12 +92,16 @@ type Setting struct {
 	Off   []string `json:"off,omitempty"`   // channels not to use; the last that reaches the person cannot be taken away
 	Quiet Quiet    `json:"quiet,omitzero"`  // when only what cannot wait is sent: Glass, Alarm, and the last rung of an escalation
 	Since int64    `json:"since,omitempty"` // event that set it
+
+	Was      string    `json:"was,omitempty"`      // address before the last change, which is told of it …
+	WasUntil time.Time `json:"was_until,omitzero"` // … until then
 }
 
 // Quiet are hours of each day.
 type Quiet struct {
-	From, To time.Duration // since midnight; From > To: over midnight
-	Zone     string        // "Europe/Copenhagen"
+	From time.Duration `json:"from"` // since midnight
+	To   time.Duration `json:"to"`   // From > To: over midnight; the same: never
+	Zone string        `json:"zone"` // "Europe/Copenhagen"
 }
 
 // A Story is what one reader may be told of a notice, as things stand now: the
