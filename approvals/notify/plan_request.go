@@ -71,7 +71,7 @@ func (l *plan) waits(q *policy.Request) error {
 	voted := func(v policy.Vote) bool { return v.Seq == l.e.Seq }
 	for i, st := range s.Stages {
 		if n := slices.IndexFunc(q.Votes, func(v policy.Vote) bool { return voted(v) && v.Stage == i }); n >= 0 {
-			if err := l.counted(q, st, i, q.Votes[n]); err != nil {
+			if err := l.counted(q, s, i, q.Votes[n]); err != nil {
 				return err
 			}
 		}
@@ -87,11 +87,12 @@ func (l *plan) waits(q *policy.Request) error {
 
 // counted tells of a vote that leaves the request open: those who were asked for
 // a stage that is over now, or else who voted.
-func (l *plan) counted(q *policy.Request, st policy.StageStatus, i int, v policy.Vote) error {
+func (l *plan) counted(q *policy.Request, s policy.Status, i int, v policy.Vote) error {
+	st := s.Stages[i]
 	if st.Phase == policy.Pending {
 		return l.person(Decided, v.By.ID, i, 0)
 	}
-	all, err := l.whom(q, i, climbed(st, l.e.At))
+	all, err := l.whom(q, i, climbed(s, st, l.e.At))
 	if err != nil {
 		return err
 	}
@@ -161,8 +162,15 @@ func (p *Planner) may(tx *ledger.Tx, q *policy.Request, who policy.Principal, st
 	return d.Verdict != policy.Deny && d.Stage == stage, nil
 }
 
-// climbed are the groups whom a stage asks at an instant.
-func climbed(st policy.StageStatus, at time.Time) []string {
+// climbed are the groups whom a stage had asked at an instant: those of no rung
+// that came after it was over.
+func climbed(s policy.Status, st policy.StageStatus, at time.Time) []string {
+	switch {
+	case st.Phase == policy.Approved:
+		at = st.Passed
+	case s.Phase != policy.Pending && s.At.Before(at):
+		at = s.At
+	}
 	groups := []string{st.Group}
 	for _, r := range st.Escalate {
 		if r.To != "" && !st.Opened.IsZero() && !at.Before(st.Opened.Add(r.After)) {
@@ -223,11 +231,12 @@ func holds(all []policy.Principal, id string) bool {
 
 // all are those who were asked to decide, for any stage that was open.
 func (l *plan) all(q *policy.Request) (all []policy.Principal, err error) {
-	for i, st := range q.Tally(l.e.At).Stages {
+	s := q.Tally(l.e.At)
+	for i, st := range s.Stages {
 		if st.Opened.IsZero() {
 			continue
 		}
-		some, err := l.whom(q, i, climbed(st, l.e.At))
+		some, err := l.whom(q, i, climbed(s, st, l.e.At))
 		if err != nil {
 			return nil, err
 		}
@@ -244,7 +253,8 @@ func (l *plan) all(q *policy.Request) (all []policy.Principal, err error) {
 func (l *plan) talk(q *policy.Request) error {
 	l.places(Said)
 	var all []policy.Principal
-	for i, st := range q.Tally(l.e.At).Stages {
+	s := q.Tally(l.e.At)
+	for i, st := range s.Stages {
 		thread := st.Customer
 		if st.Kind != policy.ByCustomer {
 			thread = "board"
@@ -252,7 +262,7 @@ func (l *plan) talk(q *policy.Request) error {
 		if st.Opened.IsZero() || thread != l.e.Detail["thread"] {
 			continue
 		}
-		some, err := l.whom(q, i, climbed(st, l.e.At))
+		some, err := l.whom(q, i, climbed(s, st, l.e.At))
 		if err != nil {
 			return err
 		}

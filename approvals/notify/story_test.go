@@ -1,0 +1,455 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"lockbox/approvals"
+	"lockbox/policy"
+	"lockbox/recorder/ledger"
+)
+
+// A span is a time in which a channel, or the whole process, does not work.
+type span struct{ from, to time.Time }
+
+// A post is a channel that breaks when the test says so.
+type post struct {
+	name  string
+	rand  *rand.Rand
+	some  func(id string) bool // whom it reaches
+	fails []span
+
+	mu   sync.Mutex
+	came []Notice
+	busy map[string]bool
+	bad  []string
+}
+
+func (p *post) Name() string { return p.name }
+
+func (p *post) Address(_ *ledger.Tx, who policy.Principal) (string, error) {
+	if p.some(who.ID) {
+		return who.ID, nil
+	}
+	return "", nil
+}
+
+func (p *post) Send(ctx context.Context, n Notice) error {
+	lane := n.To + n.About
+	p.mu.Lock()
+	if p.busy[lane] {
+		p.bad = append(p.bad, "two at a time: "+lane)
+	}
+	p.busy[lane] = true
+	mode := p.rand.IntN(4)
+	now := time.Now()
+	down := slices.ContainsFunc(p.fails, func(s span) bool { return !now.Before(s.from) && now.Before(s.to) })
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.busy[lane] = false
+	}()
+	if down {
+		switch mode {
+		case 0:
+			<-ctx.Done()
+			return ctx.Err()
+		case 1:
+			panic("the channel's own")
+		case 2:
+			return &Later{30 * time.Second, errors.New("slow down")}
+		}
+		return errors.New("refused")
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.came = append(p.came, n)
+	if mode == 0 { // it came, and the answer was lost
+		return errors.New("the line went dead")
+	}
+	return nil
+}
+
+// A told is one notice as the oracle knows it.
+type told struct {
+	to    string
+	topic Topic
+	kind  string
+	stage int
+	rung  int
+}
+
+// A due is one told, with the event it comes of and the instant from which it is moot.
+type due struct {
+	told
+	at, moot time.Time
+	always   bool // it is told whatever was told before
+	maybe    bool // it may be told
+}
+
+// oracle reads from the events alone what everybody has to be told of each
+// request. It shares nothing with Plan.
+func oracle(events []ledger.Event) map[string][]due {
+	all := map[string][]due{}
+	type state struct {
+		who, customer string
+		made, opened1 time.Time
+		over0, closed time.Time
+		risen         bool
+		voted         map[string]bool
+		yes           []string
+	}
+	board := []string{"ceo@x.eu", "cto@x.eu"}
+	reviewers := map[string][]string{"nord": {"ann@nord.x", "abe@nord.x"}, "syd": {"bo@syd.x"}}
+	reqs := map[string]*state{}
+	for _, e := range events {
+		if len(e.Subjects) == 0 {
+			continue
+		}
+		code := e.Subjects[0]
+		r := reqs[code]
+		if r == nil && e.Kind != "request.made" {
+			continue
+		}
+		add := func(to string, t Topic, stage, rung int, always bool) {
+			all[code] = append(all[code], due{told: told{to, t, e.Kind, stage, rung}, at: e.At, always: always})
+		}
+		moot := func(match func(due) bool) {
+			for i, d := range all[code] {
+				if d.topic == Waits && d.moot.IsZero() && match(d) {
+					all[code][i].moot = e.At
+				}
+			}
+		}
+		stage0 := func() []string {
+			if r.risen {
+				return append(slices.Clone(board), "dep@x.eu")
+			}
+			return board
+		}
+		everybody := func() []string {
+			out := slices.Clone(stage0())
+			if !r.opened1.IsZero() {
+				out = append(out, reviewers[r.customer]...)
+			}
+			return out
+		}
+		switch e.Kind {
+		case "request.made":
+			r = &state{who: e.Actor, customer: e.Customers[0], made: e.At, voted: map[string]bool{}}
+			reqs[code] = r
+			for _, to := range board {
+				add(to, Waits, 0, 0, false)
+			}
+		case "request.reminded":
+			for _, to := range board {
+				if !r.voted[to] {
+					moot(func(d due) bool { return d.to == to && d.stage == 0 })
+					add(to, Waits, 0, 1, false)
+				}
+			}
+		case "request.escalated":
+			r.risen = true
+			add("dep@x.eu", Waits, 0, 2, false)
+		case "vote.approve":
+			r.voted[e.Actor], r.risen = true, r.risen || e.Actor == "dep@x.eu" // who may, though nobody wrote it down yet
+			r.yes = append(r.yes, e.Actor)
+			if r.over0.IsZero() {
+				r.over0 = e.At
+				moot(func(d due) bool { return d.stage == 0 })
+				for _, to := range stage0() {
+					add(to, Decided, 0, 0, r.voted[to])
+				}
+				r.opened1 = e.At
+				for _, to := range reviewers[r.customer] {
+					add(to, Waits, 1, 0, false)
+				}
+			}
+		case "vote.reject":
+			r.voted[e.Actor], r.risen = true, r.risen || e.Actor == "dep@x.eu" // who may, though nobody wrote it down yet
+			moot(func(d due) bool { return d.to == e.Actor })
+			i := 0
+			if !r.over0.IsZero() {
+				i = 1
+			}
+			all[code] = append(all[code], due{told: told{e.Actor, Decided, e.Kind, i, 0}, at: e.At, always: true}) // taken back below where it closed the request
+		case "grant.made", "request.rejected", "request.expired", "request.withdrawn":
+			moot(func(due) bool { return true })
+			r.closed = e.At
+			if e.Kind == "request.rejected" { // the vote that closed it tells nothing by itself
+				last := len(all[code]) - 1
+				if d := all[code][last]; d.kind == "vote.reject" && d.at.Equal(e.At) {
+					all[code] = all[code][:last]
+				}
+			}
+			for _, to := range everybody() {
+				add(to, Decided, 0, 0, r.voted[to])
+			}
+			add(r.who, Decided, 0, 0, true)
+		case "request.remark":
+			for _, to := range append(slices.Clone(stage0()), r.who) {
+				if to != e.Actor {
+					add(to, Said, 0, 0, true)
+				}
+			}
+			over := e.At
+			if !r.over0.IsZero() {
+				over = r.over0
+			} else if !r.closed.IsZero() {
+				over = r.closed
+			}
+			if !r.risen && over.Sub(r.made) >= 15*time.Minute { // whom they may ask, though nobody wrote it down yet
+				all[code] = append(all[code], due{told: told{"dep@x.eu", Said, e.Kind, 0, 0}, at: e.At, maybe: true})
+			}
+		case "grant.revoked", "grant.ended":
+			for _, to := range r.yes {
+				add(to, Ended, 0, 0, true)
+			}
+			if e.Actor != r.who {
+				add(r.who, Ended, 0, 0, true)
+			}
+		}
+	}
+	return all
+}
+
+// TestEveryEventArrivesExactlyWhereItShould makes 1,000 random requests while
+// channels fail 20 times and the process dies at random steps.
+func TestEveryEventArrivesExactlyWhereItShould(t *testing.T) {
+	const requests, outages, crashes = 1000, 20, 25
+	synctest.Test(t, func(t *testing.T) {
+		seed := rand.Uint64()
+		t.Logf("seed %d", seed)
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		start := time.Now()
+		long := 8 * time.Hour // in which they are made
+		var posts []*post
+		for i, name := range []string{"mail", "slack"} {
+			p := &post{name: name, rand: rand.New(rand.NewPCG(seed, uint64(2+i))), busy: map[string]bool{},
+				some: func(id string) bool { return name == "mail" || strings.HasPrefix(id, "c") || id == "eng7@x.eu" }}
+			for range outages / 2 {
+				from := start.Add(time.Duration(rnd.Int64N(int64(long))))
+				p.fails = append(p.fails, span{from, from.Add(time.Duration(rnd.Int64N(int64(40 * time.Minute))))})
+			}
+			posts = append(posts, p)
+		}
+		w := newWorld(t, posts[0], posts[1])
+		d := &driver{world: w, t: t, rnd: rnd, wake: make(chan struct{}, 1)}
+		d.run(crashes, func() {
+			for i := range requests {
+				must(t, pause(t.Context(), time.Duration(rnd.Int64N(int64(2*long)/requests))))
+				d.step(i)
+				must(t, d.Sweep(t.Context()))
+			}
+			for range 120 {
+				must(t, pause(t.Context(), time.Hour))
+				must(t, d.Sweep(t.Context()))
+			}
+		})
+		events := d.events()
+		must(t, w.Ledger.Close())
+		d.check(oracle(events), posts)
+	})
+}
+
+// A driver makes requests, and keeps a follower running that dies now and then.
+type driver struct {
+	*world
+	t    *testing.T
+	rnd  *rand.Rand
+	wake chan struct{}
+	dead []span
+	open []string
+	by   map[string]string
+}
+
+// run has work done while a follower runs, dies and is started again.
+func (d *driver) run(crashes int, work func()) {
+	ctx, stop := context.WithCancel(d.t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { d.live(ctx, crashes) })
+	synctest.Wait() // the first start begins at the log's end: nobody is told of what was before
+	work()
+	stop()
+	wg.Wait()
+}
+
+var errDied = errors.New("the process died")
+
+// live is a process after the other, each with the outbox as the last one left it.
+func (d *driver) live(ctx context.Context, crashes int) {
+	for ctx.Err() == nil {
+		o, err := OpenOutbox(d.dir + "/notify.db")
+		if err != nil {
+			d.t.Error(err)
+			return
+		}
+		run, stop := context.WithCancel(ctx)
+		if crashes > 0 {
+			crashes--
+			left := 50 + d.rnd.IntN(2500)
+			var mu sync.Mutex
+			o.step = func() error {
+				mu.Lock()
+				defer mu.Unlock()
+				if left--; left <= 0 {
+					stop()
+					return errDied
+				}
+				return nil
+			}
+		}
+		f := &Follower{Ledger: d.Ledger, Planner: d.planner, Outbox: o, Report: func(err error) {
+			if !errors.Is(err, errDied) && !strings.Contains(err.Error(), "context canceled") {
+				d.t.Error(err)
+			}
+		}}
+		if err := f.Run(run); err != nil && !errors.Is(err, errDied) {
+			d.t.Error(err)
+		}
+		stop()
+		if err := o.Close(); err != nil {
+			d.t.Error(err)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		died := time.Now()
+		_ = pause(ctx, time.Duration(d.rnd.Int64N(int64(20*time.Minute)))) // of ctx
+		d.dead = append(d.dead, span{died, time.Now()})
+	}
+}
+
+// step makes the i-th request and does something to two that were made before.
+func (d *driver) step(i int) {
+	if d.by == nil {
+		d.by = map[string]string{}
+	}
+	who := fmt.Sprintf("eng%d@x.eu", i%engineers)
+	code := d.submit(d.t, who, []string{"support_nord", "support_syd"}[d.rnd.IntN(2)])
+	d.open, d.by[code] = append(d.open, code), who
+	for range 3 {
+		d.deed(d.open[max(0, len(d.open)-1-d.rnd.IntN(40))])
+		must(d.t, pause(d.t.Context(), time.Millisecond))
+	}
+}
+
+func (d *driver) deed(code string) {
+	ctx := d.t.Context()
+	voters := []string{"ceo@x.eu", "cto@x.eu", "dep@x.eu", "ann@nord.x", "abe@nord.x", "bo@syd.x"}
+	voter := voters[d.rnd.IntN(len(voters))]
+	var err error
+	switch d.rnd.IntN(8) {
+	case 0, 1, 2, 3:
+		err = d.approve(voter, code)
+	case 4:
+		_, err = d.Reject(ctx, d.who(voter), code, "")
+	case 5:
+		err = d.Withdraw(ctx, d.who(d.by[code]), code)
+	case 6:
+		_, err = d.Say(ctx, d.who([]string{"ceo@x.eu", d.by[code]}[d.rnd.IntN(2)]), code, "", "which rows are these")
+	case 7:
+		err = d.Revoke(ctx, d.who("ceo@x.eu"), code, "")
+	}
+	if r := (*approvals.Refusal)(nil); err != nil && !errors.As(err, &r) && !errors.Is(err, approvals.ErrUnknown) {
+		d.t.Fatal(err)
+	}
+}
+
+func (d *driver) events() (all []ledger.Event) {
+	for at := int64(-1); ; {
+		page, err := d.Ledger.After(d.t.Context(), at, 1000)
+		must(d.t, err)
+		if len(page) == 0 {
+			return all
+		}
+		all, at = append(all, page...), page[len(page)-1].Seq
+	}
+}
+
+// check holds what came against what should have.
+func (d *driver) check(want map[string][]due, posts []*post) {
+	t := d.t
+	o := d.outbox(t)
+	waiting, err := o.waiting()
+	must(t, err)
+	dead, err := o.Dead()
+	must(t, err)
+	must(t, o.Close())
+	if len(waiting)+len(dead) > 0 {
+		t.Errorf("%d wait and %d were given up", len(waiting), len(dead))
+	}
+	arrived, missed := 0, 0
+	for _, p := range posts {
+		for _, bad := range p.bad {
+			t.Error(bad)
+		}
+		came, last := map[string]map[told]bool{}, map[string]int64{}
+		for _, n := range p.came {
+			if came[n.About] == nil {
+				came[n.About] = map[told]bool{}
+			}
+			came[n.About][told{n.To, n.Topic, n.Kind, n.Stage, n.Rung}] = true
+			if lane := n.To + n.About; n.Seq < last[lane] {
+				t.Errorf("%s: event %d after %d of %s to %s", p.name, n.Seq, last[lane], n.About, n.To)
+			} else {
+				last[lane] = n.Seq
+			}
+		}
+		impaired := slices.Concat(p.fails, d.dead)
+		for code, all := range want {
+			asked := map[string]bool{}
+			for n := range came[code] {
+				asked[n.to] = asked[n.to] || n.topic == Waits
+			}
+			wanted := map[told]bool{}
+			for _, w := range all {
+				if !p.some(w.to) {
+					continue
+				}
+				wanted[w.told] = true
+				switch {
+				case came[code][w.told]:
+					arrived++
+				case w.maybe:
+				case w.topic == Waits && w.moot.Equal(w.at): // over before anybody could be told
+					missed++
+				case w.topic == Waits && !w.moot.IsZero() && overlaps(impaired, w.at, w.moot):
+					missed++
+				case w.topic == Decided && !w.always && !asked[w.to]:
+					missed++
+				default:
+					t.Errorf("%s: %s never came: %+v at %v, moot %v", p.name, code, w.told, w.at, w.moot)
+				}
+			}
+			for n := range came[code] {
+				if !wanted[n] {
+					t.Errorf("%s: %s came to where it should not: %+v", p.name, code, n)
+				}
+			}
+		}
+		for code := range came {
+			if want[code] == nil && d.by[code] != "" {
+				t.Errorf("%s: nothing was to be told of %s", p.name, code)
+			}
+		}
+	}
+	t.Logf("%d notices arrived, %d did not matter any more", arrived, missed)
+	if arrived < 5000 || missed == 0 {
+		t.Errorf("the test tries too little: %d arrived, %d missed", arrived, missed)
+	}
+}
+
+// overlaps says whether something was broken between two instants, or so shortly before that what failed then was still to be tried.
+func overlaps(all []span, from, to time.Time) bool {
+	return slices.ContainsFunc(all, func(s span) bool { return s.from.Before(to) && s.to.Add(slowest+time.Minute).After(from) })
+}
