@@ -222,8 +222,14 @@ func pause(ctx context.Context, d time.Duration) error {
 // hand gives entries to the carriers of their channels. What is for a channel that
 // is not configured any more is dropped.
 func (f *Follower) hand(all []*entry) {
+	f.mu.Lock()
+	carriers := f.carriers
+	f.mu.Unlock()
+	if carriers == nil {
+		return // Run finds them in the box
+	}
 	for _, e := range all {
-		c := f.carriers[e.Channel]
+		c := carriers[e.Channel]
 		if c == nil {
 			f.finish(e, false)
 			continue
@@ -234,6 +240,12 @@ func (f *Follower) hand(all []*entry) {
 		}
 		c.take(e)
 	}
+}
+
+func (f *Follower) running() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.carriers != nil
 }
 
 // finish takes an entry out of the box.

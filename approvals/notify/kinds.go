@@ -68,7 +68,7 @@ func parts() []partKinds {
 
 // silent are the kinds that are told to programs alone: they happen often, or
 // another event tells people what they come to.
-const silent = "channel.refused file.change file.get file.put files.more grant.accepted log.head log.heartbeat motion.shown motion.sign " +
+const silent = "notify.tested channel.refused file.change file.get file.put files.more grant.accepted log.head log.heartbeat motion.shown motion.sign " +
 	"motion.oppose motion.used motion.answered person.invited person.erased person.to-erase person.stripped policy.activated policy.in-force " +
 	"policy.offered policy.read policy.dropped request.pending session.progress session.signed-in session.signed-out session.seen session.looked-at " +
 	"session.watched session.unwatched session.remarked session.reviewed statement.shown statement.lapsed statement.answered touch.asked " +

@@ -154,7 +154,9 @@ func (s *Server) backupRoutes(mux *http.ServeMux) {
 	})
 	mux.HandleFunc("POST /doctor", func(w http.ResponseWriter, r *http.Request) {
 		var v sinceNotes
-		answer(w, r, &v, func() (any, error) { return s.Config.lookInside(r.Context(), s.Ledger, s.reader(), v), nil })
+		answer(w, r, &v, func() (any, error) {
+			return append(s.Config.lookInside(r.Context(), s.Ledger, s.reader(), v), s.lookAtNotices(r.Context())...), nil
+		})
 	})
 }
 

@@ -98,6 +98,8 @@ type Config struct {
 	// Held is a folder of checkpoints that others hold, one a file: the gateway starts on no ledger that does not
 	// lead to each of them. "": held, beside this file.
 	Held string `yaml:"held"`
+	// Notify is how people and programs are told of what concerns them.
+	Notify Notify `yaml:"notify"`
 
 	file string // this one
 }
@@ -191,6 +193,9 @@ func (c *Config) check() error {
 		return err
 	}
 	if err := c.Requests.check(c.Recordings.Dir); err != nil {
+		return err
+	}
+	if err := c.Notify.check(); err != nil {
 		return err
 	}
 	if err := c.checkRecordings(); err != nil {

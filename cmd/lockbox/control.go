@@ -74,6 +74,7 @@ func (s *Server) controlServer() *http.Server {
 		answer(w, r, &struct{}{}, func() (any, error) { return s.pinned(r.Context()) })
 	})
 	s.backupRoutes(mux)
+	s.notifyRoutes(mux)
 	return &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"lockbox/approvals/notify"
 	"lockbox/gateway/portal"
 	"lockbox/gateway/rulebook"
 	"lockbox/recorder"
@@ -56,6 +57,37 @@ func (s *seen) recordings(health func() recorder.Health, tried func() portal.Tri
 			ConstLabels: prometheus.Labels{"outcome": outcome},
 		}, func() float64 { return float64(value(tried())) }))
 	}
+}
+
+// notices adds what becomes of what people are told.
+func (s *seen) notices(f *notify.Follower) {
+	for _, c := range f.Planner.Channels {
+		of := func() notify.Counts {
+			all, _ := f.Counts()
+			return all[c.Name()]
+		}
+		for outcome, value := range map[string]func(notify.Counts) int64{
+			"sent": func(n notify.Counts) int64 { return n.Sent }, "failed": func(n notify.Counts) int64 { return n.Failed },
+			"dropped": func(n notify.Counts) int64 { return n.Dropped }, "dead": func(n notify.Counts) int64 { return n.Dead },
+		} {
+			s.all.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+				Name: "lockbox_notices_total", Help: "Notices that were sent, tries that failed, notices that did not matter any more, and those that were given up.",
+				ConstLabels: prometheus.Labels{"channel": c.Name(), "outcome": outcome},
+			}, func() float64 { return float64(value(of())) }))
+		}
+		labels := prometheus.Labels{"channel": c.Name()}
+		s.all.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "lockbox_notices_waiting", Help: "Notices that wait to be delivered.", ConstLabels: labels},
+			func() float64 { return float64(of().Waiting) }))
+		s.all.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "lockbox_notices_waiting_seconds", Help: "How long the oldest of them has waited.", ConstLabels: labels},
+			func() float64 {
+				if at := of().Oldest; !at.IsZero() {
+					return time.Since(at).Seconds()
+				}
+				return 0
+			}))
+	}
+	s.all.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "lockbox_notices_behind_events", Help: "Events of the log of which nobody was told yet."},
+		func() float64 { _, behind := f.Counts(); return float64(behind) }))
 }
 
 func (s *seen) handler() http.Handler {

@@ -61,6 +61,7 @@ type Server struct {
 	keeps                  *archive.Keeper
 	tried                  trials
 	apps                   webDoor
+	tells                  teller
 	ssh, web, ops, control net.Listener
 }
 
@@ -100,6 +101,9 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (s *Server, err error
 	}
 	if err == nil {
 		err = s.openApps()
+	}
+	if err == nil {
+		err = s.openNotify()
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Ledger.Close())
@@ -256,6 +260,11 @@ func (s *Server) Run(ctx context.Context) error {
 	wg.Go(func() { s.keep(ctx, report) })
 	wg.Go(func() { s.guard(ctx, stop, report) })
 	wg.Go(func() { heap.Keep(ctx) })
+	wg.Go(func() { s.tell(ctx) })
+	if f := s.tells.follower; f != nil {
+		s.seen.notices(f)
+		wg.Go(func() { f.LookEvery(ctx, lookReachable) })
+	}
 	if s.Ready != nil {
 		s.Ready(s)
 	}
@@ -293,7 +302,7 @@ func (s *Server) receipt(ctx context.Context, who policy.Principal, code string)
 
 // Close gives back what Open took.
 func (s *Server) Close() error {
-	return errors.Join(s.closeStore(), s.closeApps(), s.head.Write(), s.Ledger.Close())
+	return errors.Join(s.closeNotify(), s.closeStore(), s.closeApps(), s.head.Write(), s.Ledger.Close())
 }
 
 func every(ctx context.Context, d time.Duration, fn func() error, report func(error)) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"lockbox/approvals"
 	"lockbox/approvals/charter"
+	"lockbox/approvals/notify"
 	"lockbox/gateway"
 	"lockbox/gateway/api"
 	"lockbox/gateway/identity"
@@ -40,7 +41,7 @@ func (s *Server) wire() {
 	}
 	s.Tokens = &api.Tokens{Ledger: s.Ledger, People: s.People}
 	s.Gateway = &gateway.Gateway{Desk: s.Desk, Ledger: s.Ledger, Shelf: s.Shelf, Report: s.failed}
-	s.Desk.Forget, s.Desk.Over, s.Charter.Over = s.Gateway.Forget, s.Gateway.Over, s.Gateway.Over
+	s.Desk.Forget, s.Desk.Over, s.Charter.Over = s.forget, s.Gateway.Over, s.Gateway.Over
 }
 
 // motions lets the rulebook ask executives, in the gateway's own name.
@@ -63,4 +64,12 @@ func (m motions) Offer(ctx context.Context, what policy.Motion) (string, error) 
 func (m motions) Drop(ctx context.Context, id, why string) error {
 	_, err := m.End(ctx, lockbox(), id, why)
 	return err
+}
+
+// forget takes a person out of what is kept besides requests.
+func (s *Server) forget(tx *ledger.Tx, request, person string, by int64) error {
+	if err := s.Gateway.Forget(tx, request, person, by); err != nil || request != "" {
+		return err
+	}
+	return notify.Forget(tx, person)
 }

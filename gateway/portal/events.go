@@ -25,3 +25,9 @@ func (l *language) event(kind string) string {
 	}
 	return words[0]
 }
+
+// EventWords gives what an event of a kind says, in "en" or "da"; the kind itself where nobody wrote words for it.
+func EventWords() func(lang, kind string) string {
+	all := eventWords()
+	return func(lang, kind string) string { return (&language{tag: lang, events: all}).event(kind) }
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"lockbox/approvals/notify"
+)
+
+// Notify is how people and programs are told. Without it nobody is: they look by themselves.
+type Notify struct {
+	// Mail is the server that takes mail; it must speak TLS.
+	Mail struct {
+		Server   string `yaml:"server"`   // "smtp.example.eu:465"
+		TLS      string `yaml:"tls"`      // "implicit", as on port 465, or "starttls"
+		From     string `yaml:"from"`     // "lockbox@example.eu"
+		User     string `yaml:"user"`     // "" where the server takes mail without
+		Password string `yaml:"password"` // "file:mail.password" or "env:MAIL_PASSWORD"
+	} `yaml:"mail"`
+	// Webhooks are programs that are told of events.
+	Webhooks []Webhook `yaml:"webhooks"`
+}
+
+// A Webhook is one receiver.
+type Webhook struct {
+	Name     string   `yaml:"name"`     // "siem"
+	URL      string   `yaml:"url"`      // "https://siem.example.eu/lockbox"
+	Secrets  []string `yaml:"secrets"`  // references; each signs, the newest first, so that the receiver can change over
+	Kinds    []string `yaml:"kinds"`    // of events: "request.*", "grant.made"; none: all
+	Customer string   `yaml:"customer"` // only what concerns this customer, without the others; "" all
+	Allow    []string `yaml:"allow"`    // networks besides the public internet in which it may stand: "10.0.0.0/8"
+}
+
+// wanted says whether anybody is told.
+func (n Notify) wanted() bool { return n.Mail.Server != "" || len(n.Webhooks) > 0 }
+
+func (n Notify) check() error {
+	m := n.Mail
+	if m.Server == "" && (m.TLS != "" || m.From != "" || m.User != "" || m.Password != "") {
+		return errors.New("notify.mail.server is missing; write smtp.example.eu:465")
+	}
+	if m.Server != "" {
+		switch {
+		case m.TLS != "implicit" && m.TLS != "starttls":
+			return fmt.Errorf("notify.mail.tls: %q is not one; write implicit (port 465) or starttls (port 587)", m.TLS)
+		case !notify.Addressable(m.From):
+			return fmt.Errorf("notify.mail.from: %q is no plain address; write lockbox@example.eu", m.From)
+		case (m.User == "") != (m.Password == ""):
+			return errors.New("notify.mail: user and password belong together")
+		}
+		if err := reference("notify.mail.password", m.Password, true); err != nil {
+			return err
+		}
+	}
+	names := map[string]bool{}
+	for i, w := range n.Webhooks {
+		at := fmt.Sprintf("notify.webhooks: number %d", i+1)
+		u, err := url.Parse(w.URL)
+		switch {
+		case w.Name == "" || strings.Trim(w.Name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "":
+			return fmt.Errorf("%s: %q is no name; use small letters, digits and -", at, w.Name)
+		case names[w.Name]:
+			return fmt.Errorf("%s: there are two of the name %s", at, w.Name)
+		case err != nil || u.Scheme != "https" || u.Host == "":
+			return fmt.Errorf("%s: its url is not https; write https://siem.example.eu/lockbox", at)
+		case len(w.Secrets) == 0:
+			return fmt.Errorf("%s: it needs secrets; write [\"file:%s.secret\"]", at, w.Name)
+		}
+		names[w.Name] = true
+		for _, s := range w.Secrets {
+			if err := reference(at+": secrets", s, false); err != nil {
+				return err
+			}
+		}
+		if _, err := w.networks(); err != nil {
+			return fmt.Errorf("%s: %w", at, err)
+		}
+	}
+	return nil
+}
+
+func (w Webhook) networks() (all []netip.Prefix, err error) {
+	for _, text := range w.Allow {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("allow: %q is no network; write 10.0.0.0/8", text)
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+// reference refuses a secret that stands where only a reference to it may. Its error does not repeat it.
+func reference(field, s string, none bool) error {
+	kind, name, ok := strings.Cut(s, ":")
+	if s == "" && none || ok && name != "" && (kind == "file" || kind == "env") {
+		return nil
+	}
+	return fmt.Errorf("%s: write file:PATH or env:NAME, never the secret itself", field)
+}
+
+const maxSecret = 4 << 10 // bytes
+
+// secret reads what a reference names; "" of none.
+func (c Config) secret(ref string) (string, error) {
+	kind, name, _ := strings.Cut(ref, ":")
+	switch kind {
+	case "":
+		return "", nil
+	case "env":
+		if s := os.Getenv(name); s != "" {
+			return s, nil
+		}
+		return "", usage("the environment has no %s, which lockbox.yaml refers to", name)
+	}
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(filepath.Dir(c.file), name)
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return "", usage("read a secret that lockbox.yaml refers to: %w", err)
+	}
+	s := strings.TrimRight(string(b), "\r\n")
+	if s == "" || len(b) > maxSecret {
+		return "", usage("%s holds no secret, or one that is too long", name)
+	}
+	return s, nil
+}
