@@ -294,7 +294,7 @@ func (l *telling) motion() error {
 		return err
 	}
 	m := v.Motion
-	l.s.Code, l.s.Page = m.ID, l.URL+"/motions/"+m.ID
+	l.s.Code, l.s.Page = m.ID, l.URL+"/m/"+m.ID
 	by := []any{"code", m.ID, "who", plain(m.By.Name, 80)}
 	if l.n.Kind != "motion.made" {
 		l.s.Title = l.text("Motion {code}: {what}", "code", m.ID, "what", l.words(l.n.Kind))

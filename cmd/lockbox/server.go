@@ -233,6 +233,7 @@ func (s *Server) Run(ctx context.Context) error {
 		Gateway: s.Gateway, Desk: s.Desk, People: s.People, Ledger: s.Ledger, Shelf: s.Shelf, Vault: s.vault(),
 		URL: s.Config.URL, Report: report, Now: time.Now, Evidence: s.receipt, Command: s.Config.command, Charter: s.Charter, Leaving: s.Book.Leaving,
 		LogKey: s.Keys.LogKey, Pins: s.pinned, Bring: s.keeps.Bring, Tried: s.tried.read, Try: door.Try,
+		Settings: s.tells.settings, Notices: s.tells.follower,
 	}
 	serve("ssh door", func(ctx context.Context) error { return door.Serve(ctx, s.ssh) })
 	programs := &api.API{

@@ -19,6 +19,7 @@ type keysPage struct {
 	Seat     bool // the reader's kind decides, by passkeys that are pinned
 	Typed    string
 	Wrong    string
+	Told     bool // there is a page on how the reader is told
 }
 
 type passkeyFacts struct {
@@ -37,6 +38,7 @@ func (p *Portal) showKeys(x *exchange, typed, wrong string) error {
 		return err
 	}
 	page := keysPage{
+		Told:  p.Settings != nil && x.who.Confirmed,
 		Typed: typed, Wrong: wrong, Member: x.who.Confirmed, Adds: x.who.Confirmed || !x.who.Later, Few: few(held),
 		Seat: x.who.Kind == policy.Executive || x.who.Kind == policy.Reviewer,
 	}

@@ -12,6 +12,7 @@ import (
 
 	"lockbox/approvals"
 	"lockbox/approvals/charter"
+	"lockbox/approvals/notify"
 	"lockbox/gateway"
 	"lockbox/gateway/identity"
 	"lockbox/policy"
@@ -60,6 +61,11 @@ type Portal struct {
 
 	// Requests is the request log of the HTTP door. nil: its page is not there.
 	Requests *weblog.Log
+
+	// Settings are where people say how they are told. nil: no page offers it.
+	Settings *notify.Settings
+	// Notices tells them. nil: nobody is told.
+	Notices *notify.Follower
 
 	// Tried gives how recordings stood when they were last tried. nil: none are.
 	Tried func() Tried

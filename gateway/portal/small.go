@@ -30,6 +30,7 @@ type statusPage struct {
 	Sessions int
 	Events   int64 // in the log; 0 for a reviewer: it tells of others
 	Now      time.Time
+	Reach    bool // the reader may see who is reached
 }
 
 // WaitMiB is what waits to be uploaded, rounded up.
@@ -38,7 +39,7 @@ func (s statusPage) WaitMiB() int64 { return (s.Wait.Bytes + 1<<20 - 1) >> 20 }
 // status shows /status.
 func (p *Portal) status(x *exchange) error {
 	h := p.Shelf.Health()
-	s := statusPage{Level: levelName(h.Level), Player: hasPlayer(), Opens: len(p.Vault) > 0, Requests: x.readsRequests(), Now: p.now()}
+	s := statusPage{Level: levelName(h.Level), Player: hasPlayer(), Opens: len(p.Vault) > 0, Requests: x.readsRequests(), Reach: p.Settings != nil && x.keeps(), Now: p.now()}
 	if x.who.Kind != policy.Reviewer {
 		s.Events = p.Ledger.Last() + 1
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 
 	"lockbox/approvals"
 	"lockbox/approvals/charter"
+	"lockbox/approvals/notify"
 	"lockbox/gateway/identity"
 	"lockbox/policy"
 	"lockbox/policy/statement"
@@ -57,6 +59,12 @@ func newStage(t *testing.T) *stage {
 		},
 	}}
 	s.wire()
+	planner := &notify.Planner{Desk: w.Desk, People: w.People}
+	s.Settings = &notify.Settings{Ledger: w.Ledger, Planner: planner}
+	box, err := notify.OpenOutbox(filepath.Join(w.Dir, "notify.db"))
+	must(t, err)
+	t.Cleanup(func() { must(t, box.Close()) })
+	s.Notices = &notify.Follower{Ledger: w.Ledger, Planner: planner, Outbox: box, Report: s.Report}
 	s.Aud = w.Enrol(t, identity.Invite{ID: "aud@x.eu", Name: "Aud", Kind: policy.Auditor}, false)
 	w.Confirm(t, w.Cto, s.Aud)
 	s.New = w.Enrol(t, identity.Invite{ID: "new@x.eu", Name: "New", Kind: policy.Staff}, false)
