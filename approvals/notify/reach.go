@@ -198,7 +198,7 @@ func (f *Follower) pingAll(ctx context.Context) error {
 	done := map[string]bool{}
 	for _, r := range all {
 		for _, p := range r.People {
-			if !done[p.ID] {
+			if !done[p.ID] && len(p.Ways) > 0 {
 				done[p.ID] = true
 				_, e := f.Test(ctx, p.ID)
 				err = errors.Join(err, e)

@@ -79,149 +79,6 @@ func (p *post) Send(ctx context.Context, n Notice) error {
 	return nil
 }
 
-// A told is one notice as the oracle knows it.
-type told struct {
-	to    string
-	topic Topic
-	kind  string
-	stage int
-	rung  int
-}
-
-// A due is one told, with the event it comes of and the instant from which it is moot.
-type due struct {
-	told
-	at, moot time.Time
-	always   bool // it is told whatever was told before
-	maybe    bool // it may be told
-}
-
-// oracle reads from the events alone what everybody has to be told of each
-// request. It shares nothing with Plan.
-func oracle(events []ledger.Event) map[string][]due {
-	all := map[string][]due{}
-	type state struct {
-		who, customer string
-		made, opened1 time.Time
-		over0, closed time.Time
-		risen         bool
-		voted         map[string]bool
-		yes           []string
-	}
-	board := []string{"ceo@x.eu", "cto@x.eu"}
-	reviewers := map[string][]string{"nord": {"ann@nord.x", "abe@nord.x"}, "syd": {"bo@syd.x"}}
-	reqs := map[string]*state{}
-	for _, e := range events {
-		if len(e.Subjects) == 0 {
-			continue
-		}
-		code := e.Subjects[0]
-		r := reqs[code]
-		if r == nil && e.Kind != "request.made" {
-			continue
-		}
-		add := func(to string, t Topic, stage, rung int, always bool) {
-			all[code] = append(all[code], due{told: told{to, t, e.Kind, stage, rung}, at: e.At, always: always})
-		}
-		moot := func(match func(due) bool) {
-			for i, d := range all[code] {
-				if d.topic == Waits && d.moot.IsZero() && match(d) {
-					all[code][i].moot = e.At
-				}
-			}
-		}
-		stage0 := func() []string {
-			if r.risen {
-				return append(slices.Clone(board), "dep@x.eu")
-			}
-			return board
-		}
-		everybody := func() []string {
-			out := slices.Clone(stage0())
-			if !r.opened1.IsZero() {
-				out = append(out, reviewers[r.customer]...)
-			}
-			return out
-		}
-		switch e.Kind {
-		case "request.made":
-			r = &state{who: e.Actor, customer: e.Customers[0], made: e.At, voted: map[string]bool{}}
-			reqs[code] = r
-			for _, to := range board {
-				add(to, Waits, 0, 0, false)
-			}
-		case "request.reminded":
-			for _, to := range board {
-				if !r.voted[to] {
-					moot(func(d due) bool { return d.to == to && d.stage == 0 })
-					add(to, Waits, 0, 1, false)
-				}
-			}
-		case "request.escalated":
-			r.risen = true
-			add("dep@x.eu", Waits, 0, 2, false)
-		case "vote.approve":
-			r.voted[e.Actor], r.risen = true, r.risen || e.Actor == "dep@x.eu" // who may, though nobody wrote it down yet
-			r.yes = append(r.yes, e.Actor)
-			if r.over0.IsZero() {
-				r.over0 = e.At
-				moot(func(d due) bool { return d.stage == 0 })
-				for _, to := range stage0() {
-					add(to, Decided, 0, 0, r.voted[to])
-				}
-				r.opened1 = e.At
-				for _, to := range reviewers[r.customer] {
-					add(to, Waits, 1, 0, false)
-				}
-			}
-		case "vote.reject":
-			r.voted[e.Actor], r.risen = true, r.risen || e.Actor == "dep@x.eu" // who may, though nobody wrote it down yet
-			moot(func(d due) bool { return d.to == e.Actor })
-			i := 0
-			if !r.over0.IsZero() {
-				i = 1
-			}
-			all[code] = append(all[code], due{told: told{e.Actor, Decided, e.Kind, i, 0}, at: e.At, always: true}) // taken back below where it closed the request
-		case "grant.made", "request.rejected", "request.expired", "request.withdrawn":
-			moot(func(due) bool { return true })
-			r.closed = e.At
-			if e.Kind == "request.rejected" { // the vote that closed it tells nothing by itself
-				last := len(all[code]) - 1
-				if d := all[code][last]; d.kind == "vote.reject" && d.at.Equal(e.At) {
-					all[code] = all[code][:last]
-				}
-			}
-			for _, to := range everybody() {
-				add(to, Decided, 0, 0, r.voted[to])
-			}
-			add(r.who, Decided, 0, 0, true)
-		case "request.remark":
-			for _, to := range append(slices.Clone(stage0()), r.who) {
-				if to != e.Actor {
-					add(to, Said, 0, 0, true)
-				}
-			}
-			over := e.At
-			if !r.over0.IsZero() {
-				over = r.over0
-			} else if !r.closed.IsZero() {
-				over = r.closed
-			}
-			if !r.risen && over.Sub(r.made) >= 15*time.Minute { // whom they may ask, though nobody wrote it down yet
-				all[code] = append(all[code], due{told: told{"dep@x.eu", Said, e.Kind, 0, 0}, at: e.At, maybe: true})
-			}
-		case "grant.revoked", "grant.ended":
-			for _, to := range r.yes {
-				add(to, Ended, 0, 0, true)
-			}
-			if e.Actor != r.who {
-				add(r.who, Ended, 0, 0, true)
-			}
-		}
-	}
-	return all
-}
-
 // TestEveryEventArrivesExactlyWhereItShould makes 1,000 random requests while
 // channels fail 20 times and the process dies at random steps.
 func TestEveryEventArrivesExactlyWhereItShould(t *testing.T) {
@@ -393,60 +250,64 @@ func (d *driver) check(want map[string][]due, posts []*post) {
 		for _, bad := range p.bad {
 			t.Error(bad)
 		}
-		came, last := map[string]map[told]bool{}, map[string]int64{}
-		for _, n := range p.came {
-			if came[n.About] == nil {
-				came[n.About] = map[told]bool{}
-			}
-			came[n.About][told{n.To, n.Topic, n.Kind, n.Stage, n.Rung}] = true
-			if lane := n.To + n.About; n.Seq < last[lane] {
-				t.Errorf("%s: event %d after %d of %s to %s", p.name, n.Seq, last[lane], n.About, n.To)
-			} else {
-				last[lane] = n.Seq
-			}
-		}
-		impaired := slices.Concat(p.fails, d.dead)
-		for code, all := range want {
-			asked := map[string]bool{}
-			for n := range came[code] {
-				asked[n.to] = asked[n.to] || n.topic == Waits
-			}
-			wanted := map[told]bool{}
-			for _, w := range all {
-				if !p.some(w.to) {
-					continue
-				}
-				wanted[w.told] = true
-				switch {
-				case came[code][w.told]:
-					arrived++
-				case w.maybe:
-				case w.topic == Waits && w.moot.Equal(w.at): // over before anybody could be told
-					missed++
-				case w.topic == Waits && !w.moot.IsZero() && overlaps(impaired, w.at, w.moot):
-					missed++
-				case w.topic == Decided && !w.always && !asked[w.to]:
-					missed++
-				default:
-					t.Errorf("%s: %s never came: %+v at %v, moot %v", p.name, code, w.told, w.at, w.moot)
-				}
-			}
-			for n := range came[code] {
-				if !wanted[n] {
-					t.Errorf("%s: %s came to where it should not: %+v", p.name, code, n)
-				}
-			}
-		}
-		for code := range came {
-			if want[code] == nil && d.by[code] != "" {
-				t.Errorf("%s: nothing was to be told of %s", p.name, code)
-			}
-		}
+		a, m := d.checkPost(want, p)
+		arrived, missed = arrived+a, missed+m
 	}
 	t.Logf("%d notices arrived, %d did not matter any more", arrived, missed)
 	if arrived < 5000 || missed == 0 {
 		t.Errorf("the test tries too little: %d arrived, %d missed", arrived, missed)
 	}
+}
+
+// inOrder gives what came over one channel, by request, and finds what came out of order.
+func (d *driver) inOrder(p *post) map[string]map[told]bool {
+	came, last := map[string]map[told]bool{}, map[string]int64{}
+	for _, n := range p.came {
+		if came[n.About] == nil {
+			came[n.About] = map[told]bool{}
+		}
+		came[n.About][told{n.To, n.Topic, n.Kind, n.Stage, n.Rung}] = true
+		lane := n.To + n.About
+		if n.Seq < last[lane] {
+			d.t.Errorf("%s: event %d after %d of %s to %s", p.name, n.Seq, last[lane], n.About, n.To)
+		}
+		last[lane] = n.Seq
+	}
+	return came
+}
+
+func (d *driver) checkPost(want map[string][]due, p *post) (arrived, missed int) {
+	came := d.inOrder(p)
+	impaired := slices.Concat(p.fails, d.dead)
+	for code := range d.by {
+		asked, wanted := map[string]bool{}, map[told]bool{}
+		for n := range came[code] {
+			asked[n.to] = asked[n.to] || n.topic == Waits
+		}
+		for _, w := range want[code] {
+			if !p.some(w.to) {
+				continue
+			}
+			wanted[w.told] = true
+			switch {
+			case came[code][w.told]:
+				arrived++
+			case w.maybe:
+			case w.topic == Waits && w.moot.Equal(w.at), // over before anybody could be told
+				w.topic == Waits && !w.moot.IsZero() && overlaps(impaired, w.at, w.moot),
+				w.topic == Decided && !w.always && !asked[w.to]:
+				missed++
+			default:
+				d.t.Errorf("%s: %s never came: %+v at %v, moot %v", p.name, code, w.told, w.at, w.moot)
+			}
+		}
+		for n := range came[code] {
+			if !wanted[n] {
+				d.t.Errorf("%s: %s came to where it should not: %+v", p.name, code, n)
+			}
+		}
+	}
+	return arrived, missed
 }
 
 // overlaps says whether something was broken between two instants, or so shortly before that what failed then was still to be tried.

@@ -192,10 +192,7 @@ func (c *Config) check() error {
 	if _, err := c.peers(""); err != nil {
 		return err
 	}
-	if err := c.Requests.check(c.Recordings.Dir); err != nil {
-		return err
-	}
-	if err := c.Notify.check(); err != nil {
+	if err := errors.Join(c.Requests.check(c.Recordings.Dir), c.Notify.check()); err != nil {
 		return err
 	}
 	if err := c.checkRecordings(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"lockbox/approvals/mail"
@@ -106,6 +107,10 @@ func (s *Server) tell(ctx context.Context) {
 	if f == nil {
 		return
 	}
+	s.seen.notices(f)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { f.LookEvery(ctx, lookReachable) })
 	for ctx.Err() == nil {
 		if err := f.Run(ctx); err != nil {
 			s.failed(fmt.Errorf("tell people: %w", err))

@@ -232,8 +232,7 @@ func (s *Server) Run(ctx context.Context) error {
 	pages := &portal.Portal{
 		Gateway: s.Gateway, Desk: s.Desk, People: s.People, Ledger: s.Ledger, Shelf: s.Shelf, Vault: s.vault(),
 		URL: s.Config.URL, Report: report, Now: time.Now, Evidence: s.receipt, Command: s.Config.command, Charter: s.Charter, Leaving: s.Book.Leaving,
-		LogKey: s.Keys.LogKey, Pins: s.pinned, Bring: s.keeps.Bring, Tried: s.tried.read, Try: door.Try,
-		Settings: s.tells.settings, Notices: s.tells.follower,
+		LogKey: s.Keys.LogKey, Pins: s.pinned, Bring: s.keeps.Bring, Tried: s.tried.read, Try: door.Try, Settings: s.tells.settings, Notices: s.tells.follower,
 	}
 	serve("ssh door", func(ctx context.Context) error { return door.Serve(ctx, s.ssh) })
 	programs := &api.API{
@@ -262,10 +261,6 @@ func (s *Server) Run(ctx context.Context) error {
 	wg.Go(func() { s.guard(ctx, stop, report) })
 	wg.Go(func() { heap.Keep(ctx) })
 	wg.Go(func() { s.tell(ctx) })
-	if f := s.tells.follower; f != nil {
-		s.seen.notices(f)
-		wg.Go(func() { f.LookEvery(ctx, lookReachable) })
-	}
 	if s.Ready != nil {
 		s.Ready(s)
 	}
