@@ -33,11 +33,22 @@ type telling struct {
 	place bool
 	zone  *time.Location
 	s     Story
+
+	subjects []string // of the event, of a Session
 }
 
 // Story is what the reader may be told, as things stand now. ErrMoot: nothing.
 func (t *Teller) Story(ctx context.Context, n Notice) (Story, error) {
 	l := &telling{Teller: t, n: n, place: t.Planner.isPlace(n), zone: time.UTC}
+	if n.Topic == Session && n.Seq >= 0 {
+		page, err := t.Ledger.After(ctx, n.Seq-1, 1)
+		if err != nil {
+			return Story{}, err
+		}
+		if len(page) == 1 {
+			l.subjects = page[0].Subjects
+		}
+	}
 	err := t.Ledger.View(ctx, func(tx *ledger.Tx) error {
 		l.tx, l.s = tx, Story{}
 		return l.tell()
@@ -114,6 +125,9 @@ func (l *telling) request() (err error) {
 		l.s.Title = l.text("Access request {code}: something was said", "code", q.ID)
 		l.s.Question = l.remark(v)
 	case Session, Ended:
+		if id := l.session(); id != "" && !l.place {
+			l.s.Page = l.URL + "/s/" + id
+		}
 		l.s.Title = l.text("Access {code}: {what}", "code", q.ID, "what", l.words(l.n.Kind))
 	}
 	if l.place {
@@ -124,6 +138,14 @@ func (l *telling) request() (err error) {
 		l.s.Entries = append(l.s.Entries, l.text("{when} {who}: {text}", "when", l.clock(r.At), "who", plain(r.Name, 80), "text", plain(r.Text, longest)))
 	}
 	return err
+}
+
+// session is the one that a Session is about; "" of other notices.
+func (l *telling) session() string {
+	if l.n.Topic != Session || len(l.subjects) == 0 {
+		return ""
+	}
+	return l.subjects[0]
 }
 
 // seen is the request as the reader may see it. What is told at a place is put

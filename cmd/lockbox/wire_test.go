@@ -33,6 +33,7 @@ func TestEveryHookIsWired(t *testing.T) {
 		"witnesses are asked":                               s.Gateway.Witnesses != nil,
 		"witnesses say what they hold at the start":         s.Witnessed != nil,
 		"terminals can log in":                              s.People.PeopleCA != nil,
+		"people say how they are told":                      s.tells.settings != nil,
 		"backups are made":                                  s.backups != nil,
 		"recordings are destroyed in their time":            s.Gateway.Archive != nil,
 		"recordings are told of to the object storage":      s.Shelf.Closed != nil && s.Shelf.Waits != nil,

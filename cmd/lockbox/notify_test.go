@@ -1,0 +1,66 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestNotifyIsCheckedInWords, and never repeats what may be a secret.
+func TestNotifyIsCheckedInWords(t *testing.T) {
+	for _, c := range []struct{ yaml, want string }{
+		{"mail: { server: \"smtp.example.eu:465\", tls: none, from: a@b.eu }", "write implicit (port 465) or starttls"},
+		{"mail: { server: \"smtp.example.eu:465\", tls: implicit, from: \"A <a@b.eu>\" }", "no plain address"},
+		{"mail: { server: \"smtp.example.eu:465\", tls: implicit, from: a@b.eu, user: u, password: hunter2hunter2 }", "never the secret itself"},
+		{"mail: { tls: implicit }", "server is missing"},
+		{"mail: { server: x, colour: red }", "unknown field"},
+		{"webhooks: [ { name: siem, url: \"http://x.eu/\", secrets: [\"env:X\"] } ]", "not https"},
+		{"webhooks: [ { name: siem, url: \"https://x.eu/\" } ]", "needs secrets"},
+		{"webhooks: [ { name: siem, url: \"https://x.eu/\", secrets: [\"hunter2hunter2\"] } ]", "never the secret itself"},
+		{"webhooks: [ { name: siem, url: \"https://x.eu/\", secrets: [\"env:X\"], allow: [here] } ]", "no network"},
+		{"webhooks: [ { name: a, url: \"https://x.eu/\", secrets: [\"env:X\"] }, { name: a, url: \"https://y.eu/\", secrets: [\"env:X\"] } ]", "two of the name"},
+	} {
+		_, err := readConfig(withNotify(t, c.yaml))
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", c.yaml, err)
+		}
+	}
+}
+
+// withNotify is a new gateway whose lockbox.yaml has this notify.
+func withNotify(t *testing.T, yaml string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "gw")
+	var errs strings.Builder
+	if code := Main(t.Context(), []string{"init", dir}, &errs, &errs); code != 0 {
+		t.Fatal(errs.String())
+	}
+	path := filepath.Join(dir, "lockbox.yaml")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(string(b), ":8443", "127.0.0.1:0", 1) + "\nnotify: { " + yaml + " }\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestASecretThatIsNotThereIsSaid before anything starts.
+func TestASecretThatIsNotThereIsSaid(t *testing.T) {
+	conf, err := readConfig(withNotify(t, "mail: { server: \"smtp.example.eu:465\", tls: implicit, from: a@b.eu, user: u, password: \"file:mail.password\" }"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conf.secret(conf.Notify.Mail.Password); err == nil || !strings.Contains(err.Error(), "mail.password") {
+		t.Errorf("%v", err)
+	}
+	if err := os.WriteFile(filepath.Join(filepath.Dir(conf.file), "mail.password"), []byte("correct-horse\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := conf.secret(conf.Notify.Mail.Password); s != "correct-horse" || err != nil {
+		t.Errorf("%q, %v", s, err)
+	}
+}
