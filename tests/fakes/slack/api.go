@@ -170,7 +170,6 @@ type Form struct {
 	Callback, Meta, Title, Shown string
 	Fields                       []string            // block ids, which are also the action ids
 	Options                      map[string][]string // of a field
-	values                       object
 }
 
 func (s *Slack) openView(raw []byte) object {
