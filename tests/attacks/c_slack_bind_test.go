@@ -2,10 +2,12 @@ package attacks
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
 	"lockbox/gateway/identity"
+	"lockbox/policy"
 	"lockbox/policy/statement"
 	"lockbox/recorder/ledger"
 	"lockbox/tests/world"
@@ -157,4 +159,35 @@ func TestC17ARowThatNobodySignedForMakesNobody(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "signed for something else") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// Whoever was erased is nobody in Slack, and the log does not say who they were there.
+func TestC17WhoWasErasedIsNobodyInSlack(t *testing.T) {
+	w := newWorld(t)
+	told := func() (events, say int) {
+		all, err := w.Ledger.After(t.Context(), -1, 10000)
+		must(t, err)
+		for _, e := range all {
+			if strings.HasPrefix(e.Kind, "slack.") {
+				events++
+				if strings.Contains(fmt.Sprint(e), "U0MATE") {
+					say++
+				}
+			}
+		}
+		return events, say
+	}
+	w.BindSlack(t, w.Mate, workspace, "U0MATE")
+	if events, say := told(); events != 1 || say != 1 {
+		t.Errorf("%d events tell of Slack, %d of who it is", events, say)
+	}
+	w.Pass(t, policy.Motion{Kind: policy.ToErase, About: w.Mate.ID, Text: "asked for it"}, w.Ceo, w.Cto)
+	must(t, w.Desk.Erasures(t.Context()))
+	if got := inSlack(t, w, workspace, "U0MATE"); got != "" {
+		t.Errorf("it is %s", got)
+	}
+	if events, say := told(); events != 2 || say != 0 {
+		t.Errorf("after the erasure, %d events tell of Slack, %d of who it is", events, say)
+	}
+	must(t, w.Ledger.Check(t.Context()))
 }
