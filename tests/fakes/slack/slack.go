@@ -3,6 +3,7 @@ package slack
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -167,6 +168,7 @@ func (s *Slack) serve(w http.ResponseWriter, r *http.Request) {
 
 func (s *Slack) wrong(w http.ResponseWriter, r *http.Request, f *Fault) {
 	if f.Hang > 0 {
+		_, _ = io.Copy(io.Discard, r.Body) // else nobody sees that the caller goes
 		select {
 		case <-time.After(f.Hang):
 		case <-r.Context().Done():
