@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"slices"
 	"strings"
 
 	api "github.com/slack-go/slack"
@@ -98,27 +99,32 @@ func (s *Slack) over(story notify.Story) message {
 
 // note tells of anything else.
 func (s *Slack) note(n notify.Notice, story notify.Story) message {
-	say, head := wordsIn(story.Lang), story.Title
-	if n.Topic == notify.Waits && n.Rung > 0 {
-		head = say.Reminder + ": " + head
-	}
 	var parts []string
-	for _, part := range append([]string{head, story.Lead, story.Question, story.Outcome}, story.Entries...) {
+	for _, part := range []string{story.Title, story.Lead, story.Question, story.Outcome} {
 		if part != "" {
 			parts = append(parts, part)
 		}
 	}
-	blocks := []api.Block{section(strings.Join(parts, "\n"))}
-	if n.Topic != notify.Waits {
-		blocks = append(blocks, facts(story.Facts)...)
-	}
+	blocks := append([]api.Block{section(strings.Join(parts, "\n"))}, facts(news(n, story.Facts))...)
 	if story.Next != "" {
 		blocks = append(blocks, section(story.Next))
 	}
 	if story.Page != "" {
-		blocks = append(blocks, s.linkTo(say.Open, story.Page))
+		blocks = append(blocks, s.linkTo(wordsIn(story.Lang).Open, story.Page))
 	}
-	return message{line(head, story.Lead), blocks}
+	return message{line(story.Title, story.Lead), blocks}
+}
+
+// news are the facts that do not stand on the card already.
+func news(n notify.Notice, all []notify.Fact) []notify.Fact {
+	switch n.Topic {
+	case notify.Waits, notify.Decided, notify.Said:
+		return nil
+	case notify.Session, notify.Ended:
+		known := []string{"customer", "why", "may", "long", "answer", "safety"}
+		return slices.DeleteFunc(slices.Clone(all), func(f notify.Fact) bool { return slices.Contains(known, f.Key) })
+	}
+	return all
 }
 
 // one tells a channel, which all may read, in one line: never why.

@@ -19,6 +19,8 @@ type reply struct {
 	text  string
 	page  string // where to go on; "" for none
 	field string // of the form, that text is about; "" for none
+	who   string // whose request text is about …
+	about string // … and its code; "" for none. What becomes of it comes under the message
 }
 
 // hear does what somebody asked for and gives what Slack shows them, within the
@@ -108,7 +110,11 @@ func (s *Slack) tell(c call, r reply) {
 	}
 	ctx, stop := context.WithTimeout(s.alive, callLimit)
 	defer stop()
-	if _, err := s.post(ctx, c.User.ID, "", message{r.text, s.blocks(r)}); err != nil {
+	at, err := s.post(ctx, c.User.ID, "", message{r.text, s.blocks(r)})
+	if err == nil && r.about != "" {
+		err = s.memory.wrote("", r.who, r.about, at)
+	}
+	if err != nil {
 		s.Report(err)
 	}
 }

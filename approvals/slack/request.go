@@ -116,5 +116,6 @@ func (s *Slack) requested(ctx context.Context, who doer, c call) reply {
 		no.field = "need"
 		return no
 	}
-	return reply{text: fill(who.say.Requested, "code", v.Request.ID), page: s.at(v.Request.ID)}
+	code := v.Request.ID
+	return reply{text: fill(who.say.Requested, "code", code), page: s.at(code), who: who.ID, about: code}
 }

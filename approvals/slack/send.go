@@ -24,9 +24,6 @@ func (s *Slack) Send(ctx context.Context, n notify.Notice) error {
 	if err != nil {
 		return err
 	}
-	if story.Title == "" {
-		return nil // there is nothing that they may be told
-	}
 	at, known, err := s.memory.spot(n.To, n.About)
 	if err != nil {
 		return err

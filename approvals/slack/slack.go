@@ -31,7 +31,7 @@ type Users interface {
 	Link(team, user string) (token, number string, until time.Time, err error)
 }
 
-// A Teller says what one reader may be told of a notice. A Story without a Title is: nothing.
+// A Teller says what one reader may be told of a notice; notify.ErrMoot: nothing.
 type Teller interface {
 	Story(ctx context.Context, n notify.Notice) (notify.Story, error)
 }

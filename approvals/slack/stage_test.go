@@ -13,8 +13,6 @@ import (
 	"lockbox/approvals"
 	"lockbox/approvals/notify"
 	"lockbox/approvals/slack"
-	"lockbox/policy"
-	"lockbox/recorder/ledger"
 	fake "lockbox/tests/fakes/slack"
 	"lockbox/tests/world"
 )
@@ -31,6 +29,8 @@ type stage struct {
 	slack *fake.Slack
 	app   *slack.Slack
 	opts  slack.Options
+
+	planner *notify.Planner
 
 	mu      sync.Mutex // guards reports
 	reports []string
@@ -53,9 +53,15 @@ func newStage(t *testing.T, way string) *stage {
 		s.BindSlack(t, h, fake.Team, s.slack.User(user))
 	}
 	s.slack.User(nobodyIn)
+	words, err := notify.NewWords()
+	must(t, err)
+	s.planner = &notify.Planner{Desk: s.Desk, People: s.People, Places: []notify.Place{{
+		Channel: "slack", To: fake.Channel, Topics: []notify.Topic{notify.Waits, notify.Decided, notify.Session, notify.Ended},
+	}}}
+	tells := &notify.Teller{Ledger: s.Ledger, Planner: s.planner, URL: world.Party().Origins[0], Words: words}
 	s.opts = slack.Options{
 		Team: fake.Team, App: fake.App, Channel: fake.Channel, Bot: fake.Bot, Portal: world.Party().Origins[0],
-		File: filepath.Join(t.TempDir(), "slack.db"), Desk: s.Desk, Ledger: s.Ledger, Users: s.People.SlackUsers(), Teller: teller{s},
+		File: filepath.Join(t.TempDir(), "slack.db"), Desk: s.Desk, Ledger: s.Ledger, Users: s.People.SlackUsers(), Teller: tells,
 		Report: s.report, API: s.slack.API(),
 	}
 	switch way {
@@ -86,7 +92,7 @@ func (s *stage) start(t *testing.T) {
 		server = httptest.NewServer(h)
 		s.slack.PostTo(server.URL)
 	}
-	s.app = app
+	s.app, s.planner.Channels = app, []notify.Channel{app}
 	s.stop = sync.OnceFunc(func() {
 		stop()
 		over.Wait()
@@ -130,7 +136,7 @@ func until(t testing.TB, what string, ok func() bool) {
 func (s *stage) tell(t testing.TB, to string, topic notify.Topic, about string) {
 	t.Helper()
 	s.n++
-	must(t, s.app.Send(t.Context(), notify.Notice{ID: fmt.Sprint("n", s.n), Channel: "slack", To: to, Topic: topic, About: about}))
+	must(t, s.app.Send(t.Context(), s.notice(fmt.Sprint("n", s.n), to, topic, about)))
 }
 
 // card is the newest message before a user.
@@ -151,41 +157,20 @@ func (s *stage) see(t testing.TB, code string) approvals.View {
 	return v
 }
 
-// A teller says what the ledger says, as far as the reader may see it.
-type teller struct{ s *stage }
-
-func (l teller) Story(ctx context.Context, n notify.Notice) (st notify.Story, err error) {
-	who, place := policy.Principal{}, !strings.Contains(n.To, "@")
-	err = l.s.Ledger.View(ctx, func(tx *ledger.Tx) error {
-		if place {
-			who = l.s.Ceo.Principal
-			return nil
+// follow has notices sent as events come, until the test is over.
+func (s *stage) follow(t *testing.T) {
+	t.Helper()
+	out, err := notify.OpenOutbox(filepath.Join(s.Dir, "notify.db"))
+	must(t, err)
+	f := &notify.Follower{Ledger: s.Ledger, Planner: s.planner, Outbox: out, Report: s.report}
+	ctx, stop := context.WithCancel(context.Background())
+	var over sync.WaitGroup
+	over.Go(func() { _ = f.Run(ctx) })
+	t.Cleanup(func() {
+		stop()
+		over.Wait()
+		if err := out.Close(); err != nil {
+			t.Error(err)
 		}
-		who, err = l.s.People.Current(tx, n.To)
-		return err
 	})
-	if err != nil {
-		return st, err
-	}
-	v, err := l.s.Desk.See(ctx, who, n.About)
-	if err != nil {
-		return st, nil // nothing that they may be told
-	}
-	q := v.Request
-	st = notify.Story{
-		Lang: "en", Code: q.ID, Title: "Access request " + q.ID, View: v, Page: world.Party().Origins[0] + "/a/" + q.ID,
-		Lead: q.Who.Name + " asks for " + q.For.String() + " on " + q.Target,
-		Open: v.Status.Phase == policy.Pending,
-	}
-	if !st.Open {
-		st.Outcome = "It is " + string(v.Status.Phase)
-	}
-	if n.Topic == notify.Session {
-		st.Title, st.Lead, st.Outcome = "Session of "+q.ID, "A session began", ""
-	}
-	if !place {
-		st.Facts = []notify.Fact{{Key: "customer", Label: "Customer", Text: strings.Join(q.Customers, ", ")}, {Key: "why", Label: "Why", Text: q.Need.Text}}
-		st.Next = "If you do nothing, no access is given."
-	}
-	return st, nil
 }

@@ -8,7 +8,6 @@ type words struct {
 
 	ConfirmHead, Confirm string
 	Foot                 string
-	Reminder             string
 	AskHead, AskLabel    string
 
 	RequestHead, Target, Login, LoginHint, Customer, CustomerHint string
@@ -24,9 +23,8 @@ func english() *words {
 	return &words{
 		Review: "Review and approve", Decline: "Decline", Ask: "Ask", Back: "Back", Open: "Open", Send: "Send",
 		ConfirmHead: "Decline request {code}?", Confirm: "It counts as your no, and who asked is told. They can ask again.",
-		Foot:     "Code {code} · text {digest} · approving takes your passkey on {host}",
-		Reminder: "Reminder",
-		AskHead:  "Ask about {code}", AskLabel: "Your question: all who decide with you and who asked can read it",
+		Foot:    "Code {code} · text {digest} · approving takes your passkey on {host}",
+		AskHead: "Ask about {code}", AskLabel: "Your question: all who decide with you and who asked can read it",
 		RequestHead: "Ask for access", Target: "Where", Login: "Login", LoginHint: "Empty: the target's first",
 		Customer: "Customer", CustomerHint: "Where the login reaches one", Reason: "Reason", Need: "What is wrong, and what you will do",
 		NeedHint: "No passwords, no personal numbers", Ticket: "Ticket", Long: "How long", Minutes: "{n} minutes",
@@ -51,9 +49,8 @@ func danish() *words {
 	return &words{
 		Review: "Se og godkend", Decline: "Afvis", Ask: "Spørg", Back: "Tilbage", Open: "Åbn", Send: "Send",
 		ConfirmHead: "Afvis anmodning {code}?", Confirm: "Det tæller som dit nej, og den, der spurgte, får det at vide. De kan spørge igen.",
-		Foot:     "Kode {code} · tekst {digest} · at godkende kræver din adgangsnøgle på {host}",
-		Reminder: "Påmindelse",
-		AskHead:  "Spørg om {code}", AskLabel: "Dit spørgsmål: alle, der afgør det med dig, og den, der spurgte, kan læse det",
+		Foot:    "Kode {code} · tekst {digest} · at godkende kræver din adgangsnøgle på {host}",
+		AskHead: "Spørg om {code}", AskLabel: "Dit spørgsmål: alle, der afgør det med dig, og den, der spurgte, kan læse det",
 		RequestHead: "Bed om adgang", Target: "Hvor", Login: "Login", LoginHint: "Tomt: målets første",
 		Customer: "Kunde", CustomerHint: "Hvor loginet når én", Reason: "Årsag", Need: "Hvad er galt, og hvad vil du gøre",
 		NeedHint: "Ingen adgangskoder, ingen personnumre", Ticket: "Sag", Long: "Hvor længe", Minutes: "{n} minutter",
