@@ -100,12 +100,12 @@ func (s *Slack) form(ctx context.Context, who doer, c call) reply {
 func (s *Slack) said(ctx context.Context, who doer, c call) reply {
 	v, no, ok := s.same(ctx, who, c.View.Meta)
 	if !ok {
-		no.field = "text"
+		no.field = c.main()
 		return no
 	}
 	if _, err := s.Desk.Say(ctx, who.Principal, v.Request.ID, "", strings.TrimSpace(c.value("text"))); err != nil {
 		no := s.refused(who, v.Request.ID, err)
-		no.field = "text"
+		no.field = c.main()
 		return no
 	}
 	return reply{text: fill(who.say.Said, "code", v.Request.ID)}

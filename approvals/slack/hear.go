@@ -32,7 +32,7 @@ func (s *Slack) hear(c call) any {
 	case s.room <- struct{}{}:
 	default:
 		s.unheard("too many at once")
-		return s.shown(c, reply{text: say.Busy, page: s.Portal})
+		return s.shown(c, reply{text: say.Busy, page: s.Portal, field: c.main()})
 	}
 	done := make(chan reply, 1)
 	s.work.Go(func() {

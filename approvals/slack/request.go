@@ -113,7 +113,7 @@ func (s *Slack) requested(ctx context.Context, who doer, c call) reply {
 	v, err := s.Desk.Submit(ctx, who.Principal, a)
 	if err != nil {
 		no := s.refused(who, "", err)
-		no.field = "need"
+		no.field = c.main()
 		return no
 	}
 	code := v.Request.ID

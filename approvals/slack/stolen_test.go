@@ -1,16 +1,12 @@
 package slack_test
 
 import (
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/crypto/ssh"
-
 	"lockbox/approvals/notify"
-	"lockbox/gateway"
 	"lockbox/policy"
 	fake "lockbox/tests/fakes/slack"
 )
@@ -58,13 +54,7 @@ func TestAStolenSlackSessionCanApproveNothing(t *testing.T) {
 	granted := s.Ask(t, s.Eng, "nord", time.Hour)
 	must(t, s.Approve(t, s.Cto, granted))
 	must(t, s.Approve(t, s.Ann, granted))
-	k := gateway.Knock{
-		Who: s.Eng.Principal, Key: ssh.FingerprintSHA256(s.Eng.SSH.PublicKey()), From: netip.MustParseAddr("127.0.0.1"),
-		Do: policy.Shell, On: "db1.prod", Login: "support_nord",
-	}
-	visit, _, err := s.Visit(t, s.Eng, k)
-	must(t, err)
-	defer visit.Leave()
+	defer s.Begin(t, s.Eng)()
 	more, err := s.Desk.Extend(t.Context(), s.Eng.Principal, granted, 30*time.Minute, "it takes longer than we thought")
 	must(t, err)
 	ballot, err := s.Desk.Prepare(t.Context(), s.Ceo.Principal, pending, policy.Terms{}) // one that they left open at the portal

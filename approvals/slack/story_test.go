@@ -1,15 +1,12 @@
 package slack_test
 
 import (
-	"net/netip"
 	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
-	"golang.org/x/crypto/ssh"
 
 	"lockbox/approvals/notify"
-	"lockbox/gateway"
 	"lockbox/policy"
 	fake "lockbox/tests/fakes/slack"
 )
@@ -73,7 +70,7 @@ func TestARequestIsAskedForInSlackAndApprovedAtThePortalOnly(t *testing.T) {
 			}
 			must(t, s.Approve(t, s.Ceo, code)) // at the portal
 			must(t, s.Approve(t, s.Ann, code))
-			s.visits(t)
+			s.Begin(t, s.Eng)()
 			for user, human := range map[string]string{ceoIn: "the board member", ctoIn: "the one who was only asked", engIn: "who asked", fake.Channel: "the channel"} {
 				told := user == ctoIn || user == engIn // who voted is told of what comes of it, and who asked was there
 				until(t, human+" is told of the session", func() bool { return told || len(under(s.slack.Messages(user))) > 1 })
@@ -97,17 +94,6 @@ func TestARequestIsAskedForInSlackAndApprovedAtThePortalOnly(t *testing.T) {
 			}
 		})
 	}
-}
-
-// visits begins a session and ends it.
-func (s *stage) visits(t *testing.T) {
-	t.Helper()
-	v, _, err := s.Visit(t, s.Eng, gateway.Knock{
-		Who: s.Eng.Principal, Key: ssh.FingerprintSHA256(s.Eng.SSH.PublicKey()), From: netip.MustParseAddr("127.0.0.1"),
-		Do: policy.Shell, On: "db1.prod", Login: "support_nord",
-	})
-	must(t, err)
-	v.Leave()
 }
 
 // under are the messages in the thread of the first.

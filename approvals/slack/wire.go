@@ -119,6 +119,14 @@ func (c call) whole() (call, error) {
 	return c, nil
 }
 
+// main is the field of a form that an answer to all of it stands at.
+func (c call) main() string {
+	if c.View.Callback == formAsk {
+		return "text"
+	}
+	return "need"
+}
+
 // value is what was typed or chosen in a form.
 func (c call) value(name string) string {
 	f := c.View.State.Values[name][name]
