@@ -50,9 +50,17 @@ func (d *Desk) Submit(ctx context.Context, who policy.Principal, a Application) 
 		if v, err = d.same(tx, q); err != nil || v.Request != nil {
 			return err
 		}
-		return d.file(tx, q, a.From.String(), &v)
+		return d.file(tx, q, from(a), &v)
 	})
 	return v, err
+}
+
+// from is the address of who asks, as it is written down.
+func from(a Application) string {
+	if !a.From.IsValid() {
+		return "unknown" // as in Slack
+	}
+	return a.From.String()
 }
 
 // asks decides whether the application may be made; without that, its error

@@ -33,11 +33,12 @@ type Directory struct {
 	// PeopleCA signs the certificates of logins; nil: there are no logins. Targets do not trust it.
 	PeopleCA ssh.Signer
 
-	limits    limits
-	signIns   asks // by anybody
-	asks      asks // by people who are known
-	terminals terminals
-	copies    copies
+	limits     limits
+	signIns    asks // by anybody
+	asks       asks // by people who are known
+	terminals  terminals
+	slackLinks slackLinks
+	copies     copies
 }
 
 // A Person is one row of the directory.

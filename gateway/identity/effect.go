@@ -81,6 +81,9 @@ func (d *Directory) dismiss(tx *ledger.Tx, m *policy.Motion, p Person) error {
 	if err := signOut(tx, p.ID); err != nil {
 		return err
 	}
+	if _, err := dropSlack(tx, "lockbox", p.ID, "dismissed", func(slackRow) bool { return true }); err != nil {
+		return err
+	}
 	return d.turn(tx, m, p, keys)
 }
 

@@ -9,7 +9,7 @@ import (
 
 // EndAll signs everybody out and takes back every enrolment link that was not
 // used: for a ledger that was restored, of which nobody knows what was ended or
-// used up since. Recoveries that were not used end likewise. People and their keys
+// used up since. So do links to Slack. Recoveries that were not used end likewise. People and their keys
 // stay, also those that were removed since.
 func (d *Directory) EndAll(tx *ledger.Tx, why string) error {
 	sessions, err := dropWeb(tx, func(web) bool { return true })
@@ -17,6 +17,9 @@ func (d *Directory) EndAll(tx *ledger.Tx, why string) error {
 		return err
 	}
 	if _, err := endLogins(tx, "lockbox", "", why, func(SSHLogin) bool { return true }); err != nil {
+		return err
+	}
+	if _, err := dropSlack(tx, "lockbox", "", why, func(slackRow) bool { return true }); err != nil {
 		return err
 	}
 	var links []string

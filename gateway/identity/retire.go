@@ -95,8 +95,8 @@ func (d *Directory) retire(tx *ledger.Tx, ask Ask, a statement.Assertion) error 
 	return err
 }
 
-// end ends passkeys of p with event seq, the SSH keys and logins that they
-// signed for, and the sessions that they opened. The caller stores p.
+// end ends passkeys of p with event seq, the SSH keys, logins and the link to Slack
+// that they signed for, and the sessions that they opened. The caller stores p.
 func (d *Directory) end(tx *ledger.Tx, p *Person, seq int64, all ...Credential) error {
 	gone := func(id []byte) bool {
 		return slices.ContainsFunc(all, func(c Credential) bool { return slices.Equal(c.ID, id) })
@@ -122,6 +122,9 @@ func (d *Directory) end(tx *ledger.Tx, p *Person, seq int64, all ...Credential) 
 		p.SSHKeys = slices.DeleteFunc(p.SSHKeys, func(k string) bool { return k == f })
 	}
 	if _, err := endLogins(tx, "lockbox", p.ID, "its passkey ended", func(l SSHLogin) bool { return gone(l.Passkey) }); err != nil {
+		return err
+	}
+	if _, err := dropSlack(tx, "lockbox", p.ID, "its passkey ended", func(r slackRow) bool { return gone(r.Passkey) }); err != nil {
 		return err
 	}
 	_, err := dropWeb(tx, func(w web) bool { return w.Of == p.ID && gone(w.Credential) })

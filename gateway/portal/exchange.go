@@ -144,5 +144,5 @@ func (x *exchange) operates() bool {
 
 // unknown says whether err means: not there, or not yours to see.
 func unknown(err error) bool {
-	return errors.Is(err, approvals.ErrUnknown) || errors.Is(err, charter.ErrUnknown) || errors.Is(err, identity.ErrNoLogin) || slices.ContainsFunc([]error{errNoPage, errNoArrival, errNoRecording, ledger.ErrNoLog}, func(e error) bool { return errors.Is(err, e) })
+	return errors.Is(err, approvals.ErrUnknown) || errors.Is(err, charter.ErrUnknown) || errors.Is(err, identity.ErrNoLogin) || errors.Is(err, identity.ErrNoSlack) || slices.ContainsFunc([]error{errNoPage, errNoArrival, errNoRecording, ledger.ErrNoLog}, func(e error) bool { return errors.Is(err, e) })
 }

@@ -126,6 +126,9 @@ func (p *Portal) routesOfPeople() []route {
 		{"POST", "/me/keys/counter-sign", signedIn, false, p.counterSign},
 		{"POST", "/me/keys/retire", members, false, p.retire},
 
+		{"GET", "/me/slack", members, true, p.slack},
+		{"POST", "/me/slack", members, true, p.changeSlack},
+		{"POST", "/me/slack/sign", members, false, p.slackBound},
 		{"GET", "/me/delegation", members, false, p.delegation},
 		{"POST", "/me/delegation", members, false, p.delegate},
 		{"GET", "/me/declaration", members, false, p.declaration},

@@ -48,6 +48,7 @@ func forms() map[string]motionForm {
 	touch, signIn, key, vouch := Touch{Log: "a", Nonce: "b"}, SignIn{"a", "b"}, SSHKey{Log: "a", Key: "k"}, Vouch{By: "a", Key: "k"}
 	arrive := Arrive{"lock.example", "ada@example.eu", "7KQM", "wiki", "app", "203.0.113.7", "00ff", "c1", "00ff"}
 	login := Login{"lock.example", "ada@example.eu", "SHA256:k", "203.0.113.7", "2026-11-22T12:00:00Z", "2026-11-22T12:15:00Z", "00ff"}
+	slack := Slack{"lock.example", "ada@example.eu", "T024BE7LD", "U023BECGF", "00ff"}
 	credential := Credential{"lock.example", "ada@example.eu", "executive", "none", "SHA256:x", "on one device", "unknown", "00ff"}
 	counter, retire := CounterSign{"lock.example", "ada@example.eu", "SHA256:x", "on one device", "c1", "00ff"}, Retire{"lock.example", "ada@example.eu", "SHA256:x", "00ff"}
 	for name, f := range map[string]motionForm{
@@ -57,6 +58,7 @@ func forms() map[string]motionForm {
 		"sign-in":      {ForSignIn, signIn.Bytes, func(b []byte) (any, error) { return ParseSignIn(b) }, signIn},
 		"ssh-key":      {ForSSHKey, key.Bytes, func(b []byte) (any, error) { return ParseSSHKey(b) }, key},
 		"login":        {ForLogin, login.Bytes, func(b []byte) (any, error) { return ParseLogin(b) }, login},
+		"slack":        {ForSlack, slack.Bytes, func(b []byte) (any, error) { return ParseSlack(b) }, slack},
 		"vouch":        {ForVouch, vouch.Bytes, func(b []byte) (any, error) { return ParseVouch(b) }, vouch},
 		"counter-sign": {ForCounterSign, counter.Bytes, func(b []byte) (any, error) { return ParseCounterSign(b) }, counter},
 		"retire":       {ForRetire, retire.Bytes, func(b []byte) (any, error) { return ParseRetire(b) }, retire},

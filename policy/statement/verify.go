@@ -30,6 +30,7 @@ const (
 	ForSSHKey   Domain = "lockbox/ssh-key/v1"
 	ForLogin    Domain = "lockbox/login/v1"
 	ForVouch    Domain = "lockbox/vouch/v1"
+	ForSlack    Domain = "lockbox/slack/v1"
 
 	ForAdmit    Domain = "lockbox/admit/v1"
 	ForDismiss  Domain = "lockbox/dismiss/v1"

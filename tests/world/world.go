@@ -65,7 +65,7 @@ func New(t testing.TB, address, hostKey string) *World {
 	w.Keys = ring
 	w.Engine, err = boltengine.Open(filepath.Join(w.Dir, "ledger.db"))
 	must(t, err)
-	w.Ledger, err = ledger.Open(t.Context(), w.Engine, ledger.Options{Origin: Log, Signer: ring.Log, Verifier: ring.LogVerifier, Now: now, Newest: []string{"grant/", "extension/", "request/", "person/", "credential/", "sshkey/", "login/", "pins/", "proof/", "touched/", "motion/", "motion-held/", "policy/", "token/", "uses/"}})
+	w.Ledger, err = ledger.Open(t.Context(), w.Engine, ledger.Options{Origin: Log, Signer: ring.Log, Verifier: ring.LogVerifier, Now: now, Newest: []string{"grant/", "extension/", "request/", "person/", "credential/", "sshkey/", "login/", "pins/", "proof/", "touched/", "motion/", "motion-held/", "policy/", "token/", "uses/", "slack/", "slack-of/"}})
 	must(t, err)
 	t.Cleanup(func() {
 		if err := w.Ledger.Close(); err != nil {
