@@ -11,6 +11,7 @@ import (
 
 	"lockbox/approvals/mail"
 	"lockbox/approvals/notify"
+	"lockbox/approvals/slack"
 	"lockbox/approvals/webhook"
 	"lockbox/gateway/portal"
 	"lockbox/policy"
@@ -24,6 +25,7 @@ type teller struct {
 	outbox   *notify.Outbox   // nil: nobody is told
 	follower *notify.Follower // nil: nobody is told
 	hooks    []*webhook.Hook
+	slack    *slack.Slack // nil: there is none
 }
 
 // openNotify makes the channels that are configured.
@@ -41,6 +43,11 @@ func (s *Server) openNotify() error {
 	told := &notify.Teller{Ledger: s.Ledger, Planner: p, URL: s.Config.URL, Event: portal.EventWords(), Words: words}
 	if n.Mail.Server != "" {
 		if err := s.openMail(told, words); err != nil {
+			return err
+		}
+	}
+	if n.Slack.wanted() {
+		if err := s.openSlack(told); err != nil {
 			return err
 		}
 	}
@@ -111,6 +118,13 @@ func (s *Server) tell(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { f.LookEvery(ctx, lookReachable) })
+	if app := s.tells.slack; app != nil {
+		wg.Go(func() {
+			if err := app.Run(ctx); err != nil && ctx.Err() == nil {
+				s.failed(fmt.Errorf("slack: %w", err))
+			}
+		})
+	}
 	for ctx.Err() == nil {
 		if err := f.Run(ctx); err != nil {
 			s.failed(fmt.Errorf("tell people: %w", err))
@@ -125,10 +139,14 @@ func (s *Server) closeNotify() error {
 	for _, h := range s.tells.hooks {
 		h.Close()
 	}
-	if s.tells.outbox == nil {
-		return nil
+	var err error
+	if s.tells.slack != nil {
+		err = s.tells.slack.Close()
 	}
-	return s.tells.outbox.Close()
+	if s.tells.outbox != nil {
+		err = errors.Join(err, s.tells.outbox.Close())
+	}
+	return err
 }
 
 // toNotify is a question of `lockbox notify`.

@@ -22,6 +22,8 @@ type Notify struct {
 		User     string `yaml:"user"`     // "" where the server takes mail without
 		Password string `yaml:"password"` // "file:mail.password" or "env:MAIL_PASSWORD"
 	} `yaml:"mail"`
+	// Slack is the app that asks people there.
+	Slack Slack `yaml:"slack"`
 	// Webhooks are programs that are told of events.
 	Webhooks []Webhook `yaml:"webhooks"`
 }
@@ -37,9 +39,12 @@ type Webhook struct {
 }
 
 // wanted says whether anybody is told.
-func (n Notify) wanted() bool { return n.Mail.Server != "" || len(n.Webhooks) > 0 }
+func (n Notify) wanted() bool { return n.Mail.Server != "" || n.Slack.wanted() || len(n.Webhooks) > 0 }
 
 func (n Notify) check() error {
+	if err := n.Slack.check(); err != nil {
+		return err
+	}
 	m := n.Mail
 	if m.Server == "" && (m.TLS != "" || m.From != "" || m.User != "" || m.Password != "") {
 		return errors.New("notify.mail.server is missing; write smtp.example.eu:465")
