@@ -43,6 +43,9 @@ type Desk struct {
 	Party   statement.Party // where people sign
 	Daily   int             // requests of one person a day; 0: 20
 
+	// Signed says that sealed codes count only once executives have signed their batch.
+	Signed bool
+
 	// Forget takes a person, whom event by erases, out of what others keep of a
 	// request, or ("") of the person. Nil: nobody keeps anything.
 	Forget func(tx *ledger.Tx, request, person string, by int64) error

@@ -155,7 +155,7 @@ func byGroup(q *policy.Request, stage int) bool {
 		return false
 	}
 	s := q.Stages[stage]
-	return s.Kind == policy.ByPeer || s.Kind == policy.ByOwner
+	return s.Kind == policy.ByPeer || s.Kind == policy.ByOwner || s.Kind == policy.ByGlass
 }
 
 // evidence collects what the votes rest on besides their own signatures.

@@ -18,10 +18,7 @@ func (c *checker) asked() {
 	}
 	c.made = c.in(c.r.Trail[0], expect{
 		what: "the making of request " + q.ID, kind: "request.made", about: []string{q.ID, q.Target}, at: &q.At,
-		says: map[string]string{
-			"request-sha256": c.hash, "for": q.For.String(), "reason": string(q.Need.Reason), "login": q.Login,
-			"rule": q.Rule, "policy-sha256": q.Policy, "extends": or(q.Extends, "none"),
-		},
+		says: made(q, c.hash),
 	})
 	if c.made.Kind == "" {
 		return

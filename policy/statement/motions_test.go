@@ -27,10 +27,11 @@ func motionForms() map[string]motionForm {
 	admit, dismiss := Admit{m, "Ada <ada@example.eu> (executive)", "SHA256:x"}, Dismiss{m, "Ada <ada@example.eu> (executive)", "SHA256:x"}
 	activate, settings := Activate{m, "p1", "c1"}, Settings{m, "consent is asked for", "2 of its reviewers"}
 	standing, delegate, declare := Standing{m, span, "10", "1h0m0s"}, Delegate{m, "Dan <dan@example.eu>", "SHA256:y", span}, Declare{m, "3", "d3"}
-	recovery, erase, ratify := Recover{m, "Ada <ada@example.eu>", "all", "a link"}, Erase{m, "Ada <ada@example.eu>", "names", "the log", "never"}, Ratify{m, "7KQM", "g1"}
+	recovery, erase, ratify := Recover{m, "Ada <ada@example.eu>", "all", "a link"}, Erase{m, "Ada <ada@example.eu>", "names", "the log", "never"}, Ratify{m, "7KQM", "g1", "right"}
 	return map[string]motionForm{
 		"recover":  {ForRecover, recovery.Bytes, func(b []byte) (any, error) { return ParseRecover(b) }, recovery},
 		"erase":    {ForErase, erase.Bytes, func(b []byte) (any, error) { return ParseErase(b) }, erase},
+		"seal":     {ForSeal, Seal{m, "B7KQ", "g1", "nothing by itself"}.Bytes, func(b []byte) (any, error) { return ParseSeal(b) }, Seal{m, "B7KQ", "g1", "nothing by itself"}},
 		"ratify":   {ForRatify, ratify.Bytes, func(b []byte) (any, error) { return ParseRatify(b) }, ratify},
 		"admit":    {ForAdmit, admit.Bytes, func(b []byte) (any, error) { return ParseAdmit(b) }, admit},
 		"dismiss":  {ForDismiss, dismiss.Bytes, func(b []byte) (any, error) { return ParseDismiss(b) }, dismiss},
