@@ -212,3 +212,30 @@ func (d *Desk) Never(tx *ledger.Tx, target string) ([]string, error) {
 	}
 	return d.Charter.Never(tx, t.Customers)
 }
+
+// Emergency is what policy says of breaking the glass for an application; where
+// it does not say what to do there, the first action that may be asked for is filled in.
+func (d *Desk) Emergency(ctx context.Context, who policy.Principal, a *Application) (dec policy.Decision, err error) {
+	a.emergency = true
+	all := []policy.Action{a.Do}
+	if a.Do == "" {
+		all = policy.OnTarget()
+	}
+	t := d.Policy().Targets[a.Target]
+	err = d.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		var first error
+		for _, do := range all {
+			if a.Do = do; t != nil && len(all) > 1 && !do.On(t) {
+				continue
+			}
+			if dec, err = d.asks(tx, who, *a); err == nil {
+				return nil
+			}
+			if first == nil {
+				first = err
+			}
+		}
+		return first
+	})
+	return dec, err
+}
