@@ -42,6 +42,7 @@ type Desk struct {
 	Log     string          // name of the ledger, in every statement
 	Party   statement.Party // where people sign
 	Daily   int             // requests of one person a day; 0: 20
+	Broken  int             // emergencies of one person a day; 0: 3
 
 	// Signed says that sealed codes count only once executives have signed their batch.
 	Signed bool

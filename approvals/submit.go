@@ -308,7 +308,9 @@ func (d *Desk) count(tx *ledger.Tx, q *policy.Request) error {
 		most = dailyRequests
 	}
 	if q.Emergency {
-		most, key = dailyGlass, glassDayKey(q.Who.ID)
+		if most, key = d.Broken, glassDayKey(q.Who.ID); most == 0 {
+			most = dailyGlass
+		}
 	}
 	var n tally
 	if _, err := tx.Get(key, &n); err != nil {
