@@ -161,9 +161,6 @@ func (d *Desk) broke(tx *ledger.Tx, r *row, q *policy.Request) error {
 		return err
 	}
 	r.Trail = append(r.Trail, seq)
-	if err := tx.Put(requestKey(q.ID), *r); err != nil { // the motion is about who said yes, too
-		return err
-	}
 	return d.offer(tx, q.ID)
 }
 

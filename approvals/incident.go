@@ -82,20 +82,14 @@ func (d *Desk) Glass(tx *ledger.Tx, code string) (charter.Broken, error) {
 	if err != nil {
 		return charter.Broken{}, err
 	}
-	r, q, err := load(tx.Verified, code)
+	r, _, err := load(tx.Verified, code)
 	if !ok || errors.Is(err, ErrUnknown) {
 		return charter.Broken{}, refuse("no glass was broken for %q", code)
 	}
 	if err != nil {
 		return charter.Broken{}, err
 	}
-	b := charter.Broken{Asked: r.digest(), Took: []string{q.Who.ID}, Due: i.At.Add(policy.RatifyWithin), Settled: !i.Settled.IsZero()}
-	for _, v := range q.Votes {
-		if v.Verdict == policy.Yes && !slices.Contains(b.Took, v.By.ID) {
-			b.Took = append(b.Took, v.By.ID)
-		}
-	}
-	return b, nil
+	return charter.Broken{Asked: r.digest(), Due: i.At.Add(policy.RatifyWithin), Settled: !i.Settled.IsZero()}, nil
 }
 
 // Settle is what a motion to ratify does once it has passed: nothing is locked
@@ -121,11 +115,24 @@ func (d *Desk) Settle(tx *ledger.Tx, m *policy.Motion) error {
 	if err := tx.Put(incidentKey(m.About), i); err != nil {
 		return err
 	}
-	_, err = tx.Append(ledger.Event{
+	return d.tell(tx, m.About, ledger.Event{
 		Kind: "glass.ratified", Actor: "lockbox", Subjects: append(about(q), m.ID), Customers: q.Customers,
 		Detail: map[string]string{"motion": m.ID, "in-time": yesNo(tx.Now().Before(i.At.Add(policy.RatifyWithin)))},
 	})
-	return err
+}
+
+// tell appends an event that tells what became of a request.
+func (d *Desk) tell(tx *ledger.Tx, code string, e ledger.Event) error {
+	r, _, err := load(tx.Get, code)
+	if err != nil {
+		return err
+	}
+	seq, err := tx.Append(e)
+	if err != nil {
+		return err
+	}
+	r.Trail = append(r.Trail, seq)
+	return tx.Put(requestKey(code), r)
 }
 
 func yesNo(b bool) string {
@@ -141,7 +148,7 @@ func (d *Desk) Opposed(tx *ledger.Tx, m *policy.Motion, by policy.Principal) err
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Append(ledger.Event{
+	if err := d.tell(tx, m.About, ledger.Event{
 		Kind: "glass.refused", Actor: by.ID, Subjects: append(about(q), m.ID), Customers: q.Customers, Detail: map[string]string{"motion": m.ID},
 	}); err != nil {
 		return err
@@ -191,8 +198,7 @@ func (d *Desk) tellLate(tx *ledger.Tx, code string) error {
 	if err := tx.Put(incidentKey(code), i); err != nil {
 		return err
 	}
-	_, err = tx.Append(ledger.Event{Kind: "glass.unratified", Actor: "lockbox", Subjects: about(q), Customers: q.Customers})
-	return err
+	return d.tell(tx, code, ledger.Event{Kind: "glass.unratified", Actor: "lockbox", Subjects: about(q), Customers: q.Customers})
 }
 
 // An Incident is an emergency, for those who may see its request.

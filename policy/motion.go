@@ -69,7 +69,6 @@ type Motion struct {
 	Notice   bool          `json:"notice,omitempty"`   // of ToSet: to be told is enough
 	Quorum   int           `json:"quorum,omitempty"`   // of ToSet: reviewers who must say yes; 0 is what the rule says
 	Never    bool          `json:"never,omitempty"`    // of ToSet: the glass is never broken where its data is
-	Without  []string      `json:"without,omitempty"`  // of ToRatify: those who took part, and do not judge it
 	Text     string        `json:"text,omitempty"`     // what else it says, for people
 
 	Votes   []Vote    `json:"votes,omitempty"`
@@ -102,7 +101,7 @@ func (m *Motion) Tally(now time.Time) Status {
 	r := Request{ID: m.ID, At: m.At, Stages: []Stage{m.Stage}, For: HardMax}
 	r.Stages[0].Step, r.Stages[0].Escalate = 0, nil
 	for _, v := range m.Votes {
-		if v.Behalf == "" && v.Standing == "" && !slices.Contains(m.Without, v.By.ID) && (m.Stage.Kind != BySelf || v.By.ID == m.By.ID) {
+		if v.Behalf == "" && v.Standing == "" && (m.Stage.Kind != BySelf || v.By.ID == m.By.ID) {
 			r.Votes = append(r.Votes, v)
 		}
 	}

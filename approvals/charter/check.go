@@ -78,7 +78,7 @@ func said(m policy.Motion) policy.Motion {
 	case policy.ToSet:
 		out.Customer, out.Notice, out.Quorum, out.Never = m.Customer, m.Notice, m.Quorum, m.Never
 	case policy.ToRatify:
-		out.About, out.Config, out.Without = m.About, m.Config, m.Without
+		out.About, out.Config = m.About, m.Config
 	case policy.ToSeal:
 		out.About, out.Config = m.About, m.Config
 	case policy.ToInstruct:

@@ -11,7 +11,6 @@ import (
 // A Broken glass is what executives ratify.
 type Broken struct {
 	Asked   string    // hex SHA-256 of the request as it was made
-	Took    []string  // who asked, and who said yes
 	Due     time.Time // when it locks
 	Settled bool
 }
@@ -42,7 +41,7 @@ func (c *Charter) late(tx *ledger.Tx, m *policy.Motion) (int, error) {
 	return Late, nil
 }
 
-// checkRatify fills in what was done, and who does not judge it.
+// checkRatify fills in what was done. Who took part does not judge it: they are of the staff.
 func (c *Charter) checkRatify(tx *ledger.Tx, m *policy.Motion) error {
 	b, err := c.glass(tx, m)
 	switch {
@@ -51,7 +50,7 @@ func (c *Charter) checkRatify(tx *ledger.Tx, m *policy.Motion) error {
 	case b.Settled:
 		return refuse("emergency %s is settled already", m.About)
 	}
-	m.Config, m.Without = b.Asked, b.Took
+	m.Config = b.Asked
 	return nil
 }
 

@@ -2,6 +2,7 @@ package attacks
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"lockbox/gateway/identity"
 	"lockbox/policy"
 	"lockbox/policy/statement"
+	"lockbox/recorder/ledger"
 	"lockbox/tests/world"
 )
 
@@ -213,4 +215,160 @@ func count(t *testing.T, w *world.World, kind string) (n int) {
 		}
 	}
 	return n
+}
+
+// TestC33WhatWasDoneIsVerifiedOffline, with what was ratified or not, and nothing of it can be left out or made up.
+func TestC33WhatWasDoneIsVerifiedOffline(t *testing.T) {
+	inGlass(t, func(t *testing.T, w *world.World) {
+		pins, err := pinsOf(t, w)
+		must(t, err)
+		verify := func(r approvals.Receipt, wants ...string) {
+			t.Helper()
+			sum, steps, err := r.Summary(pins)
+			must(t, err)
+			var all strings.Builder
+			all.WriteString(sum.Text())
+			for _, s := range steps {
+				all.WriteString(s.Text + "\n")
+				if s.Failed() {
+					t.Errorf("step %d %s: %s", s.Step, s.Name, s.Text)
+				}
+			}
+			for _, want := range append(wants, "EMERGENCY: the glass was broken with sealed code", "the glass was broken: nobody who decides was asked") {
+				if !strings.Contains(all.String(), want) {
+					t.Errorf("no %q in\n%s", want, all.String())
+				}
+			}
+		}
+		code := w.Break(t, w.Eng, w.Mate)
+		visit(t, w, knock(w.Eng)).Leave()
+		receipt := func(h *world.Human) approvals.Receipt {
+			t.Helper()
+			r, err := w.Gateway.Receipt(t.Context(), h.Principal, code)
+			must(t, err)
+			return r
+		}
+		verify(receipt(w.Ceo), "no executive had ratified it")
+		verify(receipt(w.Ann), "no executive had ratified it")
+		must(t, w.Ratify(t, code, w.Ceo))
+		verify(receipt(w.Ceo), "executives ratified it in time, by motion")
+		verify(receipt(w.Ann), "executives ratified it in time, by motion")
+		forged := receipt(w.Ceo)
+		forged.Trail = slices.DeleteFunc(forged.Trail, func(e ledger.Entry) bool { return bytes.Contains(e.Leaf, []byte("glass.broken")) })
+		if _, steps, err := forged.Summary(pins); err != nil || !slices.ContainsFunc(steps, func(s approvals.Step) bool { return s.Failed() && s.Name == "EMERGENCY" }) {
+			t.Errorf("a receipt without the broken glass holds: %v", err)
+		}
+
+		time.Sleep(2 * time.Hour)
+		code = w.Break(t, w.Mate, w.Eng)
+		time.Sleep(25 * time.Hour)
+		must(t, w.Desk.Sweep(t.Context()))
+		must(t, w.Desk.Sweep(t.Context()))
+		if n := count(t, w, "glass.unratified"); n != 1 {
+			t.Errorf("it is written down %d times that nobody ratified it", n)
+		}
+		verify(receipt(w.Ceo), "locked from")
+		must(t, w.Ratify(t, code, w.Ceo, w.Cto))
+		verify(receipt(w.Ceo), "NOT ratified in time")
+	})
+}
+
+func pinsOf(t *testing.T, w *world.World) (p approvals.Pinned, err error) {
+	err = w.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
+		pins, err := w.People.Pins(tx)
+		p = approvals.Pinned{Log: world.Log, LogKey: w.Keys.LogKey, Party: world.Party(), Executives: pins.Executives, Customers: pins.Customers}
+		return err
+	})
+	return p, err
+}
+
+// TestC33InProductionExecutivesSignForCodes: an operator who prints some opens nothing with them.
+func TestC33InProductionExecutivesSignForCodes(t *testing.T) {
+	inGlass(t, func(t *testing.T, w *world.World) {
+		w.Desk.Signed = true
+		made, err := w.Desk.Seal(t.Context(), "operator@localhost", "", 2)
+		must(t, err)
+		_, err = breaks(t, w, w.Eng, made.Codes[0])
+		wantNo(t, err, "executives have not signed for its batch")
+		must(t, w.SignMotion(t, w.Ceo, made.Motion))
+		_, err = breaks(t, w, w.Eng, made.Codes[0])
+		wantNo(t, err, "executives have not signed")
+		must(t, w.SignMotion(t, w.Cto, made.Motion))
+		code, err := breaks(t, w, w.Eng, made.Codes[0])
+		must(t, err)
+		must(t, w.Approve(t, w.Mate, code))
+		for _, s := range must2(w.Desk.SealedCodes(t.Context()))(t) {
+			if want := map[string]string{made.Codes[0].Reveal()[:4]: "used", made.Codes[1].Reveal()[:4]: "ready"}[s.Number]; s.State != want {
+				t.Errorf("code %s is %s, want %s", s.Number, s.State, want)
+			}
+		}
+	})
+}
+
+func must2[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		must(t, err)
+		return v
+	}
+}
+
+// TestC33NothingElseIsNeeded: no witness cosigns, and the rule that wants one does not wait in an emergency.
+func TestC33NothingElseIsNeeded(t *testing.T) {
+	inGlass(t, func(t *testing.T, w *world.World) {
+		p := *w.Policy()
+		p.Rules = slices.Clone(p.Rules)
+		for i := range p.Rules {
+			p.Rules[i].Witnesses = 1
+		}
+		w.SetPolicy(&p)
+		w.Grant(t, w.Eng, time.Hour)
+		if v, _, err := w.Visit(t, w.Eng, knock(w.Eng)); err == nil || v != nil {
+			t.Fatal("a session opens without the witness that its rule wants")
+		}
+		k := knock(w.Mate)
+		w.Break(t, w.Mate, w.Eng)
+		v, a, err := w.Visit(t, w.Mate, k)
+		if err != nil || v == nil {
+			t.Fatalf("got %+v, %v", a.Decision, err)
+		}
+		v.Leave()
+	})
+}
+
+// TestC33AnEmergencyIsNotExtended, and a fourth one of a day is refused.
+func TestC33AnEmergencyIsNotExtended(t *testing.T) {
+	inGlass(t, func(t *testing.T, w *world.World) {
+		code := w.Break(t, w.Eng, w.Mate)
+		visit(t, w, knock(w.Eng)).Leave()
+		_, err := w.Desk.Extend(t.Context(), w.Eng.Principal, code, 30*time.Minute, "one row is left")
+		wantNo(t, err, "more time is not given to an emergency")
+		for range 2 {
+			_, err := breaks(t, w, w.Eng, w.Sealed(t))
+			must(t, err)
+		}
+		_, err = breaks(t, w, w.Eng, w.Sealed(t))
+		wantNo(t, err, "that is the limit")
+	})
+}
+
+// TestC33ARenamedTargetStaysLocked: the lock is the machine's, whatever it is called.
+func TestC33ARenamedTargetStaysLocked(t *testing.T) {
+	inGlass(t, func(t *testing.T, w *world.World) {
+		w.Break(t, w.Eng, w.Mate)
+		time.Sleep(25 * time.Hour)
+		p := *w.Policy()
+		renamed := *p.Targets["db1.prod"]
+		renamed.Name = "db2.prod"
+		p.Targets = map[string]*policy.Target{"db2.prod": &renamed}
+		w.SetPolicy(&p)
+		a := world.Emergency()
+		a.Target = "db2.prod"
+		_, err := w.Desk.Submit(t.Context(), w.Mate.Principal, a)
+		wantNo(t, err, "nobody ratified it")
+		k := knock(w.Mate)
+		k.On, k.Login = "db2.prod", "deploy"
+		if got, err := w.Gateway.Enter(t.Context(), k); err != nil || got.Verdict != policy.Deny || got.Code != policy.ByPolicy {
+			t.Errorf("got %+v, %v", got.Decision, err)
+		}
+	})
 }
