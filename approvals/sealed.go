@@ -50,7 +50,7 @@ const (
 // and is no try.
 func ReadSealed(typed string) (Sealed, error) {
 	if len(typed) > 200 {
-		return "", errMistyped
+		return "", mistyped()
 	}
 	plain := strings.Map(func(r rune) rune {
 		switch r {
@@ -65,12 +65,14 @@ func ReadSealed(typed string) (Sealed, error) {
 	}, strings.TrimSpace(typed))
 	c := Sealed(strings.ToUpper(plain))
 	if len(c) != sealedLen || strings.Trim(string(c), alphabet) != "" || string(c[sealedLen-2:]) != checkOf(string(c[:sealedLen-2])) {
-		return "", errMistyped
+		return "", mistyped()
 	}
 	return c, nil
 }
 
-var errMistyped = refuse("that is not what stands on the paper: it has eight groups of four characters; type it again")
+func mistyped() error {
+	return refuse("that is not what stands on the paper: it has eight groups of four characters; type it again")
+}
 
 func checkOf(body string) string {
 	sum := sha256.Sum256([]byte("lockbox/sealed/check\x00" + body))
