@@ -42,6 +42,10 @@ type Desk struct {
 	Log     string          // name of the ledger, in every statement
 	Party   statement.Party // where people sign
 	Daily   int             // requests of one person a day; 0: 20
+	Broken  int             // emergencies of one person a day; 0: 3
+
+	// Signed says that sealed codes count only once executives have signed their batch.
+	Signed bool
 
 	// Forget takes a person, whom event by erases, out of what others keep of a
 	// request, or ("") of the person. Nil: nobody keeps anything.

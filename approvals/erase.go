@@ -48,6 +48,15 @@ func (d *Desk) Idle(tx *ledger.Tx, person string) error {
 	if person == "" {
 		return refuse("nobody is named")
 	}
+	open, err := d.Incidents(tx)
+	if err != nil {
+		return err
+	}
+	for _, i := range open {
+		if i.Who == person {
+			return refuse("emergency %s of %s is not settled; executives ratify it first", i.Request, person)
+		}
+	}
 	return d.eachLive(tx, "", func(code string) error {
 		_, q, err := load(tx.Get, code)
 		switch {

@@ -78,6 +78,9 @@ func (d *Desk) settle(tx *ledger.Tx, r *row) error {
 	}
 	seq, err := tx.Append(e)
 	r.Trail = append(r.Trail, seq)
+	if err == nil && q.Emergency && s.Phase == policy.Approved {
+		err = d.broke(tx, r, q)
+	}
 	return err
 }
 
@@ -118,7 +121,7 @@ func grantOf(q *policy.Request, s policy.Status, now time.Time) *policy.Grant {
 	return &policy.Grant{
 		ID: q.ID, Who: q.Who, Target: q.Target, Login: q.Login, Actions: s.Actions, To: q.To, Customers: q.Customers, Reason: q.Need.Reason, Machine: q.Machine,
 		For: s.For, Made: now, ActivateBefore: start.Add(q.ActivateWithin), NotBefore: s.NotBefore, Watched: s.Watched, Promises: s.Promises, Stages: q.Stages,
-		Witnesses: q.Witnesses,
+		Witnesses: q.Witnesses, Emergency: q.Emergency,
 	}
 }
 
@@ -130,6 +133,9 @@ func told(g *policy.Grant) map[string]string {
 	}
 	if len(g.To) > 0 {
 		all["to"] = strings.Join(g.To, ", ")
+	}
+	if g.Emergency {
+		all["emergency"] = "yes"
 	}
 	if g.Watched {
 		all["watched"] = "yes"

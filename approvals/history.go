@@ -85,6 +85,8 @@ type Asking struct {
 	Rule   string           `json:"rule"`
 	Stages []policy.Stage   `json:"stages"`
 	Phase  policy.Phase     `json:"phase"`
+
+	Emergency bool `json:"emergency,omitempty"` // the glass was broken
 }
 
 // Asked lists every request since then, for `policy replay` and `policy explain`.
@@ -98,7 +100,7 @@ func (d *Desk) Asked(ctx context.Context, since time.Time) (all []Asking, err er
 			}
 			all = append(all, Asking{
 				Code: q.ID, At: q.At, Who: q.Who, Do: q.Actions, On: q.Target, Login: q.Login, To: q.To, From: r.From, Reason: q.Need.Reason,
-				For: q.For, Rule: q.Rule, Stages: q.Stages, Phase: q.Tally(tx.Now()).Phase,
+				For: q.For, Rule: q.Rule, Stages: q.Stages, Phase: q.Tally(tx.Now()).Phase, Emergency: q.Emergency,
 			})
 			return true, nil
 		})

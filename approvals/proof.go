@@ -1,6 +1,7 @@
 package approvals
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -77,7 +78,7 @@ func (t Trust) vote(q *policy.Request, digest string, v policy.Vote) error {
 	if err := t.scope(q, digest, v); err != nil {
 		return err
 	}
-	if err := t.signed(v); err != nil {
+	if err := t.signed(q, v); err != nil {
 		return err
 	}
 	return t.pinned(q, v)
@@ -85,11 +86,15 @@ func (t Trust) vote(q *policy.Request, digest string, v policy.Vote) error {
 
 // scope says whether the statement is the one that v must have signed.
 func (t Trust) scope(q *policy.Request, digest string, v policy.Vote) error {
-	said, err := statement.ParseApproval(v.Statement)
-	if err == nil && said != (&Desk{Log: t.Log}).approval(q, digest, v.By, Ballot{
-		Nonce: said.Nonce, Stage: v.Stage, Terms: v.Terms, Behalf: v.Behalf, Delegation: v.Delegation,
-	}) {
-		err = errors.New("the statement is about something else than this request")
+	nonce, err := nonceOf(q, v.Statement)
+	if err == nil {
+		var want []byte
+		want, err = (&Desk{Log: t.Log}).words(q, digest, v.By, Ballot{
+			Nonce: nonce, Stage: v.Stage, Terms: v.Terms, Behalf: v.Behalf, Delegation: v.Delegation,
+		})
+		if err == nil && !bytes.Equal(want, v.Statement) {
+			err = errors.New("the statement is about something else than this request")
+		}
 	}
 	if err == nil && (v.Stage < 0 || v.Stage >= len(q.Stages)) {
 		err = errors.New("there is no such stage")
@@ -101,7 +106,7 @@ func (t Trust) scope(q *policy.Request, digest string, v policy.Vote) error {
 }
 
 // signed says whether the key that v names signed its statement.
-func (t Trust) signed(v policy.Vote) error {
+func (t Trust) signed(q *policy.Request, v policy.Vote) error {
 	a, err := statement.ParseAssertion(v.Assertion)
 	if err != nil {
 		return &statement.StepError{Step: statement.StepClientData, Name: "client data", Err: err}
@@ -110,7 +115,7 @@ func (t Trust) signed(v policy.Vote) error {
 	if err != nil {
 		return &statement.StepError{Step: StepPinned, Name: "pinned key", Err: err}
 	}
-	_, err = statement.Verify(a, key, statement.Challenge(statement.ForApproval, v.Statement), t.Party)
+	_, err = statement.Verify(a, key, statement.Challenge(domain(q), v.Statement), t.Party)
 	return err
 }
 
@@ -152,6 +157,8 @@ func asks(s policy.Stage, who policy.Principal) bool {
 		return who.Kind == policy.Executive
 	case policy.ByCustomer:
 		return who.Kind == policy.Reviewer && who.Customer == s.Customer
+	case policy.ByGlass:
+		return who.Kind == policy.Staff
 	case policy.ByPeer, policy.ByOwner:
 		return who.Kind == policy.Staff || who.Kind == policy.Executive
 	}

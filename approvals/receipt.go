@@ -278,7 +278,7 @@ func (p Pinned) pinned(s policy.Stage, fingerprint string) (bool, error) {
 		return slices.Contains(p.Executives, fingerprint), nil
 	case policy.ByCustomer:
 		return slices.Contains(p.Customers[s.Customer], fingerprint), nil
-	case policy.ByPeer, policy.ByOwner:
+	case policy.ByPeer, policy.ByOwner, policy.ByGlass:
 		return true, nil // nobody outside knows them; the executive's stage is what counts
 	}
 	return false, nil

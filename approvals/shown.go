@@ -3,13 +3,55 @@ package approvals
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"lockbox/policy"
 	"lockbox/policy/statement"
 )
 
-// approval is the statement of b on q, field by field. Both who signs and who
-// verifies build it here, so that nothing in it is believed.
+// words are what b on q is signed as. Both who signs and who verifies make them
+// here, so that nothing in them is believed.
+func (d *Desk) words(q *policy.Request, digest string, who policy.Principal, b Ballot) ([]byte, error) {
+	if !q.Emergency {
+		return d.approval(q, digest, who, b).Bytes()
+	}
+	return statement.Emergency{
+		Broken: "THE GLASS IS BROKEN: nobody who decides on this target was asked", Code: q.Glass, Skips: skips(q),
+		Ratify:   fmt.Sprintf("executives within %s of this; without it %s and %s are locked", hours(policy.RatifyWithin), q.Who.ID, q.Target),
+		Approval: d.approval(q, digest, who, b),
+	}.Bytes()
+}
+
+func hours(d time.Duration) string { return fmt.Sprintf("%d hours", int(d.Hours())) }
+
+// skips names those who are told of an emergency instead of asked.
+func skips(q *policy.Request) string {
+	all := []string{"executives"}
+	for _, c := range q.Customers {
+		all = append(all, "customer "+c)
+	}
+	return strings.Join(all, ", ")
+}
+
+// domain keeps a signature on an emergency from counting for anything else.
+func domain(q *policy.Request) statement.Domain {
+	if q.Emergency {
+		return statement.ForEmergency
+	}
+	return statement.ForApproval
+}
+
+// nonceOf reads the nonce of what was signed about a request.
+func nonceOf(q *policy.Request, text []byte) (string, error) {
+	if q.Emergency {
+		e, err := statement.ParseEmergency(text)
+		return e.Nonce, err
+	}
+	a, err := statement.ParseApproval(text)
+	return a.Nonce, err
+}
+
+// approval is the statement of b on q, field by field.
 func (d *Desk) approval(q *policy.Request, digest string, who policy.Principal, b Ballot) statement.Approval {
 	return statement.Approval{
 		Log: d.Log, Request: q.ID, Digest: digest,

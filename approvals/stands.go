@@ -34,7 +34,7 @@ func (d *Desk) Standing(tx *ledger.Tx, code string) (*policy.Grant, error) {
 	broken := d.trust(tx).holding(q, r.digest(), r.Votes)
 	q.Withdrawn = withdrawn
 	broken = append(broken, d.seated(tx, q)...)
-	broken = append(broken, supports(q, g), r.accepts(g), follows(tx, g))
+	broken = append(broken, supports(q, g), r.accepts(g), follows(tx, g), opened(tx, q))
 	return g, errors.Join(broken...)
 }
 
@@ -113,6 +113,8 @@ func supports(q *policy.Request, g *policy.Grant) error {
 		return fmt.Errorf("grant %s was not started in its time", g.ID)
 	case g.Extends != "" && g.Extends != q.Extends, g.Spent < 0, g.Spent+g.For > policy.HardMax, g.Extends == "" && g.Spent != 0:
 		return fmt.Errorf("grant %s goes on from what was not asked for, or for too long", g.ID)
+	case q.Emergency != g.Emergency || q.Emergency && (g.For > policy.GlassMost || g.Extends != ""):
+		return fmt.Errorf("grant %s is for an emergency, and longer than one lasts, or it is none", g.ID)
 	case !asksAll(q):
 		return fmt.Errorf("request %s did not ask every customer that it concerns", q.ID)
 	case !subset(g.Actions, s.Actions) || !subset(g.Customers, q.Customers) || !subset(g.To, q.To):
@@ -149,8 +151,12 @@ func sameStages(a, b []policy.Stage) bool {
 	return errX == nil && errY == nil && string(x) == string(y)
 }
 
-// asksAll says whether every customer concerned has a stage of its own.
+// asksAll says whether every customer concerned has a stage of its own. In an
+// emergency a second person is asked instead, and customers are told.
 func asksAll(q *policy.Request) bool {
+	if q.Emergency {
+		return slices.ContainsFunc(q.Stages, func(s policy.Stage) bool { return s.Kind == policy.ByGlass && s.Count >= 1 })
+	}
 	return !slices.ContainsFunc(q.Customers, func(c string) bool {
 		return !slices.ContainsFunc(q.Stages, func(s policy.Stage) bool {
 			return s.Kind == policy.ByCustomer && s.Customer == c && s.Count >= 1

@@ -24,6 +24,8 @@ type Application struct {
 	Need     policy.Need
 	For      time.Duration // 0 for the rule's default
 	From     netip.Addr
+
+	emergency bool // of BreakGlass
 }
 
 const (
@@ -96,11 +98,19 @@ func (d *Desk) access(tx *ledger.Tx, who policy.Principal, a Application) (polic
 	ask := policy.Question{
 		Now: tx.Now(), Who: who, Do: a.Do, On: a.Target, Login: a.Login, Customer: a.Customer, To: a.To, From: a.From, Reason: a.Need.Reason,
 	}
+	var err error
+	if ask.Incidents, err = d.Incidents(tx); err != nil {
+		return ask, err
+	}
+	if ask.Emergency = a.emergency; a.emergency {
+		if ask.Never, err = d.Never(tx, a.Target); err != nil {
+			return ask, err
+		}
+	}
 	text := d.Policy().Declaration
 	if text == nil || d.Charter == nil {
 		return ask, nil
 	}
-	var err error
 	ask.Proofs, err = d.Charter.Declared(tx, who.ID, text.Digest())
 	return ask, err
 }
@@ -136,7 +146,7 @@ func (d *Desk) compose(tx *ledger.Tx, who policy.Principal, a Application, dec p
 	return &policy.Request{
 		At: tx.Now(), Who: who, Target: a.Target, Login: dec.Login, Actions: actions, To: to, Customers: dec.Customers,
 		Need: a.Need, For: long, ActivateWithin: dec.Limits.ActivateWithin, Stages: stages, Rule: dec.Rule, Policy: d.Policy().Digest, Machine: dec.Machine(), ReadOnly: dec.ReadOnly,
-		Witnesses: dec.Witnesses,
+		Witnesses: dec.Witnesses, Emergency: dec.Emergency,
 	}, nil
 }
 
@@ -194,7 +204,7 @@ func nobody(s policy.Stage, have int) string {
 	switch s.Kind {
 	case policy.ByCustomer:
 		whose = "reviewers of " + s.Customer
-	case policy.ByPeer, policy.ByOwner:
+	case policy.ByPeer, policy.ByOwner, policy.ByGlass:
 		whose = "people of " + s.Group
 	}
 	return fmt.Sprintf("%d %s must approve, and %d could", s.Count, whose, have)
@@ -233,7 +243,7 @@ func asked(q policy.Request) ([]byte, error) {
 
 // file stores the request under a new code.
 func (d *Desk) file(tx *ledger.Tx, q *policy.Request, from string, v *View) error {
-	if err := d.count(tx, q.Who.ID); err != nil {
+	if err := d.count(tx, q); err != nil {
 		return err
 	}
 	code, err := charter.NewCode(tx)
@@ -253,10 +263,7 @@ func (d *Desk) file(tx *ledger.Tx, q *policy.Request, from string, v *View) erro
 	}
 	seq, err := tx.Append(ledger.Event{
 		Kind: "request.made", Actor: q.Who.ID, Subjects: about(q), Customers: q.Customers,
-		Detail: map[string]string{
-			"request-sha256": r.digest(), "for": q.For.String(), "reason": string(q.Need.Reason), "login": q.Login,
-			"rule": q.Rule, "policy-sha256": q.Policy, "extends": or(q.Extends, "none"),
-		},
+		Detail:  made(q, r.digest()),
 		Private: map[string]string{"need": q.Need.Text, "ticket": q.Need.Ticket, "from": from},
 	})
 	if err != nil {
@@ -271,6 +278,18 @@ func (d *Desk) file(tx *ledger.Tx, q *policy.Request, from string, v *View) erro
 	}
 	*v, err = view(tx, tx.Get, code)
 	return err
+}
+
+// made is what the log says of a request that is made, besides its hashes.
+func made(q *policy.Request, digest string) map[string]string {
+	all := map[string]string{
+		"request-sha256": digest, "for": q.For.String(), "reason": string(q.Need.Reason), "login": q.Login,
+		"rule": q.Rule, "policy-sha256": q.Policy, "extends": or(q.Extends, "none"),
+	}
+	if q.Emergency {
+		all["emergency"], all["sealed-code"] = "yes", q.Glass
+	}
+	return all
 }
 
 // about are the subjects of an event about a request.
@@ -291,13 +310,17 @@ type tally struct {
 func dayKey(person string) string { return "asked/" + person }
 
 // count refuses the person's next request of the day when there were too many.
-func (d *Desk) count(tx *ledger.Tx, person string) error {
-	most := d.Daily
+func (d *Desk) count(tx *ledger.Tx, q *policy.Request) error {
+	most, key := d.Daily, dayKey(q.Who.ID)
 	if most == 0 {
 		most = dailyRequests
 	}
+	if q.Emergency {
+		if most, key = d.Broken, glassDayKey(q.Who.ID); most == 0 {
+			most = dailyGlass
+		}
+	}
 	var n tally
-	key := dayKey(person)
 	if _, err := tx.Get(key, &n); err != nil {
 		return err
 	}
@@ -305,6 +328,9 @@ func (d *Desk) count(tx *ledger.Tx, person string) error {
 		n.Day, n.Count = today, 0
 	}
 	if n.Count++; n.Count > most {
+		if q.Emergency {
+			return refuse("you have broken the glass %d times today; that is the limit. Ask the normal way, or have a colleague do it", most)
+		}
 		return refuse("you have made %d requests today; that is the limit", most)
 	}
 	return tx.Put(key, n)

@@ -32,6 +32,7 @@ type Summary struct {
 	Votes      []VoteFacts
 	Sessions   []SessionFacts
 	Files      []string // that were taken out by file transfer
+	Emergency  bool     // the glass was broken: nobody who decides was asked
 	Others     bool     // another customer is concerned too
 	Checkpoint string   // of the main log, as it was signed
 
@@ -93,6 +94,7 @@ func (c *checker) summarise() {
 		return
 	}
 	s.Request, s.Customer, s.Who, s.Target, s.Login = q.ID, c.r.Customer, bare(q.Who), q.Target, q.Login
+	s.Emergency = q.Emergency
 	s.Reason, s.Need, s.Ticket, s.Asked, s.Made, s.Others = q.Need.Reason, q.Need.Text, q.Need.Ticket, q.For, c.made.At, c.shared()
 	if g := c.r.Grant; g != nil {
 		s.Actions, s.Given, s.Granted, s.Revoked = g.Actions, g.For, g.Made, !g.Revoked.IsZero()

@@ -18,6 +18,9 @@ func (s Summary) Text() string {
 		fmt.Fprintf(&b, "%-12s%s\n", name, printable(fmt.Sprintf(format, args...)))
 	}
 	line("request", "%s, made %s", s.Request, stamp(s.Made))
+	if s.Emergency {
+		line("EMERGENCY", "the glass was broken: nobody who decides was asked; a second person and a sealed code let it be")
+	}
 	line("who", "%s (%s)", s.Who.Name, s.Who.Kind)
 	line("why", "%s: %s", s.Reason, s.Need)
 	line("ticket", "%s", or(s.Ticket, "none"))

@@ -52,6 +52,18 @@ func (d *Desk) sweep(ctx context.Context) (wait time.Duration, err error) {
 			return nil
 		})
 	})
+	late, next, lerr := d.unratified(ctx)
+	if err == nil {
+		err = lerr
+	}
+	if next > 0 && (wait == 0 || next < wait) {
+		wait = next
+	}
+	for _, code := range late {
+		if err == nil {
+			err = d.Ledger.Update(ctx, func(tx *ledger.Tx) error { return d.tellLate(tx, code) })
+		}
+	}
 	for _, one := range all {
 		if err != nil {
 			break
@@ -177,6 +189,11 @@ func (d *Desk) old(tx *ledger.Tx) (keys []string, err error) {
 		err := json.Unmarshal(raw, &g)
 		return !tx.Now().Before(g.Proof.At.Add(fresh + proofKept)), err
 	}
+	lapsed := func(raw json.RawMessage) (bool, error) {
+		var n tally
+		err := json.Unmarshal(raw, &n)
+		return n.Day < tx.Now().Format(time.DateOnly), err
+	}
 	for _, kind := range []struct {
 		prefix string
 		old    func(json.RawMessage) (bool, error)
@@ -185,11 +202,9 @@ func (d *Desk) old(tx *ledger.Tx) (keys []string, err error) {
 		{touchKey(""), unsigned},
 		{proofKey(""), stale},
 		{touchedKey(""), stale},
-		{dayKey(""), func(raw json.RawMessage) (bool, error) {
-			var n tally
-			err := json.Unmarshal(raw, &n)
-			return n.Day < tx.Now().Format(time.DateOnly), err
-		}},
+		{glassDayKey(""), lapsed},
+		{triesKey("", ""), lapsed},
+		{dayKey(""), lapsed},
 	} {
 		err = tx.Scan(kind.prefix, func(key string, raw json.RawMessage) (bool, error) {
 			gone, err := kind.old(raw)

@@ -11,7 +11,7 @@ import (
 
 func (w *world) proofs(t *testing.T, at Terminal) (got []Shown) {
 	t.Helper()
-	err := w.Ledger.View(t.Context(), func(tx *ledger.Tx) (err error) { got, err = w.Proofs(tx, at); return err })
+	err := w.Ledger.View(t.Context(), func(tx *ledger.Tx) (err error) { got, err = w.Proofs(tx, at, false); return err })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestALoginIsATouchForItsTerminal(t *testing.T) {
 	}
 	good.Until = "never"
 	w.crowd.logins = []statement.Login{good}
-	err = w.Ledger.View(t.Context(), func(tx *ledger.Tx) error { _, err := w.Proofs(tx, at); return err })
+	err = w.Ledger.View(t.Context(), func(tx *ledger.Tx) error { _, err := w.Proofs(tx, at, false); return err })
 	if err == nil {
 		t.Error("a login that cannot be read is overlooked")
 	}

@@ -51,6 +51,8 @@ type checker struct {
 	erased map[int64]ledger.Leaf // erasing events that are proven
 	after  map[int64]bool        // events of the main log that the trail has
 	sum    Summary
+
+	broken ledger.Leaf // of an emergency: where the log says so
 }
 
 // A row of the ledger holds a whole request: none has more.

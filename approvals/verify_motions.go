@@ -155,7 +155,7 @@ func byGroup(q *policy.Request, stage int) bool {
 		return false
 	}
 	s := q.Stages[stage]
-	return s.Kind == policy.ByPeer || s.Kind == policy.ByOwner
+	return s.Kind == policy.ByPeer || s.Kind == policy.ByOwner || s.Kind == policy.ByGlass
 }
 
 // evidence collects what the votes rest on besides their own signatures.
@@ -165,6 +165,15 @@ func (d *Desk) evidence(tx *ledger.Tx, q *policy.Request, votes []policy.Vote) (
 	}
 	var codes []string
 	var signed []charter.Signature
+	if q.Emergency {
+		var i incident
+		if _, err := tx.Verified(incidentKey(q.ID), &i); err != nil {
+			return nil, nil, err
+		}
+		if i.By != "" {
+			codes = append(codes, i.By)
+		}
+	}
 	for _, v := range votes {
 		switch {
 		case v.Verdict != policy.Yes || v.Stage < 0 || v.Stage >= len(q.Stages):

@@ -18,10 +18,7 @@ func (c *checker) asked() {
 	}
 	c.made = c.in(c.r.Trail[0], expect{
 		what: "the making of request " + q.ID, kind: "request.made", about: []string{q.ID, q.Target}, at: &q.At,
-		says: map[string]string{
-			"request-sha256": c.hash, "for": q.For.String(), "reason": string(q.Need.Reason), "login": q.Login,
-			"rule": q.Rule, "policy-sha256": q.Policy, "extends": or(q.Extends, "none"),
-		},
+		says: made(q, c.hash),
 	})
 	if c.made.Kind == "" {
 		return
@@ -56,6 +53,9 @@ func (c *checker) trail() {
 		}
 		last = f
 		c.after[mainSeq(f)] = true
+		if f.Kind == "glass.broken" {
+			c.broken = f
+		}
 		switch {
 		case f.Kind == "grant.made" && g != nil:
 			made = f.At.Equal(g.Made) && expect{says: c.told(g)}.met(f) == nil && (f.Detail["watched"] == "yes") == g.Watched
@@ -120,6 +120,8 @@ func (c *checker) outcome() {
 	case g == nil:
 		c.say(StepScope, "outcome", "no access was given")
 		return
+	case q.Emergency:
+		c.emergency(q)
 	case !slices.ContainsFunc(q.Stages, func(s policy.Stage) bool { return s.Kind == policy.ByExecutive && s.Count >= 1 }):
 		c.fail(StepScope, "outcome", "no executive was asked")
 		return

@@ -77,7 +77,7 @@ func (c *checker) unseen(i int, v policy.Vote) string {
 func (c *checker) signed(name string, v policy.Vote, unseen string) {
 	t := c.trust()
 	if unseen == "" {
-		c.signature(name, t.signed(v))
+		c.signature(name, t.signed(c.q, v))
 	} else {
 		c.tell(v, statement.StepChallenge, "challenge", unseen)
 		c.signature(name, t.signedUnseen(v))

@@ -26,10 +26,15 @@ type Ballot struct {
 
 	Behalf     string `json:"behalf,omitempty"`     // for whom a deputy signs
 	Delegation string `json:"delegation,omitempty"` // by which motion
+
+	Emergency bool `json:"emergency,omitempty"` // the request is
 }
 
 // Challenge is what the passkey signs.
-func (b Ballot) Challenge() []byte { return statement.Challenge(statement.ForApproval, b.Statement) }
+func (b Ballot) Challenge() []byte { return statement.Challenge(b.Domain(), b.Statement) }
+
+// Domain is that of what is signed.
+func (b Ballot) Domain() statement.Domain { return domain(&policy.Request{Emergency: b.Emergency}) }
 
 const (
 	ballotLife = 5 * time.Minute
@@ -62,8 +67,8 @@ func (d *Desk) Prepare(ctx context.Context, who policy.Principal, code string, t
 		if err := fewBallots(tx, who.ID); err != nil {
 			return err
 		}
-		b = Ballot{Nonce: charter.NewNonce(), Request: code, By: who.ID, Stage: dec.Stage, Terms: terms, Behalf: dec.Behalf, Delegation: dec.Delegation, Until: tx.Now().Add(ballotLife)}
-		if b.Statement, err = d.approval(q, r.digest(), who, b).Bytes(); err != nil {
+		b = Ballot{Nonce: charter.NewNonce(), Request: code, By: who.ID, Stage: dec.Stage, Terms: terms, Behalf: dec.Behalf, Delegation: dec.Delegation, Until: tx.Now().Add(ballotLife), Emergency: q.Emergency}
+		if b.Statement, err = d.words(q, r.digest(), who, b); err != nil {
 			return refuse("this cannot be shown as it would be signed: %v", err)
 		}
 		if err := tx.Put(ballotKey(b.Nonce), b); err != nil {
@@ -113,7 +118,7 @@ func (d *Desk) Approve(ctx context.Context, who policy.Principal, ballot string,
 		if !tx.Now().Before(b.Until) {
 			return refuse("that statement was shown more than %s ago; open the page again", ballotLife)
 		}
-		proof, key, err := d.People.Assert(tx, who.ID, statement.ForApproval, b.Statement, a)
+		proof, key, err := d.People.Assert(tx, who.ID, b.Domain(), b.Statement, a)
 		if err != nil {
 			return err
 		}

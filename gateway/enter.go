@@ -51,8 +51,9 @@ type Knock struct {
 	Login    string // "" for the target's first
 	Customer string // where the login reaches one
 
-	grant string    // of an open visit: what it goes on under
-	now   time.Time // it is not earlier than this, whatever the clock says
+	grant     string    // of an open visit: what it goes on under
+	emergency bool      // what they broke the glass for
+	now       time.Time // it is not earlier than this, whatever the clock says
 }
 
 // An Answer tells the door what to do next.
@@ -106,14 +107,47 @@ func (g *Gateway) proven(tx *ledger.Tx, a Answer) (Answer, error) {
 
 const notYours = "the SSH key is not yours any more, or its passkey is locked"
 
-// decide finds what the person holds and asks policy.
+// decide finds what the person holds and asks policy: about what they asked for
+// the normal way, else about what they broke the glass for.
 func (g *Gateway) decide(tx *ledger.Tx, k Knock) (Answer, error) {
+	a, err := g.decideOn(tx, k)
+	if err != nil || a.Grant != nil || k.grant != "" {
+		return a, err
+	}
+	broken, err := g.Desk.Breaking(tx, k.Who.ID, k.On)
+	if err != nil || !broken {
+		return a, err
+	}
+	k.emergency = true
+	b, err := g.decideOn(tx, k)
+	if err != nil || b.Request == nil || a.Request != nil && a.Status.Phase == policy.Pending && b.Grant == nil && b.Status.Phase != policy.Pending {
+		return a, err
+	}
+	return b, nil
+}
+
+// alarmed adds to a question what there is of emergencies.
+func (g *Gateway) alarmed(tx *ledger.Tx, k Knock, q *policy.Question) (err error) {
+	if q.Incidents, err = g.Desk.Incidents(tx); err != nil {
+		return err
+	}
+	if q.Emergency = k.emergency; k.emergency {
+		q.Never, err = g.Desk.Never(tx, k.On)
+	}
+	return err
+}
+
+// decideOn decides on one of the two ways.
+func (g *Gateway) decideOn(tx *ledger.Tx, k Knock) (Answer, error) {
 	if why, err := g.holds(tx, k); err != nil || why != "" {
 		return Answer{Decision: policy.Decision{Code: policy.ByPolicy, Why: policy.Says(why)}}, err
 	}
 	q := policy.Question{Now: tx.Now(), Who: k.Who, Do: k.Do, On: k.On, Login: k.Login, Customer: k.Customer, To: k.To, From: k.From}
 	if k.now.After(q.Now) {
 		q.Now = k.now
+	}
+	if err := g.alarmed(tx, k, &q); err != nil {
+		return Answer{}, err
 	}
 	a := Answer{Decision: g.Desk.Policy().Decide(q)}
 	if err := g.declared(tx, &q, &a); err != nil {
@@ -128,7 +162,7 @@ func (g *Gateway) decide(tx *ledger.Tx, k Knock) (Answer, error) {
 	a.Terminal = approvals.Terminal{
 		Person: k.Who, Key: k.Key, Source: k.From.String(), Target: k.On, Login: a.Login, Grant: a.Grant.ID,
 	}
-	shown, err := g.Desk.Proofs(tx, a.Terminal)
+	shown, err := g.Desk.Proofs(tx, a.Terminal, a.Grant.Emergency)
 	if err != nil {
 		return Answer{}, fmt.Errorf("verify the touch for grant %s: %w", a.Grant.ID, err)
 	}
@@ -242,7 +276,7 @@ func (g *Gateway) held(tx *ledger.Tx, k Knock, a *Answer) error {
 		return err
 	}
 	for _, v := range mine {
-		if v.Request.Target != k.On || v.Request.Login != a.Login || !asksFor(v.Request, k) {
+		if v.Request.Emergency != k.emergency || v.Request.Target != k.On || v.Request.Login != a.Login || !asksFor(v.Request, k) {
 			continue
 		}
 		switch {

@@ -70,6 +70,7 @@ func (g *Gateway) record(v *Visit, a Answer) (err error) {
 	if v.how, err = how(p, a.Recording, a.Customers); err != nil {
 		return refuse(err, err.Error())
 	}
+	v.how.Emergency = a.Grant.Emergency
 	v.sealed = sealedTo(p, a.Recording, a.Customers)
 	if v.Recording, err = g.Shelf.Open(v.Session, v.how); err != nil {
 		return refuse(err, "the recorder cannot write, so no session is opened; operators see why on the status page")

@@ -308,7 +308,8 @@ func (v *Visit) ask(ctx context.Context, do deed, ask func(*ledger.Tx, Knock) (A
 		return Answer{Decision: d}, nil
 	}
 	k := v.knock
-	k.Do, k.To, k.grant = do.do, do.to, v.Grant().ID
+	held := v.Grant()
+	k.Do, k.To, k.grant, k.emergency = do.do, do.to, held.ID, held.Emergency
 	if v.up() {
 		k.now = v.Until() // by the clock that cannot be set back
 	}

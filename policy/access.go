@@ -45,6 +45,13 @@ func (p *Policy) access(q *Question, d *Decision) {
 	if in != nil {
 		d.machine = in.machine
 	}
+	if d.Emergency = q.Emergency; d.Emergency {
+		d.hurry()
+	}
+	if why := q.barred(d, t); !why.IsZero() {
+		d.Code, d.Why = ByPolicy, why
+		return
+	}
 	if q.Grant == nil {
 		d.ask(p, q)
 	} else {
@@ -98,6 +105,8 @@ func (d *Decision) under(q *Question) {
 	switch {
 	case g.Who.ID != q.Who.ID, g.Target != q.On, g.Login != d.Login:
 		d.Why = Says("the grant is for another person, target or login")
+	case g.Emergency != q.Emergency:
+		d.Why = Says("grant %s is for an emergency, or this is one and the grant is not", g.ID)
 	case g.Machine != d.Machine():
 		d.Why = Says("%s is another machine, or holds other data, than when grant %s was approved; ask again", g.Target, g.ID)
 	case !slices.Contains(g.Actions, q.Do):
@@ -118,10 +127,10 @@ func (d *Decision) under(q *Question) {
 		d.Code, d.Why = NotYet, Says("grant %s starts at %s", g.ID).when(g.NotBefore)
 	case len(g.Promises) > 0 && (g.Accepted.IsZero() || q.Now.Before(g.Accepted)):
 		d.Code, d.Accept, d.Why = NotYet, true, Says("grant %s asks you to promise something first; `accept %s` shows it", g.ID, g.ID)
-	case !q.proven(Passkey, d.rule.Fresh):
+	case !q.proven(Passkey, d.Fresh):
 		d.Verdict, d.Code, d.Proof, d.Why = Prove, NeedTouch, Passkey, Says("a passkey touch is needed to start")
 	default:
-		d.Verdict, d.Code, d.Why, d.Until = Allow, "", Says("grant %s is in force", g.ID), end
+		d.Verdict, d.Code, d.Why, d.Until = Allow, "", Says("grant %s is in force", g.ID), q.locked(end, t)
 	}
 }
 
@@ -132,7 +141,7 @@ func (d *Decision) end(g *Grant) time.Time {
 		return g.ActivateBefore
 	}
 	most := HardMax - g.Spent
-	if rule := d.rule.Limits.Max; rule > 0 && g.Extends == "" {
+	if rule := d.Limits.Max; rule > 0 && g.Extends == "" {
 		most = min(most, rule)
 	}
 	if last := g.Activated.Add(most); g.NotAfter.After(last) {

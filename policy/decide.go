@@ -19,6 +19,10 @@ type Question struct {
 	Reason   Reason     // why, once known
 	Binding  string     // what a proof must have been given for
 
+	Emergency bool       // by breaking the glass: rules for that answer, and no others
+	Never     []string   // customers who said that it is never done where their data is
+	Incidents []Incident // that nobody settled yet, whosever they are
+
 	Request     *Request  // what is voted on, looked at or taken back
 	Grant       *Grant    // what access is held under
 	Extension   *Request  // that asks for more time under Grant; nil: none
@@ -84,7 +88,8 @@ type Decision struct {
 	Grace      time.Time // until when an open session may stay frozen; zero: it ends
 	Recording  Recording // by the rule, for the customers it reaches: Keep the shortest, Seal those whom there are
 	Bounds     Bounds
-	Witnesses  int // that must have cosigned what a session rests on
+	Emergency  bool // by breaking the glass
+	Witnesses  int  // that must have cosigned what a session rests on
 
 	rule    *Rule // that decided, for what is worked out only when somebody asks
 	target  *Target

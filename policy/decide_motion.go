@@ -43,8 +43,10 @@ func (p *Policy) propose(q *Question) Decision {
 		ok = p.Decides(who, m.Stage)
 	case ToRecover, ToErase: // who is to get the link is not who asks for it
 		ok = p.Decides(who, m.Stage) && m.About != "" && m.About != who.ID
-	case ToActivate:
-		ok = who.Kind == Machine // the gateway itself, when it reads other files than are in force
+	case ToActivate, ToSeal:
+		ok = who.Kind == Machine // the gateway itself, when it reads other files than are in force, or made codes
+	case ToRatify:
+		ok = (who.Kind == Machine || p.Decides(who, m.Stage)) && m.About != ""
 	case ToDelegate:
 		ok = who.Admitted && m.About != "" && m.About != who.ID && m.Key != "" && !m.Until.IsZero()
 	case ToDeclare:
@@ -79,8 +81,10 @@ func (p *Policy) Takes(m *Motion) Stage {
 		if m.Recording() != "" {
 			return Stage{Kind: ByCustomer, Customer: m.Customer, Count: 1}
 		}
-	case ToActivate:
+	case ToActivate, ToSeal:
 		return Stage{Kind: ByExecutive, Count: p.Activators()}
+	case ToRatify: // two, when it comes late: see charter
+		return Stage{Kind: ByExecutive, Count: 1}
 	case ToSet, ToInstruct:
 		if m.Customer != "" {
 			return Stage{Kind: ByCustomer, Customer: m.Customer, Count: 1}

@@ -80,7 +80,7 @@ func (p *Policy) seats(q *Question, st StageStatus) (out []seat) {
 		return []seat{{of: q.Who}}
 	}
 	for _, m := range q.Delegations {
-		if m.deputises(q.Who, q.Request, q.Now) && p.Fills(m.By, st, q.Now) {
+		if st.Kind != ByGlass && m.deputises(q.Who, q.Request, q.Now) && p.Fills(m.By, st, q.Now) {
 			out = append(out, seat{of: m.By, deputy: m})
 		}
 	}
@@ -112,6 +112,8 @@ func (p *Policy) ofKind(who Principal, s Stage) bool {
 		return who.Admitted && who.Kind == Executive
 	case ByCustomer:
 		return who.Admitted && who.Kind == Reviewer && who.Customer != "" && who.Customer == s.Customer
+	case ByGlass:
+		return s.Group != "" && who.Kind == Staff // an executive ratifies it afterwards: those are other eyes
 	case ByPeer, ByOwner:
 		return s.Group != "" && (who.Kind == Staff || who.Kind == Executive && who.Admitted)
 	}
@@ -134,7 +136,7 @@ func (p *Policy) about(q *Question) Decision {
 	r := q.Request
 	own := q.Who.ID == r.Who.ID
 	voter, looker := false, false
-	for _, st := range r.Tally(q.Now).Stages {
+	for _, st := range append(r.Tally(q.Now).Stages, r.skipped()...) {
 		for _, s := range p.seats(q, st) {
 			voter, looker = true, looker || mayLook(s.of, r)
 		}

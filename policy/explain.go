@@ -41,6 +41,10 @@ func (p *Policy) weigh(r, by *Rule, q *Question, t *Target) Sentence {
 		return Says("it forbids this, and forbidding beats permitting")
 	case r == by:
 		return Says("it is the first that permits this, and nothing forbids it")
+	case !r.Forbid && r.Emergency() && !q.Emergency:
+		return Says("it is for emergencies, and this is none")
+	case !r.Forbid && !r.Emergency() && q.Emergency:
+		return Says("it is not for emergencies")
 	case miss != "" && r.Forbid:
 		return Says("it forbids this only %s", miss)
 	case miss != "":

@@ -26,6 +26,7 @@ type Grant struct {
 	Accepted       time.Time     `json:"accepted,omitzero"`   // when they did
 	Stages         []Stage       `json:"stages,omitempty"`    // that were passed
 	Witnesses      int           `json:"witnesses,omitempty"` // of the request
+	Emergency      bool          `json:"emergency,omitempty"` // of the request
 	Extends        string        `json:"extends,omitempty"`   // the grant that this one goes on from
 	Spent          time.Duration `json:"spent,omitempty"`     // time given by those it goes on from
 	Activated      time.Time     `json:"activated,omitzero"`  // first use; the clock runs from here

@@ -66,7 +66,7 @@ func (p *Policy) Keep(held map[string]Hold, now time.Time, delay time.Duration) 
 	for _, name := range slices.Sorted(maps.Keys(p.Targets)) {
 		t := p.Targets[name]
 		h := k.hold(t)
-		for _, mark := range t.marks() {
+		for _, mark := range t.Marks() {
 			h.Mark = mark
 			after[mark+" "+t.Name] = h
 		}
@@ -85,8 +85,8 @@ func (p *Policy) Keep(held map[string]Hold, now time.Time, delay time.Duration) 
 	return &kept, after, k.moves
 }
 
-// marks are what the machine of a target is known by.
-func (t *Target) marks() []string {
+// Marks are what the machine of a target is known by.
+func (t *Target) Marks() []string {
 	out, address := []string{"name " + t.Name}, canonical(t.Address)
 	if t.Address != "" {
 		out = append(out, "address "+address)
@@ -120,7 +120,7 @@ type keeper struct {
 // before lists what the machine of a target held: of each mark that is known,
 // what was held under this name, or else under any.
 func (k *keeper) before(t *Target) (out [][]Hold) {
-	for _, mark := range t.marks() {
+	for _, mark := range t.Marks() {
 		own := slices.DeleteFunc(slices.Clone(k.marks[mark]), func(h Hold) bool { return h.Target != t.Name })
 		if len(own) == 0 {
 			own = k.marks[mark]

@@ -50,13 +50,19 @@ func (s *sieve) match(q *Question, why *Sentence) (found *Rule) {
 		case r.Forbid && miss == "":
 			return r
 		case r.Forbid || found != nil:
+		case r.Emergency() != q.Emergency:
+			if why.IsZero() && !q.Emergency {
+				*why = Says("rule %q permits it only in an emergency: `glass %s` breaks the glass", r.Name, s.target.Name)
+			}
 		case miss != "":
 			*why = Says("rule %q permits it only %s", r.Name, miss)
 		default:
 			found = r
 		}
 	}
-	if found == nil && why.IsZero() {
+	if found == nil && why.IsZero() && q.Emergency {
+		*why = Says("no rule lets you break the glass for %s on %s", string(q.Do), s.target.Name)
+	} else if found == nil && why.IsZero() {
 		*why = Says("no rule permits %s on %s for you", string(q.Do), s.target.Name)
 	}
 	return found
@@ -156,9 +162,10 @@ func (h *Hours) hold(now time.Time) bool {
 
 // stages hands out the rule's stages, one per customer concerned. What no
 // configuration can take away is added: an executive for production, and every
-// customer whose data the login reaches.
+// customer whose data the login reaches. In an emergency these are told, not
+// asked: executives have to ratify it, and customers may have said never.
 func (r *Rule) stages(t *Target, customers []string, each func(Stage)) {
-	executive, customer, last := false, false, 0
+	executive, customer, last := r.Emergency(), r.Emergency(), 0
 	for i := range r.Stages {
 		executive = executive || r.Stages[i].Kind == ByExecutive
 		customer = customer || r.Stages[i].Kind == ByCustomer

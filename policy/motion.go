@@ -20,6 +20,8 @@ const (
 	ToDeclare  MotionKind = "declare"  // who made it promises confidentiality
 	ToRecover  MotionKind = "recover"  // a person lost all passkeys: none of theirs counts, and they may enrol one new
 	ToErase    MotionKind = "erase"    // what is known of a person, or a recording, is destroyed, for ever
+	ToRatify   MotionKind = "ratify"   // what was done by breaking the glass was right, or its locks are lifted
+	ToSeal     MotionKind = "seal"     // sealed codes for breaking the glass count
 )
 
 // A Scope is what a delegation or instruction is for. The zero Scope is
@@ -55,10 +57,10 @@ type Motion struct {
 	By       Principal     `json:"by"`
 	Customer string        `json:"customer,omitempty"` // whose matter it is; "" the executives', or one's own
 	Stage    Stage         `json:"stage"`              // whose signatures it takes
-	About    string        `json:"about,omitempty"`    // the person admitted, dismissed, made deputy, recovered or erased; "recording SESSION"; the digest of a policy; the version of a declaration
+	About    string        `json:"about,omitempty"`    // the code of a request, of ToRatify; the batch of codes, of ToSeal; the person admitted, dismissed, made deputy, recovered or erased; "recording SESSION"; the digest of a policy; the version of a declaration
 	Name     string        `json:"name,omitempty"`     // of that person
 	Key      string        `json:"key,omitempty"`      // fingerprint of that person's passkey
-	Config   string        `json:"config,omitempty"`   // digest of the configuration, of ToActivate
+	Config   string        `json:"config,omitempty"`   // digest of the configuration, of ToActivate; of the request, of ToRatify; of the codes, of ToSeal
 	From     time.Time     `json:"from,omitzero"`      // it holds from then on; zero: once it is signed
 	Until    time.Time     `json:"until,omitzero"`     // and not any more; zero: until it is ended
 	Scope    Scope         `json:"scope,omitzero"`     // of ToDelegate and ToInstruct
@@ -66,6 +68,7 @@ type Motion struct {
 	For      time.Duration `json:"for,omitempty"`      // of ToInstruct: at most so long each
 	Notice   bool          `json:"notice,omitempty"`   // of ToSet: to be told is enough
 	Quorum   int           `json:"quorum,omitempty"`   // of ToSet: reviewers who must say yes; 0 is what the rule says
+	Never    bool          `json:"never,omitempty"`    // of ToSet: the glass is never broken where its data is
 	Text     string        `json:"text,omitempty"`     // what else it says, for people
 
 	Votes   []Vote    `json:"votes,omitempty"`

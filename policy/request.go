@@ -33,6 +33,8 @@ type Request struct {
 	Machine        string        `json:"machine"`             // Target.Machine when made
 	Extends        string        `json:"extends,omitempty"`   // the grant that it asks more time for
 	Witnesses      int           `json:"witnesses,omitempty"` // Rule.Witnesses when made
+	Emergency      bool          `json:"emergency,omitempty"` // by breaking the glass
+	Glass          string        `json:"glass,omitempty"`     // the number of the sealed code that was shown for it
 
 	Votes     []Vote    `json:"votes,omitempty"`
 	Withdrawn time.Time `json:"withdrawn,omitzero"`

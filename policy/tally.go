@@ -112,6 +112,8 @@ func (r *Request) counted(i int, st *StageStatus, now time.Time) (out []Vote) {
 		switch standing := v.Standing != ""; {
 		case v.Stage != i, !v.At.Before(st.Answer), v.At.Before(r.At), v.Verdict == Yes && v.At.After(now):
 			continue
+		case st.Kind == ByGlass && v.Behalf != "": // who is there, not who stands for them
+			continue
 		case standing && (st.Kind != ByCustomer || v.Verdict != Yes):
 			continue
 		case !standing && (st.Opened.IsZero() || v.At.Before(st.Opened)):

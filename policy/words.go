@@ -197,6 +197,8 @@ const (
 	ByPeer      StageKind = "peer"  // a member of the group, of the staff, who is not the one who asks
 	ByOwner     StageKind = "owner" // the target's owner: that person, or a member of that group
 	BySelf      StageKind = "self"  // of motions only: the one who made it
+
+	ByGlass StageKind = "break-glass" // of emergencies: a sealed code, and a member of the group who is not the one who asks
 )
 
 // A Rung is one step of an escalation: what happens when a stage has waited so long.
@@ -336,6 +338,17 @@ type Rule struct {
 	Witnesses int
 	Record    Recording
 	Bounds    Bounds
+}
+
+// Emergency says whether it is for emergencies alone: whoever asks breaks the
+// glass, and those who would decide are told, not asked.
+func (r *Rule) Emergency() bool {
+	for i := range r.Stages {
+		if r.Stages[i].Kind == ByGlass {
+			return true
+		}
+	}
+	return false
 }
 
 // A Policy is what the files under review say. The zero Policy denies everything.

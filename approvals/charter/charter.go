@@ -60,6 +60,12 @@ type Charter struct {
 	// recording where that is not over, held, or erased. Nil: none is erased.
 	Over func(tx *ledger.Tx, session string) (customers []string, err error)
 
+	// Glass finds what was done by breaking the glass for a request. Nil: nothing was.
+	Glass func(tx *ledger.Tx, request string) (Broken, error)
+	// Opposed is called in the transaction in which somebody says no to a motion
+	// to ratify. Nil: nothing.
+	Opposed func(tx *ledger.Tx, m *policy.Motion, by policy.Principal) error
+
 	mu     sync.Mutex             // guards proofs
 	proofs map[*ledger.Tx]*proofs // of transactions in which something is being proven
 	seen   seen

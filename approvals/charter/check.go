@@ -52,6 +52,12 @@ func (c *Charter) check(tx *ledger.Tx, m *policy.Motion, voters []policy.Princip
 		return c.checkDeclare(m)
 	case policy.ToRecover:
 		return c.checkRecover(tx, m)
+	case policy.ToRatify:
+		return c.checkRatify(tx, m)
+	case policy.ToSeal:
+		if !ValidCode(m.About) || !isDigest(m.Config) {
+			return refuse("a batch of codes is named by its number and the hex SHA-256 over its codes")
+		}
 	case policy.ToErase:
 		if m.Recording() != "" {
 			return c.checkRecording(tx, m)
@@ -70,7 +76,11 @@ func said(m policy.Motion) policy.Motion {
 	case policy.ToActivate:
 		out.About, out.Config = m.About, m.Config
 	case policy.ToSet:
-		out.Customer, out.Notice, out.Quorum = m.Customer, m.Notice, m.Quorum
+		out.Customer, out.Notice, out.Quorum, out.Never = m.Customer, m.Notice, m.Quorum, m.Never
+	case policy.ToRatify:
+		out.About, out.Config = m.About, m.Config
+	case policy.ToSeal:
+		out.About, out.Config = m.About, m.Config
 	case policy.ToInstruct:
 		out.Customer, out.From, out.Until, out.Scope, out.Uses, out.For = m.Customer, m.From, m.Until, m.Scope, m.Uses, m.For
 	case policy.ToDelegate:

@@ -97,6 +97,11 @@ func (c *Charter) stage(tx *ledger.Tx, m *policy.Motion) ([]policy.Principal, er
 	if err != nil {
 		return nil, err
 	}
+	if m.Kind == policy.ToRatify {
+		if m.Stage.Count, err = c.late(tx, m); err != nil {
+			return nil, err
+		}
+	}
 	if m.Stage.Kind == policy.ByCustomer {
 		if m.Stage.Count, err = c.customers(tx, m.Customer, voters); err != nil {
 			return nil, err
@@ -132,6 +137,12 @@ func (c *Charter) customers(tx *ledger.Tx, customer string, voters []policy.Prin
 // something again, or a recording that is kept by now. For the others Decide looks.
 func (c *Charter) enough(tx *ledger.Tx, m *policy.Motion) error {
 	switch {
+	case m.Kind == policy.ToRatify:
+		want, err := c.late(tx, m)
+		if err == nil && m.Stage.Count < want {
+			err = refuse("the time to ratify this is over: it takes %d signatures now; propose it again", want)
+		}
+		return err
 	case m.Kind != policy.ToErase:
 	case m.Recording() == "":
 		return c.erasable(tx, m)
@@ -222,6 +233,10 @@ func (c *Charter) make(tx *ledger.Tx, m policy.Motion) (id string, err error) {
 	switch m.Kind {
 	case policy.ToActivate:
 		detail["policy-sha256"], detail["config-sha256"] = m.About, m.Config
+	case policy.ToRatify:
+		detail["request"], detail["request-sha256"] = m.About, m.Config
+	case policy.ToSeal:
+		detail["batch"], detail["codes-sha256"] = m.About, m.Config
 	case policy.ToDeclare:
 		detail["version"], detail["declaration-sha256"] = m.About, declared(&m)
 	case policy.ToAdmit, policy.ToDismiss, policy.ToDelegate:

@@ -167,7 +167,9 @@ func (c *Charter) Oppose(ctx context.Context, who policy.Principal, id, comment 
 				return refuse("none of your passkeys counts for this; it needs admission first")
 			}
 		}
-		v, err = c.cast(tx, r, m, policy.Vote{By: who, At: tx.Now(), Verdict: policy.No, Comment: comment})
+		if v, err = c.cast(tx, r, m, policy.Vote{By: who, At: tx.Now(), Verdict: policy.No, Comment: comment}); err == nil && m.Kind == policy.ToRatify && c.Opposed != nil {
+			err = c.Opposed(tx, clone(m), who)
+		}
 		return err
 	})
 	return v, err

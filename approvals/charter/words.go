@@ -29,6 +29,7 @@ func domain(k policy.MotionKind) statement.Domain {
 		policy.ToAdmit: statement.ForAdmit, policy.ToDismiss: statement.ForDismiss, policy.ToActivate: statement.ForActivate,
 		policy.ToSet: statement.ForSettings, policy.ToInstruct: statement.ForStanding, policy.ToDelegate: statement.ForDelegate,
 		policy.ToDeclare: statement.ForDeclare, policy.ToRecover: statement.ForRecover, policy.ToErase: statement.ForErase,
+		policy.ToRatify: statement.ForRatify, policy.ToSeal: statement.ForSeal,
 	}[k]
 }
 
@@ -71,6 +72,10 @@ func (s signing) form() (form, error) {
 			return statement.Erase{Matter: all, Person: "the recording of session " + id, Erases: shredWhat, Keeps: shredKeeps, Undone: eraseUndone}, nil
 		}
 		return statement.Erase{Matter: all, Person: about, Erases: eraseWhat, Keeps: eraseKeeps, Undone: eraseUndone}, nil
+	case policy.ToRatify:
+		return statement.Ratify{Matter: all, Request: m.About, Asked: m.Config, Then: ratifies(m)}, nil
+	case policy.ToSeal:
+		return statement.Seal{Matter: all, Batch: m.About, Codes: m.Config, Worth: sealWorth}, nil
 	}
 	return nil, fmt.Errorf("a motion to %q has no statement", string(m.Kind))
 }
@@ -105,6 +110,12 @@ func nonceIn(k policy.MotionKind, text []byte) (nonce string, err error) {
 	case policy.ToErase:
 		f, err := statement.ParseErase(text)
 		return f.Nonce, err
+	case policy.ToRatify:
+		f, err := statement.ParseRatify(text)
+		return f.Nonce, err
+	case policy.ToSeal:
+		f, err := statement.ParseSeal(text)
+		return f.Nonce, err
 	}
 	return "", fmt.Errorf("a motion to %q has no statement", string(k))
 }
@@ -119,7 +130,21 @@ const (
 	shredWhat   = "the key of the recording, in every copy that this gateway keeps or sent away: nobody can open it again"
 	shredKeeps  = "the log and its proofs: that there was a session, whose, where and when, and the hashes of what was recorded"
 	eraseUndone = "never, by nobody"
+	ratifyRight = "breaking the glass for this was right; nothing is locked for it"
+	ratifyLate  = "the time to ratify this was missed; the person and the target that are locked for it are unlocked"
+	sealWorth   = "one of these codes opens nothing by itself: it takes a second person's passkey and the engineer's own besides, for an hour at most"
 )
+
+// Late is how many executives settle what was not ratified in time.
+const Late = 2
+
+// ratifies is what a motion to ratify does: it takes more signatures when it comes late.
+func ratifies(m *policy.Motion) string {
+	if m.Stage.Count >= Late {
+		return ratifyLate
+	}
+	return ratifyRight
+}
 
 func person(p policy.Principal) string {
 	kind := string(p.Kind)
@@ -171,10 +196,14 @@ func takes(s policy.Stage) string {
 }
 
 func consent(m *policy.Motion) string {
+	text := "consent is asked for"
 	if m.Notice {
-		return "to be told is enough"
+		text = "to be told is enough"
 	}
-	return "consent is asked for"
+	if m.Never {
+		text += "; the glass is never broken where its data is"
+	}
+	return text
 }
 
 func quorum(m *policy.Motion) string {

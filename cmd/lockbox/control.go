@@ -75,6 +75,7 @@ func (s *Server) controlServer() *http.Server {
 	})
 	s.backupRoutes(mux)
 	s.notifyRoutes(mux)
+	s.glassRoutes(mux)
 	return &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
 }
 

@@ -58,5 +58,8 @@ func (s *Server) effect(tx *ledger.Tx, m *policy.Motion) error {
 	if err == nil && m.Kind == policy.ToErase && m.Ended.IsZero() {
 		err = s.Desk.OrderErasure(tx, m)
 	}
+	if err == nil && m.Kind == policy.ToRatify {
+		err = s.Desk.Settle(tx, m)
+	}
 	return err
 }

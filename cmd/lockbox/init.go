@@ -117,6 +117,15 @@ rules:
     limits: { default: 1h, max: 4h, activate_within: 60m }
     touch: { within: 15m }
     record: { redact: [tokens, keys, cpr, cards], keep: 400d }   # seal: [vault, auditor, customer] once they have keys
+# For emergencies in which nobody who decides can be asked: "lockbox glass make" prints the sealed codes.
+#  - name: break-glass
+#    permit: [shell, exec]
+#    who: { groups: [engineers] }
+#    on: { labels: { env: prod } }
+#    reasons: [outage]
+#    stages: [ { break-glass: { group: oncall, count: 1, expires: 15m } } ]   # a second person of the staff; executives have 24h to ratify it
+#    limits: { default: 30m, max: 1h }
+#    record: { redact: [tokens, keys, cpr, cards], keep: 400d }
 tests:
   - { as: eng@example.eu, do: shell, on: db1.prod, expect: ask, stages: [executive, customer] }
 `

@@ -48,7 +48,7 @@ func Main(ctx context.Context, args []string, out, errs io.Writer) int {
 	root.PersistentFlags().Bool("no-color", false, "no colours")
 	root.AddCommand(devCommand(), serveCommand(), initCommand(), foundCommand(), inviteCommand(), policyCommand(),
 		playCommand(), exportCommand(), verifyCommand(), witnessCommand(), sshConfigCommand(), versionCommand(),
-		backupCommand(), restoreCommand(), doctorCommand(), notifyCommand())
+		backupCommand(), restoreCommand(), doctorCommand(), notifyCommand(), glassCommand())
 	root.AddCommand(clientCommands()...)
 	root.SetArgs(args)
 	root.SetOut(out)

@@ -20,7 +20,7 @@ import (
 type asking struct {
 	as, do, on, login, customer, to, at, from, reason, kind, request, config string
 	groups                                                                   []string
-	all                                                                      bool
+	all, emergency                                                           bool
 }
 
 func explainCommand() *cobra.Command {
@@ -44,6 +44,7 @@ func explainCommand() *cobra.Command {
 	f.StringVar(&a.at, "at", "now", "when: 2026-11-22T02:00+01:00")
 	f.StringVar(&a.from, "from", "", "from which address: 10.1.2.3; else it is not known")
 	f.StringVar(&a.reason, "reason", "", "why: customer-case, outage, …; else it is not said yet")
+	f.BoolVar(&a.emergency, "emergency", false, "by breaking the glass")
 	f.StringArrayVar(&a.groups, "group", nil, "a group that the identity provider puts the person into; may be repeated")
 	f.StringVar(&a.kind, "kind", string(policy.Staff), "what the person is: staff, machine, executive, customer or auditor")
 	f.StringVar(&a.request, "request", "", "code of a request of the past, instead of all this")
@@ -78,7 +79,7 @@ func (a asking) question(now time.Time) (policy.Question, error) {
 	kinds := []policy.Kind{policy.Staff, policy.Machine, policy.Executive, policy.Reviewer, policy.Auditor}
 	q := policy.Question{
 		Now: now, Who: policy.Principal{ID: a.as, Groups: a.groups}, Do: policy.Action(a.do), On: a.on,
-		Login: a.login, Customer: a.customer, To: a.to, Reason: policy.Reason(a.reason),
+		Login: a.login, Customer: a.customer, To: a.to, Reason: policy.Reason(a.reason), Emergency: a.emergency,
 	}
 	for _, k := range kinds {
 		if string(k) == a.kind {
@@ -173,6 +174,9 @@ func explain(w io.Writer, x lang.Explained, all bool) {
 	say(w, "%s.", x.Sentence)
 	fact := func(name, format string, args ...any) { say(w, "  %-9s%s", name, fmt.Sprintf(format, args...)) }
 	fact("asked", "%s, %s, %s", moment(x.Question.At), told("from ", x.Question.From, "from an unknown address"), told("for ", string(x.Question.Reason), "no reason said yet"))
+	if x.Question.Emergency {
+		fact("", "by breaking the glass")
+	}
 	for _, n := range x.Notes {
 		fact("note", "%s", n)
 	}

@@ -123,7 +123,7 @@ func fromGateway(ctx context.Context, socket string, since time.Time) ([]lang.As
 	for _, a := range all {
 		out = append(out, lang.Asked{
 			Code: a.Code, At: a.At, Who: a.Who, Do: a.Do, On: a.On, Login: a.Login, From: a.From,
-			Reason: a.Reason, For: a.For, Rule: a.Rule, Stages: a.Stages, Phase: a.Phase,
+			Reason: a.Reason, For: a.For, Rule: a.Rule, Stages: a.Stages, Phase: a.Phase, Emergency: a.Emergency,
 		})
 	}
 	slices.SortStableFunc(out, func(a, b lang.Asked) int { return a.At.Compare(b.At) })

@@ -74,7 +74,7 @@ func (c *call) propose(p Proposal) (Motion, error) {
 	}
 	m := policy.Motion{
 		Kind: p.Kind, Customer: p.Customer, About: p.About, Name: p.Name, Key: p.Key, Uses: p.Uses, For: time.Duration(p.For),
-		Notice: p.Notice, Quorum: p.Quorum, Text: p.Text, From: when(p.From), Until: when(p.Until),
+		Notice: p.Notice, Never: p.Never, Quorum: p.Quorum, Text: p.Text, From: when(p.From), Until: when(p.Until),
 	}
 	if !slices.Contains(motionKinds(), p.Kind) {
 		return Motion{}, malformed("the kinds of motion are %v", motionKinds())
@@ -134,7 +134,7 @@ func (a *API) motion(v charter.View) Motion {
 		Used: v.Used, Ended: moment(m.Ended), EndedBy: m.EndedBy, Digest: v.Digest,
 		Proposal: Proposal{
 			Kind: m.Kind, Customer: m.Customer, About: m.About, Name: m.Name, Key: m.Key, From: moment(m.From), Until: moment(m.Until),
-			Uses: m.Uses, For: Span(m.For), Notice: m.Notice, Quorum: m.Quorum, Text: m.Text,
+			Uses: m.Uses, For: Span(m.For), Notice: m.Notice, Never: m.Never, Quorum: m.Quorum, Text: m.Text,
 		},
 	}
 	if s := m.Scope; m.Kind == policy.ToDelegate || m.Kind == policy.ToInstruct {

@@ -24,6 +24,7 @@ type Proposal struct {
 	Uses     int               `json:"uses,omitempty" doc:"of standing: so many requests"`
 	For      Span              `json:"for,omitempty" doc:"of standing: at most so long each"`
 	Notice   bool              `json:"notice,omitempty" doc:"of settings: to be told is enough"`
+	Never    bool              `json:"never,omitempty" doc:"of settings: the glass is never broken where the customer's data is"`
 	Quorum   int               `json:"quorum,omitempty" doc:"of settings: reviewers who must say yes; absent: as the rule says"`
 	Text     string            `json:"text,omitempty"`
 }

@@ -28,7 +28,9 @@ func (d *Directory) Pinned(tx *ledger.Tx, s policy.Stage, fingerprint string) (b
 }
 
 // byGroup says whether the stage asks people by the policy's groups, not by pins.
-func byGroup(s policy.Stage) bool { return s.Kind == policy.ByPeer || s.Kind == policy.ByOwner }
+func byGroup(s policy.Stage) bool {
+	return s.Kind == policy.ByPeer || s.Kind == policy.ByOwner || s.Kind == policy.ByGlass
+}
 
 // Voters lists those whose passkeys could fill the stage now.
 func (d *Directory) Voters(tx *ledger.Tx, s policy.Stage) (all []policy.Principal, err error) {

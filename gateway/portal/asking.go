@@ -49,6 +49,7 @@ type typed struct {
 	Login, Customer, Reason, Text, Ticket string
 	Work                                  string // "shell", "forward 127.0.0.1:5432"; "" for the first that there is
 	Minutes                               int
+	Glass                                 bool // in an emergency
 }
 
 // asking shows /r/new.
@@ -84,15 +85,20 @@ func (p *Portal) readDeclared(x *exchange) error {
 }
 
 func (p *Portal) showTargets(x *exchange) error {
+	return x.show(ok, "ask", "Ask for access", p.targetsFor(x, typed{}))
+}
+
+// targetsFor lists what may be asked for, in an emergency or in none.
+func (p *Portal) targetsFor(x *exchange, w typed) (a askPage) {
 	pol := p.Desk.Policy()
-	var a askPage
+	a.Typed = w
 	for _, name := range slices.Sorted(maps.Keys(pol.Targets)) {
-		if _, d := p.entry(x, name, typed{}); askable(d) {
+		if _, d := p.entry(x, name, w); askable(d) {
 			t := pol.Targets[name]
 			a.Targets = append(a.Targets, askTarget{name, t.Class, t.Location})
 		}
 	}
-	return x.show(ok, "ask", "Ask for access", a)
+	return a
 }
 
 // entry is the way in that the person chose, else the first that policy has: a shell, else a single command; pages of an application.
@@ -119,7 +125,7 @@ func (p *Portal) onTarget(target string) []policy.Action {
 
 // way decides about one action.
 func (p *Portal) way(x *exchange, target string, w typed, do policy.Action, to string) policy.Decision {
-	q := policy.Question{Now: p.now(), Who: x.who.Principal, Do: do, To: to, On: target, Login: w.Login, Customer: w.Customer, From: x.source(), Proofs: x.declared}
+	q := policy.Question{Now: p.now(), Who: x.who.Principal, Do: do, To: to, On: target, Login: w.Login, Customer: w.Customer, From: x.source(), Proofs: x.declared, Emergency: w.Glass}
 	t := p.Desk.Policy().Targets[target]
 	if t != nil && w.Customer == "" && len(t.Customers) > 0 && perCustomer(t, w.Login) {
 		q.Customer = t.Customers[0] // the form asks which
@@ -239,16 +245,22 @@ func times(l policy.Limits) (all []time.Duration) {
 	return slices.Compact(all)
 }
 
-// ask sends a request, or shows the form again with what is wrong beside its field.
-func (p *Portal) ask(x *exchange) error {
-	if err := x.form(); err != nil {
-		return err
-	}
+// typed reads what the person has typed.
+func (x *exchange) typed() typed {
 	w := typed{
 		Login: x.value("login"), Customer: x.value("customer"), Reason: x.value("reason"),
 		Text: strings.Join(strings.Fields(x.value("text")), " "), Ticket: x.value("ticket"), Work: x.value("work"),
 	}
 	w.Minutes, _ = strconv.Atoi(x.value("for")) // 0: the desk takes the rule's default
+	return w
+}
+
+// ask sends a request, or shows the form again with what is wrong beside its field.
+func (p *Portal) ask(x *exchange) error {
+	if err := x.form(); err != nil {
+		return err
+	}
+	w := x.typed()
 	target := x.value("target")
 	waits, goesOn := p.waiting(x, target)
 	if err := p.readDeclared(x); err != nil {
@@ -303,6 +315,6 @@ func fieldOf(why string) string {
 	return fieldIn(why, []fieldWord{
 		{"ticket is", "ticket"}, {"ticket pattern", "ticket"}, {"reason code", "reason"}, {"for the reason", "reason"}, {"permits it only for", "reason"},
 		{"say why", "text"}, {"the reason must", "text"}, {"the reason seems", "text"},
-		{"ask for at least", "for"}, {"gives at most", "for"}, {"say which", "customer"}, {"has no login", "login"},
+		{"ask for at least", "for"}, {"gives at most", "for"}, {"say which", "customer"}, {"has no login", "login"}, {"on the paper", "sealed"}, {"this code", "sealed"},
 	})
 }

@@ -19,6 +19,7 @@ type customersPage struct {
 	Targets   string // that hold the customer's data
 	Leaves    []policy.Move
 	Settings  *motionFacts
+	Never     bool // it said that the glass is never broken
 	Members   []memberFacts
 	Outside   []memberFacts
 	Open      []motionFacts
@@ -114,6 +115,9 @@ func (p *Portal) ownCustomer(x *exchange) (c customersPage, err error) {
 	if c.Leaves, err = x.leaves(); err != nil {
 		return c, err
 	}
+	if c.Never, err = x.never(); err != nil {
+		return c, err
+	}
 	if c.People, err = p.others(x); err != nil {
 		return c, err
 	}
@@ -183,7 +187,7 @@ func motionField(why string) string {
 }
 
 func (x *exchange) readSettings() (m policy.Motion, field, why string) {
-	m = policy.Motion{Kind: policy.ToSet, Notice: x.value("consent") == "notice"}
+	m = policy.Motion{Kind: policy.ToSet, Notice: x.value("consent") == "notice", Never: x.value("never") == "yes"}
 	n, why := x.count("quorum", 0, 99)
 	m.Quorum = n
 	return m, "quorum", why

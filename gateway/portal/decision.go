@@ -147,7 +147,7 @@ func (p *Portal) sheetOf(x *exchange, v approvals.View, s seat) error {
 	if err != nil {
 		return err
 	}
-	options, err := p.People.Options(x.r.Context(), x.who.ID, statement.ForApproval, b.Statement)
+	options, err := p.People.Options(x.r.Context(), x.who.ID, b.Domain(), b.Statement)
 	if err != nil {
 		return err
 	}
@@ -157,7 +157,7 @@ func (p *Portal) sheetOf(x *exchange, v approvals.View, s seat) error {
 		Lead: x.say.text("You approve: {who} may use {target} as {login} for {long}. Only the text below counts; read it, then sign it.",
 			"who", f.Who, "target", f.Target, "login", f.Login, "long", x.say.long(b.Terms.For)),
 		Terms: x.termFacts(b.Terms, 0), Behalf: s.Behalf,
-		Statement: b.Statement, domain: statement.ForApproval, Options: string(options), ID: b.Nonce,
+		Statement: b.Statement, domain: b.Domain(), Options: string(options), ID: b.Nonce,
 		To: "/vote/" + f.Code, Back: x.pageOf(v.Request, s), Until: b.Until,
 	})
 }

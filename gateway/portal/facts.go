@@ -47,6 +47,7 @@ type facts struct {
 	Promises  []string  // what the engineer has to accept
 	Extends   string    // code of the grant that it asks more time for
 	Web       bool      // it is access to an application
+	Emergency bool      // the glass was broken for it
 }
 
 func (x *exchange) facts(v approvals.View) facts {
@@ -71,7 +72,7 @@ func (x *exchange) facts(v approvals.View) facts {
 		f.NotBefore = time.Time{}
 	}
 	f.Can, f.Cannot = x.effect(v.Status.Actions, f)
-	f.Web = web(q.Actions)
+	f.Web, f.Emergency = web(q.Actions), q.Emergency
 	f.Stages = x.stages(v)
 	for _, s := range v.Status.Stages {
 		if s.Open && (f.Answer.IsZero() || pol.Decides(x.who.Principal, s.Stage)) {

@@ -92,6 +92,12 @@ func (p *Portal) links(x *exchange) (all []choice) {
 	if p.Charter == nil {
 		return all
 	}
+	if slices.ContainsFunc(p.Desk.Policy().Rules, func(r policy.Rule) bool { return r.Emergency() }) {
+		if x.who.Kind == policy.Staff {
+			all = append(all, choice{"/glass", say("Break the glass")})
+		}
+		all = append(all, choice{"/incidents", say("Emergencies")})
+	}
 	all = append(all, choice{"/policy", say("Policy")})
 	switch x.who.Kind {
 	case policy.Reviewer:

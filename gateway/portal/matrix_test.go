@@ -271,7 +271,7 @@ func TestEveryRouteAnswersItsAudienceOnly(t *testing.T) {
 	s.Now = func() time.Time { return time.Now().Add(time.Duration(s.calls.Load()) * guessEach) } // nobody guesses too fast
 	tried := map[string]bool{}
 	visitors := make([]*visitor, 8)
-	for _, row := range slices.Concat(s.matrix(), s.matrixOfSessions(), s.matrixOfMotions(), s.matrixOfLogs(), s.matrixOfKeys(), s.matrixOfLogins(), s.matrixOfSlack(), s.matrixOfNotices(), s.matrixOfApps()) {
+	for _, row := range slices.Concat(s.matrix(), s.matrixOfSessions(), s.matrixOfMotions(), s.matrixOfLogs(), s.matrixOfKeys(), s.matrixOfLogins(), s.matrixOfSlack(), s.matrixOfNotices(), s.matrixOfApps(), s.matrixOfGlass()) {
 		tried[row.route] = true
 		for i, who := range s.audiences() {
 			name := row.name + ", nobody"

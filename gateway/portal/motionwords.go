@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"lockbox/approvals/charter"
 	"lockbox/policy"
 )
 
@@ -38,6 +39,10 @@ func (x *exchange) motionTitle(m *policy.Motion) string {
 			return say("Erase the recording of session {id}", "id", id)
 		}
 		return say("Erase {who}", "who", who)
+	case policy.ToRatify:
+		return say("Ratify emergency {code}", "code", m.About)
+	case policy.ToSeal:
+		return say("Let the sealed codes of batch {batch} count", "batch", m.About)
 	case policy.ToDeclare:
 		return say("Declaration of confidentiality, version {version}", "version", m.About)
 	}
@@ -86,6 +91,17 @@ func (x *exchange) motionEffect(m *policy.Motion) []string {
 			say("Name, address and whatever was written about requests of {who} is destroyed. The log stays and stays provable; none of that can be read in it any more.", "who", who),
 			say("This cannot be undone, by nobody."),
 		}
+	case policy.ToRatify:
+		right := say("Breaking the glass for this was right, and nothing is locked for it.")
+		if m.Stage.Count >= charter.Late {
+			right = say("Nobody ratified it within 24 hours. The person and the target that are locked for it are unlocked.")
+		}
+		return []string{right, say("Look at what was done before you sign. A no ends the access at once, if it still lasts.")}
+	case policy.ToSeal:
+		return []string{
+			say("Each of these codes breaks the glass once. It opens nothing by itself: it takes a second person's passkey and the engineer's own besides, for an hour at most."),
+			say("The codes are on paper only. Whoever keeps them says how many there are and where they lie; ask before you sign."),
+		}
 	case policy.ToDeclare:
 		return []string{say("Who signs promises what the text says. Without it, nobody can ask for access.")}
 	}
@@ -106,6 +122,9 @@ func (x *exchange) settings(m *policy.Motion, customer string) (out []string) {
 		out = append(out, say("{n} reviewers have to say yes.", "n", m.Quorum))
 	case !m.Notice:
 		out = append(out, say("As many reviewers as the rule says have to say yes."))
+	}
+	if m.Never {
+		out = append(out, say("The glass is never broken where its data is: in an emergency, too, it is asked."))
 	}
 	return out
 }

@@ -31,7 +31,7 @@ type route struct {
 
 // routes is every route there is. A GET changes nothing.
 func (p *Portal) routes() []route {
-	return slices.Concat(p.routesOfRequests(), p.routesOfApps(), p.routesOfSessions(), p.routesOfPeople(), p.routesOfLogs(), []route{
+	return slices.Concat(p.routesOfRequests(), p.routesOfApps(), p.routesOfSessions(), p.routesOfPeople(), p.routesOfGlass(), p.routesOfLogs(), []route{
 		{"POST", "/sign-in/begin", anybody, false, p.beginSignIn},
 		{"POST", "/sign-in", anybody, false, p.signIn},
 		{"POST", "/sign-out", signedIn, false, p.signOut},
@@ -140,6 +140,17 @@ func (p *Portal) routesOfPeople() []route {
 		{"GET", "/customers", members, false, p.customers},
 		{"POST", "/customers", members, false, p.changeCustomer},
 		{"GET", "/policy", members, false, p.inForce},
+	}
+}
+
+// routesOfGlass are those for emergencies.
+func (p *Portal) routesOfGlass() []route {
+	return []route{
+		{"GET", "/glass", members, false, p.glass},
+		{"POST", "/glass", members, false, p.breakGlass},
+		{"GET", "/incidents", members, false, p.incidents},
+		{"GET", "/incidents/{code}", members, true, p.incident},
+		{"POST", "/incidents/{code}", members, true, p.settle},
 	}
 }
 

@@ -123,6 +123,8 @@ func (x *exchange) whose(s policy.Stage) string {
 		return x.say.text("A colleague of the engineer ({group})", "group", s.Group)
 	case policy.ByOwner:
 		return x.say.text("Who is responsible for the target ({group})", "group", s.Group)
+	case policy.ByGlass:
+		return x.say.text("A second person ({group}), for a sealed code", "group", s.Group)
 	case policy.BySelf:
 		return x.say.text("Who proposed it")
 	}

@@ -1,9 +1,12 @@
 package sshproxy
 
 import (
+	"bufio"
+	"io"
 	"net"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -85,10 +88,35 @@ func (s *session) caller(who policy.Principal) console.Caller {
 	if at, ok := s.c.conn.LocalAddr().(*net.TCPAddr); ok {
 		c.Port = at.Port
 	}
+	c.Secret = s.secret
 	if s.terminal() != nil {
 		c.Terminal = person{s}
 	}
 	return c
+}
+
+const (
+	secretMost = 256             // bytes of a line that holds a secret
+	secretWait = 2 * time.Minute // for it
+)
+
+// secret asks for what nobody else may read. Without a terminal it is the first
+// line of what the command is given.
+func (s *session) secret(prompt string) (text string, err error) {
+	quiet := time.AfterFunc(secretWait, s.stop) // who types nothing has gone
+	defer quiet.Stop()
+	if s.terminal() != nil {
+		if text, err = s.form().t.ReadPassword("  " + prompt + " › "); err != nil {
+			err = s.left("").refused()
+		}
+		return text, err
+	}
+	s.typing.listen(s.c.spawn)
+	line, err := bufio.NewReader(io.LimitReader(s.typing, secretMost)).ReadString('\n')
+	if err != nil && line == "" {
+		return "", &approvals.Refusal{Code: policy.ByPolicy, Why: s.say().noSecret}
+	}
+	return line, nil
 }
 
 // lookAt begins to look at a target; what it gives says so when it does not answer.

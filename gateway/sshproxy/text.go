@@ -37,11 +37,11 @@ func speak(locale string) *texts {
 
 // asking is what is said before the target is connected.
 type asking struct {
-	request                                                           string
-	noGrant, reasonCode, reason, ticket, ticketForm                   string
-	howLong, send, customer, chooseOne, sent, waitingFor, approved    string
-	rejected, expired, withdrawn, askAgain, leftForm, leftWait, touch string
-	touched, touchStale, touchVoid, enterForNew, leftTouch            string
+	request                                                                  string
+	noGrant, reasonCode, reason, ticket, ticketForm                          string
+	howLong, send, customer, noSecret, chooseOne, sent, waitingFor, approved string
+	rejected, expired, withdrawn, askAgain, leftForm, leftWait, touch        string
+	touched, touchStale, touchVoid, enterForNew, leftTouch                   string
 }
 
 // granting is what is said of terms, promises, deputies and threads.

@@ -17,6 +17,7 @@ func askingDanish() asking {
 		howLong:     "Hvor længe  (højst %s)",
 		send:        "Send anmodningen? [J/n]",
 		customer:    "Hvilken kunde",
+		noSecret:    "der er intet sted at læse den forseglede kode fra: brug en terminal (ssh -t), eller giv den på standard input",
 		chooseOne:   "Skriv navnet eller et tal fra 1 til %d.",
 		sent:        "sendt %s som anmodning %s      %s",
 		waitingFor:  "venter på %s. Ctrl-C går ud; kør den igen for at fortsætte.",

@@ -17,6 +17,7 @@ func askingEnglish() asking {
 		howLong:     "How long  (at most %s)",
 		send:        "Send the request? [Y/n]",
 		customer:    "Which customer",
+		noSecret:    "there is nowhere to read the sealed code from: use a terminal (ssh -t), or give it on standard input",
 		chooseOne:   "Type the name, or a number from 1 to %d.",
 		sent:        "sent %s as request %s      %s",
 		waitingFor:  "waiting for %s. Ctrl-C leaves; run it again to resume.",

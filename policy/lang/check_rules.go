@@ -141,6 +141,10 @@ func (c *checker) stages(n *node, r *policy.Rule, covered fleet) {
 	production, concerned := covered.and(c.all.production), covered.and(c.all.concerned)
 	nobody := covered.without(production).without(concerned)
 	at := n.find("stages")
+	if r.Emergency() {
+		c.emergency(n, r)
+		return
+	}
 	if has(policy.ByExecutive) {
 		production = nil
 	}
@@ -158,6 +162,23 @@ func (c *checker) stages(n *node, r *policy.Rule, covered fleet) {
 	}
 	if !nobody.empty() {
 		c.refuse(at, "add { executive: { count: 1 } }", "rule %q asks nobody where there is no customer (%s)", r.Name, some(c.all.of(nobody)))
+	}
+}
+
+// emergency refuses a rule for emergencies that asks for what there is no time
+// for, or lasts too long.
+func (c *checker) emergency(n *node, r *policy.Rule) {
+	switch {
+	case len(r.Stages) > 1:
+		c.refuse(n.find("stages"), "write the other stages in a rule of their own", "rule %q is for emergencies, and asks others besides", r.Name)
+	case r.Limits.Max > policy.GlassMost:
+		at := n.find("stages")
+		if l := n.child("limits"); l != nil {
+			at = l
+		}
+		c.refuse(at, "write limits: { max: 1h } or less", "rule %q is for emergencies, and lasts up to %s", r.Name, spanText(r.Limits.Max))
+	case r.Witnesses > 0:
+		c.refuse(n.find("witnesses"), "remove it", "rule %q is for emergencies, in which witnesses may be away", r.Name)
 	}
 }
 

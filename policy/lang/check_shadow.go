@@ -104,7 +104,7 @@ func (c *checker) repeated(i int, said *earlier) {
 	r := &c.Policy.Rules[i]
 	for _, j := range said.byAction[r.Actions[0]] {
 		by := &c.Policy.Rules[j]
-		if by.Forbid != r.Forbid || !contains(by.Actions, r.Actions) || !c.whoever(by, r) || !whenever(by, r) || !anyReason(by, r) || !anywhere(by, r) || !leadsTo(by, r) || !c.covered[i].in(c.covered[j]) {
+		if by.Forbid != r.Forbid || by.Emergency() != r.Emergency() || !contains(by.Actions, r.Actions) || !c.whoever(by, r) || !whenever(by, r) || !anyReason(by, r) || !anywhere(by, r) || !leadsTo(by, r) || !c.covered[i].in(c.covered[j]) {
 			continue
 		}
 		c.warn(c.name(i), "put it before that one, or remove it", "rule %q is never used: rule %q before it is about all of this", r.Name, by.Name)

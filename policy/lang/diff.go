@@ -79,6 +79,8 @@ type Example struct {
 	At       string        `json:"at"`             // RFC 3339
 	From     string        `json:"from,omitempty"` // "" for an unknown address
 	Reason   policy.Reason `json:"reason,omitempty"`
+
+	Emergency bool `json:"emergency,omitempty"` // by breaking the glass
 }
 
 // Diff compares what two policies answer. It is exact: for whomever the files

@@ -48,9 +48,27 @@ func (d *differ) compare(s *spot, old, new []int, do policy.Action) []delta {
 		return x
 	}
 	before, after := d.old.stage(old, s.old), d.new.stage(new, s.new)
-	v := &view{do: do, found: map[string]int{}, rules: [2]map[string]*policy.Rule{byName(before), byName(after)}, by: [2]map[way]bool{{}, {}}}
 	all := slices.Concat(before.Rules, after.Rules)
-	logins := ways(s.old, s.new, shapes[0] == shapes[1] && !d.new.byCustomer(all, s.new))
+	out := d.asked(s, do, all, views{before, after, shapes[0] == shapes[1]}, false)
+	if slices.ContainsFunc(all, func(r policy.Rule) bool { return r.Emergency() }) {
+		out = append(out, d.asked(s, do, all, views{before, after, shapes[0] == shapes[1]}, true)...)
+	}
+	d.told[key] = out
+	return out
+}
+
+// views are the two sides of a comparison.
+type views struct {
+	before, after *policy.Policy
+	alike         bool // the targets are
+}
+
+// asked puts to both sides every question that can be answered differently, in an
+// emergency or in none.
+func (d *differ) asked(s *spot, do policy.Action, all []policy.Rule, of views, emergency bool) []delta {
+	before, after := of.before, of.after
+	v := &view{do: do, found: map[string]int{}, rules: [2]map[string]*policy.Rule{byName(before), byName(after)}, by: [2]map[way]bool{{}, {}}}
+	logins := ways(s.old, s.new, of.alike && !d.new.byCustomer(all, s.new))
 	places, moments, ends := sources(all), d.when.moments(all), endsOf(all, do)
 	for _, l := range logins {
 		for _, m := range moments {
@@ -59,7 +77,7 @@ func (d *differ) compare(s *spot, old, new []int, do policy.Action) []delta {
 					for _, to := range ends {
 						q := policy.Question{
 							Now: m.at, Who: policy.Principal{ID: somebody, Kind: policy.Staff}, Do: do, On: somewhere,
-							Login: l.Login, Customer: l.Customer, To: to, From: from, Reason: reason,
+							Login: l.Login, Customer: l.Customer, To: to, From: from, Reason: reason, Emergency: emergency,
 						}
 						v.look(q, before.Decide(q), after.Decide(q))
 					}
@@ -67,9 +85,7 @@ func (d *differ) compare(s *spot, old, new []int, do policy.Action) []delta {
 			}
 		}
 	}
-	out := v.deltas()
-	d.told[key] = out
-	return out
+	return v.deltas()
 }
 
 // endsOf are the places where tunnels can end by the rules, and "" for one that is not known yet.

@@ -18,7 +18,7 @@ func (v *view) note(x delta, q policy.Question) {
 		return
 	}
 	v.found[k] = 1
-	x.Example = Example{Do: q.Do, Login: q.Login, Customer: q.Customer, To: q.To, At: q.Now.Format(time.RFC3339), Reason: q.Reason}
+	x.Example = Example{Do: q.Do, Login: q.Login, Customer: q.Customer, To: q.To, At: q.Now.Format(time.RFC3339), Reason: q.Reason, Emergency: q.Emergency}
 	if q.From.IsValid() {
 		x.Example.From = q.From.String()
 	}

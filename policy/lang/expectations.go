@@ -14,6 +14,8 @@ type Test struct {
 	Expect   string             `json:"expect"`          // "allow", "ask" or "deny"
 	Stages   []policy.StageKind `json:"stages,omitempty"`
 
+	Emergency bool `json:"emergency,omitempty"` // by breaking the glass
+
 	node *node
 }
 
@@ -32,9 +34,11 @@ func aTest() value[Test] {
 		must("expect", choice("an answer", "allow", "ask", "deny"),
 			"ask: there is a time and a place at which a request can be made. deny: there is none. allow: there is access without a request, which there never is.",
 			func(t *Test, v string) { t.Expect = v }),
-		has("stages", listOf("stages", choice("a stage", policy.ByExecutive, policy.ByCustomer, policy.ByPeer, policy.ByOwner)),
+		has("stages", listOf("stages", choice("a stage", policy.ByExecutive, policy.ByCustomer, policy.ByPeer, policy.ByOwner, policy.ByGlass)),
 			"Whose yes it would take, in order. Only with ask.",
 			func(t *Test, v []policy.StageKind) { t.Stages = v }),
+		has("emergency", flag("emergency"), "true: the person would break the glass. Rules with a break-glass stage answer that, and no others.",
+			func(t *Test, v bool) { t.Emergency = v }),
 	}, check: func(r *reader, n *node, t *Test) {
 		if to := n.child("to"); to != nil && t.Do != "" && t.Do != policy.Forward {
 			r.refuse(to, "remove it, or do: forward", "only a tunnel leads somewhere")

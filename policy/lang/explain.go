@@ -141,7 +141,7 @@ func reasonNames() []string {
 func exampleOf(q policy.Question) Example {
 	x := Example{
 		As: q.Who.ID, Groups: q.Who.Groups, Do: q.Do, On: q.On, Login: q.Login, Customer: q.Customer, To: q.To,
-		At: q.Now.Format(time.RFC3339), Reason: q.Reason,
+		At: q.Now.Format(time.RFC3339), Reason: q.Reason, Emergency: q.Emergency,
 	}
 	if q.From.IsValid() {
 		x.From = q.From.String()
@@ -202,6 +202,9 @@ func (s *Source) answer(out *Explained, q policy.Question, d policy.Decision) {
 	stages := d.Stages()
 	out.Verdict = d.Verdict.String()
 	out.Sentence = fmt.Sprintf(what, "may ask for "+string(q.Do)) + " as " + d.Login + ": it takes " + stagesText(stages)
+	if q.Emergency {
+		out.Sentence += " and a sealed code; executives have 24h to ratify it, and every customer concerned is told"
+	}
 	out.Login, out.ReadOnly, out.Customers = d.Login, d.ReadOnly, d.Customers
 	out.Limits, out.Touch, out.Witnesses, out.Ticket = limitsText(d.Limits), lengthText(d.Fresh), d.Witnesses, d.Ticket
 	out.Recording, out.Kept, out.Readers = recordText(d.Recording), keepText(d.Recording.Keep), readersText(d.Recording.Readers())

@@ -152,7 +152,11 @@ func printStages(stages []policy.Stage) *node {
 }
 
 func printTest(t *Test) *node {
-	return newDraft().text("as", t.As).text("do", string(t.Do)).text("on", t.On).text("login", t.Login).text("to", t.To).text("expect", t.Expect).list("stages", texts(t.Stages)).node()
+	out := newDraft().text("as", t.As).text("do", string(t.Do)).text("on", t.On).text("login", t.Login).text("to", t.To).text("expect", t.Expect).list("stages", texts(t.Stages))
+	if t.Emergency {
+		out.put("emergency", &node{form: truth, text: "true"})
+	}
+	return out.node()
 }
 
 func texts[T ~string](in []T) []string {

@@ -26,6 +26,8 @@ type Asked struct {
 	Rule   string           `json:"rule"`
 	Stages []policy.Stage   `json:"stages"`
 	Phase  policy.Phase     `json:"phase"`
+
+	Emergency bool `json:"emergency,omitempty"` // by breaking the glass
 }
 
 // What becomes of a request under another policy.
@@ -161,7 +163,7 @@ func fromAnywhere(p *policy.Policy, q policy.Question) policy.Decision {
 
 // question is what was asked, about one action.
 func (a Asked) question(p *policy.Policy, do policy.Action) policy.Question {
-	q := policy.Question{Now: a.At, Who: a.Who, Do: do, On: a.On, Login: a.Login, Reason: a.Reason}
+	q := policy.Question{Now: a.At, Who: a.Who, Do: do, On: a.On, Login: a.Login, Reason: a.Reason, Emergency: a.Emergency}
 	if from, err := netip.ParseAddr(a.From); err == nil {
 		q.From = from
 	}

@@ -122,7 +122,7 @@ func (s *Source) questions(t Test, target *policy.Target, when calendar) ([]poli
 	if len(moments)*len(places)*len(customers)*len(reasons) > maxTries {
 		return nil, false
 	}
-	base := policy.Question{Who: policy.Principal{ID: t.As, Kind: policy.Staff}, Do: t.Do, On: t.On, Login: t.Login, To: t.To}
+	base := policy.Question{Who: policy.Principal{ID: t.As, Kind: policy.Staff}, Do: t.Do, On: t.On, Login: t.Login, To: t.To, Emergency: t.Emergency}
 	if d := s.Policy.Declaration; d != nil {
 		base.Proofs = []policy.Proof{{Kind: policy.Declared, Of: t.As, For: d.Digest()}}
 	}

@@ -68,7 +68,7 @@ func TestTheSchemaAgreesWithTheReader(t *testing.T) {
 		"a target without a dot": "what a name may be depends on the kind", "an application with a dot": "the same", "tls of what speaks none": "a value that depends on another",
 		"two rules of one name": "it is of the whole of the files",
 		"more than eight hours": "a schema compares no times", "a default longer than max": "the same",
-		"a default longer than the max of every rule": "the same", "a touch that lasts too long": "the same", "a stage that waits too long": "the same",
+		"a default longer than the max of every rule": "the same", "a touch that lasts too long": "the same", "a stage that waits too long": "the same", "an emergency that waits long": "the same",
 		"hours that are empty": "the same", "hours that end when they begin": "the same", "an escalation that runs backwards": "the same", "an escalation after the stage is over": "the same",
 		"days that run backwards": "a schema knows no order of days", "a day twice": "the same", "a zone that is none": "the list is the library's", "the zone of the machine": "the same", "the zone of the machine under another name": "the same",
 		"a network with bits of a host": "a schema does not compute", "a network that is none": "the same",

@@ -40,11 +40,12 @@ func stages() value[[]stage] {
 func aStep() value[[]stage] {
 	type t = []stage
 	add := func(t *t, s stage) { *t = append(*t, s) }
-	return tableOf(shape[t]{of: "a stage", some: []string{"executive", "customer", "peer", "owner"}, later: []string{"break-glass"}, fields: []field[t]{
+	return tableOf(shape[t]{of: "a stage", some: []string{"executive", "customer", "peer", "owner", "break-glass"}, fields: []field[t]{
 		has("executive", aStage(policy.ByExecutive), "Executives say yes. No configuration takes this stage away from production.", add),
 		has("customer", aStage(policy.ByCustomer), "Each customer whose data the login reaches says yes, through its own reviewers.", add),
 		has("peer", aStage(policy.ByPeer), "Members of a group say yes, who are not the one who asks.", add),
 		has("owner", aStage(policy.ByOwner), "The owner of the target says yes: that person, or a member of that group.", add),
+		has("break-glass", aStage(policy.ByGlass), "The rule is for emergencies alone: a sealed code is opened, and members of a group say yes who are not the one who asks, nor executives. It stands alone: executives and customers are told, and executives have 24h to ratify it, or person and target are locked.", add),
 	}})
 }
 
@@ -61,6 +62,11 @@ func aStage(kind policy.StageKind) value[stage] {
 	case policy.ByPeer:
 		group.need = true
 		s.fields = append(s.fields, group, count)
+	case policy.ByGlass:
+		group.need, s.start.Expires = true, 15*time.Minute
+		s.fields = append(s.fields, group, count, has("expires", span("expires", policy.GlassMost), "How long the stage waits, from when the request is made; 15m where it is not said.",
+			func(t *stage, v time.Duration) { t.Expires = v }))
+		return tableOf(s)
 	case policy.ByCustomer:
 		s.start.Expires = 96 * time.Hour
 		s.fields = append(s.fields, count)

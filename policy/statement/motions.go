@@ -226,24 +226,3 @@ func ParseErase(text []byte) (e Erase, err error) {
 	err = parse("lockbox-erase/v1", text, e.lines())
 	return e, err
 }
-
-// A Ratify approves afterwards what was done by breaking glass. It is the form
-// and the domain only: no motion of this version is signed so.
-type Ratify struct {
-	Matter
-	Request string // short code of what was done
-	Grant   string // hex SHA-256 of the grant
-}
-
-func (r *Ratify) lines() []line {
-	return r.Matter.lines(line{"ratify", &r.Request}, line{"grant-sha256", &r.Grant})
-}
-
-// Bytes is the statement to show, hash and sign.
-func (r Ratify) Bytes() ([]byte, error) { return print("lockbox-ratify/v1", r.lines()) }
-
-// ParseRatify reads what Bytes wrote.
-func ParseRatify(text []byte) (r Ratify, err error) {
-	err = parse("lockbox-ratify/v1", text, r.lines())
-	return r, err
-}

@@ -27,18 +27,20 @@ func motionForms() map[string]motionForm {
 	admit, dismiss := Admit{m, "Ada <ada@example.eu> (executive)", "SHA256:x"}, Dismiss{m, "Ada <ada@example.eu> (executive)", "SHA256:x"}
 	activate, settings := Activate{m, "p1", "c1"}, Settings{m, "consent is asked for", "2 of its reviewers"}
 	standing, delegate, declare := Standing{m, span, "10", "1h0m0s"}, Delegate{m, "Dan <dan@example.eu>", "SHA256:y", span}, Declare{m, "3", "d3"}
-	recovery, erase, ratify := Recover{m, "Ada <ada@example.eu>", "all", "a link"}, Erase{m, "Ada <ada@example.eu>", "names", "the log", "never"}, Ratify{m, "7KQM", "g1"}
+	recovery, erase, ratify := Recover{m, "Ada <ada@example.eu>", "all", "a link"}, Erase{m, "Ada <ada@example.eu>", "names", "the log", "never"}, Ratify{m, "7KQM", "g1", "right"}
 	return map[string]motionForm{
-		"recover":  {ForRecover, recovery.Bytes, func(b []byte) (any, error) { return ParseRecover(b) }, recovery},
-		"erase":    {ForErase, erase.Bytes, func(b []byte) (any, error) { return ParseErase(b) }, erase},
-		"ratify":   {ForRatify, ratify.Bytes, func(b []byte) (any, error) { return ParseRatify(b) }, ratify},
-		"admit":    {ForAdmit, admit.Bytes, func(b []byte) (any, error) { return ParseAdmit(b) }, admit},
-		"dismiss":  {ForDismiss, dismiss.Bytes, func(b []byte) (any, error) { return ParseDismiss(b) }, dismiss},
-		"activate": {ForActivate, activate.Bytes, func(b []byte) (any, error) { return ParseActivate(b) }, activate},
-		"settings": {ForSettings, settings.Bytes, func(b []byte) (any, error) { return ParseSettings(b) }, settings},
-		"standing": {ForStanding, standing.Bytes, func(b []byte) (any, error) { return ParseStanding(b) }, standing},
-		"delegate": {ForDelegate, delegate.Bytes, func(b []byte) (any, error) { return ParseDelegate(b) }, delegate},
-		"declare":  {ForDeclare, declare.Bytes, func(b []byte) (any, error) { return ParseDeclare(b) }, declare},
+		"recover":   {ForRecover, recovery.Bytes, func(b []byte) (any, error) { return ParseRecover(b) }, recovery},
+		"erase":     {ForErase, erase.Bytes, func(b []byte) (any, error) { return ParseErase(b) }, erase},
+		"emergency": {ForEmergency, anEmergency().Bytes, func(b []byte) (any, error) { return ParseEmergency(b) }, anEmergency()},
+		"seal":      {ForSeal, Seal{m, "B7KQ", "g1", "nothing by itself"}.Bytes, func(b []byte) (any, error) { return ParseSeal(b) }, Seal{m, "B7KQ", "g1", "nothing by itself"}},
+		"ratify":    {ForRatify, ratify.Bytes, func(b []byte) (any, error) { return ParseRatify(b) }, ratify},
+		"admit":     {ForAdmit, admit.Bytes, func(b []byte) (any, error) { return ParseAdmit(b) }, admit},
+		"dismiss":   {ForDismiss, dismiss.Bytes, func(b []byte) (any, error) { return ParseDismiss(b) }, dismiss},
+		"activate":  {ForActivate, activate.Bytes, func(b []byte) (any, error) { return ParseActivate(b) }, activate},
+		"settings":  {ForSettings, settings.Bytes, func(b []byte) (any, error) { return ParseSettings(b) }, settings},
+		"standing":  {ForStanding, standing.Bytes, func(b []byte) (any, error) { return ParseStanding(b) }, standing},
+		"delegate":  {ForDelegate, delegate.Bytes, func(b []byte) (any, error) { return ParseDelegate(b) }, delegate},
+		"declare":   {ForDeclare, declare.Bytes, func(b []byte) (any, error) { return ParseDeclare(b) }, declare},
 	}
 }
 
@@ -162,4 +164,12 @@ func FuzzParseMotion(f *testing.F) {
 			}
 		}
 	})
+}
+
+// anEmergency is what a second person signs, in the golden file.
+func anEmergency() Emergency {
+	return Emergency{
+		Broken: "THE GLASS IS BROKEN", Code: "G7KQ", Skips: "executives, customer nord", Ratify: "executives within 24 hours of this",
+		Approval: Approval{Log: "lock.example", Request: "7KQM", Target: "db1.prod", Decision: "approve", Nonce: "00ff"},
+	}
 }

@@ -42,6 +42,9 @@ const (
 	ForRecover  Domain = "lockbox/recover/v1"
 	ForErase    Domain = "lockbox/erase/v1"
 	ForRatify   Domain = "lockbox/ratify/v1"
+	ForSeal     Domain = "lockbox/seal/v1"
+
+	ForEmergency Domain = "lockbox/emergency/v1"
 
 	ForCounterSign Domain = "lockbox/counter-sign/v1"
 	ForRetire      Domain = "lockbox/retire/v1"

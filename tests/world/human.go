@@ -144,7 +144,7 @@ func (w *World) Approve(t testing.TB, h *Human, code string) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.Desk.Approve(t.Context(), h.Principal, b.Nonce, w.Sign(t, h, statement.ForApproval, b.Statement))
+	_, err = w.Desk.Approve(t.Context(), h.Principal, b.Nonce, w.Sign(t, h, b.Domain(), b.Statement))
 	return err
 }
 

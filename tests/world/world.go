@@ -65,7 +65,7 @@ func New(t testing.TB, address, hostKey string) *World {
 	w.Keys = ring
 	w.Engine, err = boltengine.Open(filepath.Join(w.Dir, "ledger.db"))
 	must(t, err)
-	w.Ledger, err = ledger.Open(t.Context(), w.Engine, ledger.Options{Origin: Log, Signer: ring.Log, Verifier: ring.LogVerifier, Now: now, Newest: []string{"grant/", "extension/", "request/", "person/", "credential/", "sshkey/", "login/", "pins/", "proof/", "touched/", "motion/", "motion-held/", "policy/", "token/", "uses/", "slack/", "slack-of/"}})
+	w.Ledger, err = ledger.Open(t.Context(), w.Engine, ledger.Options{Origin: Log, Signer: ring.Log, Verifier: ring.LogVerifier, Now: now, Newest: []string{"grant/", "extension/", "request/", "person/", "credential/", "sshkey/", "login/", "pins/", "proof/", "touched/", "motion/", "motion-held/", "policy/", "token/", "uses/", "slack/", "slack-of/", "glass/", "incident/"}})
 	must(t, err)
 	t.Cleanup(func() {
 		if err := w.Ledger.Close(); err != nil {
@@ -82,9 +82,13 @@ func New(t testing.TB, address, hostKey string) *World {
 	}
 	w.Gateway = &gateway.Gateway{Desk: w.Desk, Ledger: w.Ledger, Shelf: w.Shelf, Report: w.report}
 	w.Desk.Forget, w.Desk.Over, w.Charter.Over = w.Gateway.Forget, w.Gateway.Over, w.Gateway.Over
-	w.Charter.Idle = w.Desk.Idle
+	w.Charter.Idle, w.Charter.Glass, w.Charter.Opposed = w.Desk.Idle, w.Desk.Glass, w.Desk.Opposed
 	w.Charter.Effect = func(tx *ledger.Tx, m *policy.Motion) error {
-		return errors.Join(w.People.Effect(tx, m), w.Desk.OrderErasure(tx, m))
+		err := errors.Join(w.People.Effect(tx, m), w.Desk.OrderErasure(tx, m))
+		if err == nil && m.Kind == policy.ToRatify {
+			err = w.Desk.Settle(tx, m)
+		}
+		return err
 	}
 	t.Cleanup(func() { w.Gateway.Close("the test is over") })
 	w.populate(t)

@@ -64,13 +64,13 @@ func (a args) one(what string) (string, error) {
 func flagsOf(name string) []string {
 	switch name {
 	case "--for":
-		return []string{"request", "token"}
+		return []string{"request", "token", "glass"}
 	case "--scope":
 		return []string{"token"}
 	case "--ticket", "--customer", "--code", "--login", "--do":
-		return []string{"request"}
+		return []string{"request", "glass"}
 	case "--reason":
-		return []string{"request", "extend"}
+		return []string{"request", "extend", "glass"}
 	case "--all":
 		return []string{"status"}
 	case "--to":

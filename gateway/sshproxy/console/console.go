@@ -49,6 +49,9 @@ type Caller struct {
 	Port     int    // of ours, that they came to
 	Locale   string // as POSIX has it
 	Terminal Terminal
+	// Secret asks for what nobody else may read: on a terminal without showing
+	// it, else it is the first line of what the command is given. Nil: nobody can be asked.
+	Secret func(prompt string) (string, error)
 	// Look begins to find out whether a target answers; what it gives says so when it does not.
 	Look func(target string) (notNow func() string)
 }
@@ -123,6 +126,8 @@ func (c *console) run(ctx context.Context, line string) (int, error) {
 	switch words[0] {
 	case "request":
 		return c.request(ctx, a)
+	case "glass":
+		return c.glass(ctx, a)
 	case "status":
 		return c.status(ctx, a)
 	case "extend":

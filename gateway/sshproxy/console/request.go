@@ -99,29 +99,9 @@ func (c *console) knock(ctx context.Context, k *gateway.Knock) (first gateway.An
 }
 
 func (c *console) submit(ctx context.Context, a args, k gateway.Knock, answer gateway.Answer) (int, error) {
-	app := approvals.Application{
-		Target: k.On, Login: k.Login, Customer: k.Customer, Do: k.Do, To: k.To, From: k.From,
-		Need: policy.Need{Reason: policy.Reason(a.flag["--code"]), Text: a.flag["--reason"], Ticket: a.flag["--ticket"]},
-	}
-	if app.Need.Text == "" {
-		return 0, usage("%s", c.say.sayWhy)
-	}
-	if answer.Ticket != "" {
-		app.Need.Ticket = Ticket(app.Need.Text, answer.Ticket, app.Need.Ticket)
-	}
-	switch {
-	case app.Need.Reason != "":
-	case len(answer.Reasons()) == 1:
-		app.Need.Reason = answer.Reasons()[0]
-	default:
-		return 0, usage(c.say.WhichCode, answer.Reasons())
-	}
-	if text := a.flag["--for"]; text != "" {
-		d, ok := speech.ReadLong(text)
-		if !ok {
-			return 0, usage(c.say.LongForm, speech.Long(answer.Limits.Max))
-		}
-		app.For = d
+	app := approvals.Application{Target: k.On, Login: k.Login, Customer: k.Customer, Do: k.Do, To: k.To, From: k.From}
+	if err := c.fill(a, &app, answer.Decision); err != nil {
+		return 0, err
 	}
 	notNow := c.by.Look(k.On)
 	v, err := c.Desk.Submit(ctx, c.by.Who, app)
@@ -137,6 +117,32 @@ func (c *console) submit(ctx context.Context, a args, k gateway.Knock, answer ga
 		c.print("%s", text)
 	}
 	return Done, nil
+}
+
+// fill takes from the flags why and for how long somebody asks.
+func (c *console) fill(a args, app *approvals.Application, d policy.Decision) error {
+	app.Need = policy.Need{Reason: policy.Reason(a.flag["--code"]), Text: a.flag["--reason"], Ticket: a.flag["--ticket"]}
+	if app.Need.Text == "" {
+		return usage("%s", c.say.sayWhy)
+	}
+	if d.Ticket != "" {
+		app.Need.Ticket = Ticket(app.Need.Text, d.Ticket, app.Need.Ticket)
+	}
+	switch {
+	case app.Need.Reason != "":
+	case len(d.Reasons()) == 1:
+		app.Need.Reason = d.Reasons()[0]
+	default:
+		return usage(c.say.WhichCode, d.Reasons())
+	}
+	if text := a.flag["--for"]; text != "" {
+		long, ok := speech.ReadLong(text)
+		if !ok {
+			return usage(c.say.LongForm, speech.Long(d.Limits.Max))
+		}
+		app.For = long
+	}
+	return nil
 }
 
 // Ticket is the ticket given, else the one that the text begins with, of those

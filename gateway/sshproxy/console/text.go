@@ -15,6 +15,7 @@ type texts struct {
 	rejectedIt, approveThere, grantPromises, grantLater, isExpired, isWithdrawn, isApproved string
 	isDeclined, isNext, moreFor, askedAt, stageLine, answerBy, rungTo, rungRemind, standing string
 	noTokens, noMotions, opposed, saidYes, old, noSuchWork, toForm, help                    string
+	noSecret, typeCode, broken, second, thenTouch                                           string
 }
 
 // speak gives the texts in the language of a POSIX locale.
@@ -76,6 +77,11 @@ func english() *texts {
 		old:            "%s old",
 		noSuchWork:     "there is no action %q: write one of %s",
 		toForm:         "--to is where a tunnel ends (--do forward): host:port, as the rule lists it",
+		noSecret:       "there is nowhere to type the sealed code: use a terminal (ssh -t), or give it on standard input",
+		typeCode:       "Sealed code (it is not shown)",
+		broken:         "EMERGENCY %s: the glass is broken for %s@%s, for %s.",
+		second:         "A second person of %s has to say yes now, with their passkey: %s",
+		thenTouch:      "Then connect as %s to %s and touch yours. Executives and customers are told, and executives have 24 hours to ratify it.",
 		help:           helpEnglish,
 	}
 }
@@ -129,6 +135,11 @@ func danish() *texts {
 		old:            "%s gammelt",
 		noSuchWork:     "der er ingen handling %q: skriv en af %s",
 		toForm:         "--to er, hvor en tunnel ender (--do forward): vært:port, som reglen skriver den",
+		noSecret:       "der er intet sted at skrive den forseglede kode: brug en terminal (ssh -t), eller giv den på standard input",
+		typeCode:       "Forseglet kode (den vises ikke)",
+		broken:         "NØDADGANG %s: glasset er brudt for %s@%s, i %s.",
+		second:         "En anden fra %s skal sige ja nu, med sin adgangsnøgle: %s",
+		thenTouch:      "Forbind så som %s til %s og rør din. Direktion og kunder får besked, og direktionen har 24 timer til at godkende det bagefter.",
 		help:           helpDanish,
 	}
 }
@@ -139,6 +150,7 @@ ssh -J GATEWAY LOGIN@TARGET     the same, as if there were no gateway (scp, sftp
 
 ssh GATEWAY request TARGET --for 1h --reason "what, and the ticket" [--login L] [--customer C] [--ticket T] [--code CODE]
 ssh GATEWAY request TARGET --do ACTION ...      for other work than a shell: --do forward --to 127.0.0.1:5432
+ssh -t GATEWAY glass TARGET --reason "what"   in an emergency: a sealed code and a second person instead of approval
 ssh GATEWAY status [ID]         your open requests, or one in full (exit 0 approved, 75 waiting, 77 over)
 ssh GATEWAY status --all        those that are over, too
 ssh GATEWAY extend ID 30m [--reason "why"]    ask for more time under a grant in use
@@ -164,6 +176,7 @@ ssh -J GATEWAY LOGIN@TARGET     det samme, som om der ingen gateway var (også s
 
 ssh GATEWAY request TARGET --for 1h --reason "hvad, og sagsnummer" [--login L] [--customer C] [--ticket T] [--code CODE]
 ssh GATEWAY request TARGET --do HANDLING ...    til andet end en skal: --do forward --to 127.0.0.1:5432
+ssh -t GATEWAY glass TARGET --reason "hvad"   i en nødsituation: en forseglet kode og en anden person i stedet for godkendelse
 ssh GATEWAY status [ID]         dine åbne anmodninger, eller én i detaljer (exit 0 godkendt, 75 venter, 77 slut)
 ssh GATEWAY status --all        også dem, der er slut
 ssh GATEWAY extend ID 30m [--reason "hvorfor"]    bed om mere tid under en adgang i brug

@@ -55,6 +55,8 @@ func (w *Words) Stage(g policy.Stage) string {
 		return w.Names(g.Customer)[0]
 	case policy.ByPeer:
 		return fmt.Sprintf(w.peer, Clean(g.Group))
+	case policy.ByGlass:
+		return fmt.Sprintf(w.glass, Clean(g.Group))
 	case policy.ByOwner:
 		return fmt.Sprintf(w.owner, Clean(g.Group))
 	}

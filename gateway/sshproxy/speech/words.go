@@ -10,8 +10,8 @@ import (
 type Words struct {
 	YouAre, LongForm, WhichCode, Declined, PromiseLine, Accepted, NotAccepted, ReadOnly, And string // formats, or sentences
 
-	customers, noCustomers, approval, then, boardMember, boardMembers, board, people, peer, owner string
-	standsAlready, deputy, notBefore, onlyActions, noFiles, watched, shorter, enforced            string
+	customers, noCustomers, approval, then, boardMember, boardMembers, board, people, peer, owner, glass string
+	standsAlready, deputy, notBefore, onlyActions, noFiles, watched, shorter, enforced                   string
 
 	book func() *policy.Policy // nil: customers are called by what they are listed as
 }
@@ -53,6 +53,7 @@ func english() Words {
 		people:        "%s: %d to ask",
 		peer:          "a colleague of %s",
 		owner:         "the owner (%s)",
+		glass:         "EMERGENCY: a second person of %s, and nobody who decides",
 		standsAlready: "%s: the yes stands already, by what they signed before",
 		deputy:        "%s for %s",
 		notBefore:     "not before %s",
@@ -85,6 +86,7 @@ func danish() Words {
 		people:        "%s: %d kan svare",
 		peer:          "en kollega fra %s",
 		owner:         "ejeren (%s)",
+		glass:         "NØDADGANG: en anden person fra %s, og ingen af dem, der afgør",
 		standsAlready: "%s: svaret er ja på forhånd, efter det de har underskrevet",
 		deputy:        "%s for %s",
 		notBefore:     "ikke før %s",
