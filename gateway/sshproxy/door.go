@@ -175,7 +175,6 @@ func (d *Door) welcome(ctx context.Context, g *guest, config *ssh.ServerConfig, 
 	if c == nil {
 		return
 	}
-	defer g.lobby.crowd.leave(c.id.who.ID)
 	c.serve(ctx, channels, requests)
 }
 
@@ -196,7 +195,6 @@ func (d *Door) receive(ctx context.Context, g *guest, config *ssh.ServerConfig, 
 	}
 	c, err := newClient(ctx, d, conn, g, limits)
 	if err != nil {
-		g.lobby.crowd.leave(proved(conn).who.ID)
 		d.Report(err)
 		dismiss(conn, channels, requests)
 		return nil, nil, nil
@@ -242,7 +240,7 @@ func (g *guest) handshake(config ssh.ServerConfig) (*ssh.ServerConn, <-chan ssh.
 	return conn, channels, requests, err
 }
 
-// join counts the connection among those of its person, who is to leave again.
+// join counts the connection among those of its person, until leave.
 // Whose are too many are still told so, on the channels that they open, for a
 // short while; with twice as many it is not ok.
 func (g *guest) join(conn *ssh.ServerConn, limits *Limits) (ok bool) {
@@ -252,6 +250,7 @@ func (g *guest) join(conn *ssh.ServerConn, limits *Limits) (ok bool) {
 		g.lobby.crowd.leave(who)
 		return false
 	}
+	g.who, g.joined = who, true
 	if g.over = n > limits.PerPerson; g.over {
 		limits.Idle = limits.Grace
 	}
