@@ -12,7 +12,7 @@ import (
 
 const (
 	restAfter = 30 * time.Second // a segment is closed so long after its first event
-	openMost  = 512 << 10        // bytes of open lines of all tracks, before all are closed
+	openMost  = 2 << 20          // bytes of open lines of all tracks, before all are closed
 
 	reserveName = "reserve"
 	reserveSize = 64 << 10 // room to write the end in, when the disk is full

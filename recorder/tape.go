@@ -57,7 +57,7 @@ func (w *scribe) line(t *tape, at int64, code string, data []byte) error {
 	t.key()
 	from := len(t.lines)
 	t.lines = appendEvent(t.lines, at-t.last, code, data)
-	if from > 0 && len(t.lines) > segmentLines && w.broken == nil {
+	if from > 0 && len(t.lines) > t.most(at) && w.broken == nil {
 		tail := slices.Clone(t.lines[from:])
 		t.lines = t.lines[:from]
 		if w.broken = w.seal(t); w.broken == nil { // else the line is kept all the same
@@ -69,6 +69,20 @@ func (w *scribe) line(t *tape, at int64, code string, data []byte) error {
 	w.stir()
 	t.show.see(at, code, data)
 	return nil
+}
+
+// A flood is what fills a segment so soon, in ms, on a track that has so many.
+const (
+	floodWithin = 1000
+	floodAfter  = 4
+)
+
+// most is how many bytes of lines the open segment may have at a time, in ms.
+func (t *tape) most(at int64) int {
+	if t.state.Number >= floodAfter && at-t.state.At < floodWithin {
+		return floodLines
+	}
+	return segmentLines
 }
 
 // mend writes what was held back, half characters as bytes, once it has waited

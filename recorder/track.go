@@ -117,10 +117,10 @@ func (t *Track) stream(i int, p []byte) error {
 	return t.put(streams()[i], p)
 }
 
-// put queues data in pieces.
+// put queues data.
 func (t *Track) put(code string, p []byte) error {
 	for len(p) > 0 {
-		n := min(len(p), pieceMost)
+		n := min(len(p), addMost)
 		if err := t.rec.add(t, code, p[:n]); err != nil {
 			return fmt.Errorf("record %s: %w", t.name, err)
 		}
