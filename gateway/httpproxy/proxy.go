@@ -193,6 +193,16 @@ func (x *exchange) proxy() {
 		x.refuse(broken())
 		return
 	}
+	if way.lines != nil && straight(c.r) {
+		x.relay(way.lines)
+		return
+	}
+	x.through(way)
+}
+
+// through passes on what has a body, or becomes something else.
+func (x *exchange) through(way *way) {
+	c := x.call
 	up := c.r.WithContext(x.ctx)
 	if trace := x.take.trace(); trace != nil {
 		up = up.WithContext(httptrace.WithClientTrace(x.ctx, trace))
@@ -256,7 +266,6 @@ func (x *exchange) answer(res *http.Response) error {
 	x.moves()
 	x.call.door.reply(res.Header, x.target)
 	trail(res.Trailer)
-	res.Header.Set(requestID, x.call.id)
 	if res.StatusCode != http.StatusSwitchingProtocols {
 		res.Body = &download{x: x, body: res.Body, res: res}
 		return nil

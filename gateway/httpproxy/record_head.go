@@ -176,16 +176,20 @@ type climb struct {
 
 // trace follows the request on its way up, for the times in the record.
 func (t *take) trace() *httptrace.ClientTrace {
-	w := &t.climb
-	w.began, w.now = t.began, t.r.now
 	return &httptrace.ClientTrace{
-		GotConn: func(i httptrace.GotConnInfo) {
-			w.fresh.Store(!i.Reused)
-			w.conn.Store(int64(w.now().Sub(w.began)))
-		},
-		WroteRequest: func(httptrace.WroteRequestInfo) { w.sent.Store(int64(w.now().Sub(w.began))) },
+		GotConn:      func(i httptrace.GotConnInfo) { t.climb.got(!i.Reused) },
+		WroteRequest: func(httptrace.WroteRequestInfo) { t.climb.wrote() },
 	}
 }
+
+// got is when there is a connection.
+func (w *climb) got(fresh bool) {
+	w.fresh.Store(fresh)
+	w.conn.Store(int64(w.now().Sub(w.began)))
+}
+
+// wrote is when the request is on its way.
+func (w *climb) wrote() { w.sent.Store(int64(w.now().Sub(w.began))) }
 
 // tell fills the times in.
 func (w *climb) tell(p *recorder.HTTPResponse) {

@@ -32,7 +32,7 @@ const (
 	direct = "direct"
 	gate   = "gateway"
 	bare   = "ReverseProxy"
-	tuned  = "ReverseProxy, tuned"
+	tuned  = "tuned ReverseProxy"
 	nginx  = "nginx"
 	caddy  = "caddy"
 	oauth2 = "oauth2-proxy"
