@@ -209,8 +209,8 @@ func TestAFullDiskIsReportedOnceAndStopsNobody(t *testing.T) {
 }
 
 func TestManyLinesAtOnceNeverWait(t *testing.T) {
-	l := &Log{lines: make(chan Line, 2)} // nobody writes
-	for n := range 5 {
+	l := &Log{wake: make(chan struct{}, 1)} // nobody writes
+	for n := range waiting + 3 {
 		l.Add(line(n))
 	}
 	if got := l.lost.Load(); got != 3 {

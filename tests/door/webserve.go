@@ -66,6 +66,7 @@ func serveWeb(t testing.TB, c WebConfig) error {
 		p.Targets[Wiki].Web.Streams = 9999
 		p.Rules[1].Fresh = 4 * time.Hour
 		d.Requests = log
+		p.Ready() // as in production
 	})
 	w.Shelf.Patience, w.Shelf.Reserve = 0, 0 // as in production
 	go heap.Keep(t.Context())                // as in production; it ends with the process
