@@ -23,18 +23,22 @@ import (
 // exchange passes one request of a session on, if it may be.
 func (c *call) exchange() {
 	s := c.seat
-	if !s.begin() {
-		c.w.Header().Set("Retry-After", "1")
-		c.refuse(refusal{status: http.StatusServiceUnavailable, code: policy.NotYet, why: "too much is open in this session at once; close something and try again", again: true})
-		return
-	}
-	defer s.done()
 	if bad := strings.ContainsAny(c.r.URL.RawQuery, ";%"); bad {
 		c.r.URL.RawQuery = readable(c.r.URL.RawQuery)
 	}
 	x := &exchange{call: c, seat: s, target: c.target, bare: http.NewResponseController(c.w.ResponseWriter)}
 	release := x.held(c.r)
 	defer release()
+	if !s.begin(x) {
+		if s.visit.Context().Err() != nil {
+			c.refuse(x.ending())
+			return
+		}
+		c.w.Header().Set("Retry-After", "1")
+		c.refuse(refusal{status: http.StatusServiceUnavailable, code: policy.NotYet, why: "too much is open in this session at once; close something and try again", again: true})
+		return
+	}
+	defer s.done(x)
 	take, err := s.reel.begin(asked{
 		ID: c.id, From: fromOf(source(c.r)), Method: c.r.Method, URL: c.r.URL.RequestURI(), Proto: c.r.Proto, Host: c.r.Host, Header: c.r.Header,
 	})
