@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"bytes"
 	"encoding/base64"
 	"math"
 	"strconv"
@@ -8,9 +9,10 @@ import (
 )
 
 // append adds an object as encoding/json writes it, in a fraction of the time:
-// there are two for each request. Not ok: it has a number that JSON has not.
-func (o *HTTPObject) append(b []byte) (_ []byte, ok bool) {
-	j := members{b: append(b, '{'), ok: true}
+// there are two for each request. Every text goes through clean, where that is
+// not nil. Not ok: it has a number that is left to encoding/json.
+func (o *HTTPObject) append(b []byte, clean func(string) string) (_ []byte, ok bool) {
+	j := members{b: append(b, '{'), clean: clean, ok: true}
 	j.text("op", o.Op)
 	j.number("n", o.N)
 	if o.Request != nil {
@@ -28,9 +30,7 @@ func (o *HTTPObject) append(b []byte) (_ []byte, ok bool) {
 	j.count("code", int64(o.Code))
 	j.some("text", o.Text)
 	if len(o.Data) > 0 {
-		j.name("data")
-		j.b = append(j.b, '"')
-		j.b = append(base64.StdEncoding.AppendEncode(j.b, o.Data), '"')
+		j.text("data", base64.StdEncoding.EncodeToString(o.Data))
 	}
 	j.count("bytes", o.Bytes)
 	j.some("sha256", o.SHA256)
@@ -73,8 +73,9 @@ func (p *HTTPResponse) append(j *members) {
 
 // members are those of a JSON object; what is zero is left out, but by text, number and float.
 type members struct {
-	b  []byte
-	ok bool
+	b     []byte
+	clean func(string) string
+	ok    bool
 }
 
 func (j *members) name(name string) {
@@ -86,6 +87,13 @@ func (j *members) name(name string) {
 
 func (j *members) text(name, v string) {
 	j.name(name)
+	j.string(v)
+}
+
+func (j *members) string(v string) {
+	if j.clean != nil {
+		v = j.clean(v)
+	}
 	j.b = appendString(j.b, v)
 }
 
@@ -127,6 +135,14 @@ func (j *members) float(v float64) {
 	if v != 0 && !(math.Abs(v) >= 1e-6 && math.Abs(v) < 1e21) {
 		j.ok = false
 	}
+	if n := math.Round(v * 1000); v > 0 && v < 1e9 && n/1000 == v { // as millis makes them: three places are all there are
+		whole, part := int64(n)/1000, int64(n)%1000
+		if j.b = strconv.AppendInt(j.b, whole, 10); part > 0 {
+			j.b = append(j.b, '.', byte('0'+part/100), byte('0'+part/10%10), byte('0'+part%10))
+			j.b = bytes.TrimRight(j.b, "0")
+		}
+		return
+	}
 	j.b = strconv.AppendFloat(j.b, v, 'f', -1, 64)
 }
 
@@ -150,8 +166,10 @@ func (j *members) pairs(name string, all [][2]string) {
 	j.name(name)
 	for i, p := range all {
 		j.b = append(j.b, "[,"[min(i, 1)], '[')
-		j.b = append(appendString(j.b, p[0]), ',')
-		j.b = append(appendString(j.b, p[1]), ']')
+		j.string(p[0])
+		j.b = append(j.b, ',')
+		j.string(p[1])
+		j.b = append(j.b, ']')
 	}
 	j.b = append(j.b, ']')
 }

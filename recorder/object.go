@@ -25,7 +25,7 @@ func (t *Track) Object(v any) error {
 	if !t.head.objects() {
 		return fmt.Errorf("record %s: it takes no objects", t.name)
 	}
-	if o, is := v.(*HTTPObject); is && t.head.Redact == 0 {
+	if o, is := v.(*HTTPObject); is {
 		if done, err := t.http(o); done {
 			return err
 		}
@@ -52,7 +52,15 @@ func (t *Track) http(o *HTTPObject) (done bool, err error) {
 	if !ok {
 		p = new(make([]byte, 0, noteMost))
 	}
-	b, done := o.append(*p)
+	var clean func(string) string
+	if t.head.Redact != 0 {
+		t.cleaning.Lock()
+		clean = t.cleaner.text
+	}
+	b, done := o.append(*p, clean)
+	if clean != nil {
+		t.cleaning.Unlock()
+	}
 	if done {
 		err = t.object(b)
 	}

@@ -18,6 +18,11 @@ const (
 // request came from or what it is, which only we say, and not what is read as
 // another name by some server.
 func spoken(name string) bool {
+	switch name {
+	case "Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Cache-Control", "Content-Type", "Cookie", "If-Modified-Since", "If-None-Match", "Origin",
+		"Pragma", "Referer", "Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Fetch-Site", "Sec-Fetch-User", "Upgrade-Insecure-Requests", "User-Agent": // most there are
+		return true
+	}
 	if strings.ContainsFunc(name, func(r rune) bool {
 		return !(r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z')
 	}) {

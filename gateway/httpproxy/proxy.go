@@ -243,11 +243,11 @@ func (x *exchange) rewrite(p *httputil.ProxyRequest) {
 		out.Host = x.target.Web.Host
 	}
 	h := out.Header
-	h.Set("X-Forwarded-For", source(c.r))
-	h.Set("X-Forwarded-Host", c.r.Host)
-	h.Set("X-Forwarded-Proto", c.door.site.scheme)
-	h.Set(requestID, c.id)
-	h.Set(identityHeader, x.identity)
+	h["X-Forwarded-For"] = []string{source(c.r)}
+	h["X-Forwarded-Host"] = []string{c.r.Host}
+	h["X-Forwarded-Proto"] = []string{c.door.site.scheme}
+	h[requestID] = []string{c.id}
+	h[identityHeader] = []string{x.identity}
 	if out.Trailer = nil; len(c.r.Trailer) > 0 && x.up != nil {
 		t := maps.Clone(c.r.Trailer)
 		trail(t)
