@@ -263,6 +263,9 @@ func (x *exchange) answer(res *http.Response) error {
 	if res.StatusCode == http.StatusSwitchingProtocols && !upgrades(x.call.r) {
 		return errors.New("the target switches to what nobody asked for")
 	}
+	if res.StatusCode < 200 && res.StatusCode != http.StatusSwitchingProtocols { // it would be read as 200
+		return errors.New("the answer of the target has no status")
+	}
 	if err := x.take.head(res.StatusCode, res.Proto, res.Header); err != nil {
 		return x.unrecorded(err)
 	}
@@ -270,6 +273,11 @@ func (x *exchange) answer(res *http.Response) error {
 	x.moves()
 	x.call.door.reply(res.Header, x.target)
 	trail(res.Trailer)
+	h := x.call.w.Header()
+	h.Set(requestID, x.call.id) // httputil.ReverseProxy takes it away after what came before the answer
+	if res.Header["Content-Type"] == nil {
+		h["Content-Type"] = nil // net/http would guess one
+	}
 	if res.StatusCode != http.StatusSwitchingProtocols {
 		res.Body = &download{x: x, body: res.Body, res: res}
 		return nil

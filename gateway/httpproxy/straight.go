@@ -56,8 +56,6 @@ var (
 	errHead     = errors.New("the head of the request cannot be written")
 )
 
-const interimMost = 5 // answers (1xx) that say that there will be one
-
 // ask sends a request, whose header holds what goes to the target and nothing
 // of this connection. The body of the answer must be closed.
 func (s *lines) ask(ctx context.Context, r *http.Request, c *climb) (*http.Response, error) {
@@ -103,11 +101,11 @@ func (s *lines) on(ctx context.Context, l *line, r *http.Request, c *climb) (res
 	if _, err := l.in.Peek(1); err != nil {
 		return nil, false, err
 	}
-	for range interimMost {
+	for {
 		if res, err = http.ReadResponse(l.in, r); err != nil {
 			return nil, true, err
 		}
-		if res.StatusCode >= 200 || res.StatusCode == http.StatusSwitchingProtocols {
+		if res.StatusCode/100 != 1 || res.StatusCode == http.StatusSwitchingProtocols {
 			l.left = math.MaxInt64
 			if res.ContentLength < 0 || res.ContentLength > int64(l.in.Buffered()) { // the rest takes as long as it takes, see exchange
 				err = l.SetReadDeadline(time.Time{})
@@ -119,8 +117,7 @@ func (s *lines) on(ctx context.Context, l *line, r *http.Request, c *climb) (res
 			res.Body = b
 			return res, true, err
 		}
-	}
-	return nil, true, errors.New("the target says over and over that it will answer")
+	} // one that says over and over that it will answer (1xx) comes to the end of l.left
 }
 
 // A rest is the body of an answer. Once it was read to its end its line is free.
@@ -297,6 +294,9 @@ func appendHead(b []byte, r *http.Request) ([]byte, error) {
 			return b, fmt.Errorf("%w: the name of a field", errHead)
 		}
 		for _, v := range values {
+			if v == "" && name == "User-Agent" { // as net/http has it
+				continue
+			}
 			if !oneLine(v) {
 				return b, fmt.Errorf("%w: the field %s", errHead, name)
 			}

@@ -166,10 +166,15 @@ func (b *bench) idle() error {
 			return fmt.Errorf("WebSocket %d: got %s", i, res.Status)
 		}
 	}
-	if err := b.gate.Tell("collect"); err != nil {
-		return err
+	for range 3 { // as heap.Keep does at rest: a stack shrinks by half at each
+		if err := b.gate.Tell("collect"); err != nil {
+			return err
+		}
 	}
 	after, err := b.gate.RSS()
+	if b.heap != "" {
+		err = errors.Join(err, b.gate.Tell("heap "+b.heap), b.gate.Tell("memory "+b.heap+".json"), b.gate.Tell("stacks "+b.heap+".stacks"))
+	}
 	b.add(fmt.Sprintf("memory of one of %d idle WebSockets", b.sockets), gate, "KiB", float64(after-before)/float64(b.sockets))
 	return err
 }

@@ -28,6 +28,7 @@ type bench struct {
 	gate    *door.Gateway
 	hello   door.WebHello
 	missing []string
+	heap    string         // file
 	app     int            // pid of the application
 	only    string         // names of ways, by comma
 	parts   string         // what is measured, by comma
@@ -44,6 +45,7 @@ func main() {
 	flag.IntVar(&b.sockets, "sockets", 5000, "WebSockets that are idle; 0: none")
 	flag.StringVar(&b.only, "only", "", "which ways are measured, by comma; all where it is empty")
 	flag.StringVar(&b.parts, "parts", "keep,new,idle", "what is measured: requests on connections that are kept, new connections, idle WebSockets")
+	flag.StringVar(&b.heap, "heap", "", "file for a profile of the gateway's memory with the WebSockets open; beside it what the runtime says, and all goroutines")
 	profile := flag.String("profile", "", "file for a profile of the gateway's processor time under keep-alive load")
 	out := flag.String("json", "", "file for the figures as JSON")
 	flag.Parse()
