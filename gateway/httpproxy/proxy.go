@@ -26,7 +26,7 @@ func (c *call) exchange() {
 	if bad := strings.ContainsAny(c.r.URL.RawQuery, ";%"); bad {
 		c.r.URL.RawQuery = readable(c.r.URL.RawQuery)
 	}
-	x := &exchange{call: c, seat: s, target: c.target, bare: http.NewResponseController(c.w.ResponseWriter)}
+	x := &exchange{call: c, seat: s, target: c.target, bare: http.NewResponseController(c.w.ResponseWriter), wrote: c.take}
 	release := x.held(c.r)
 	defer release()
 	if !s.begin(x) {
