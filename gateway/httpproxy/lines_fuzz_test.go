@@ -23,27 +23,7 @@ func FuzzAnswer(f *testing.F) {
 		f.Add([]byte(s), false)
 		f.Add([]byte(s), true)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		f.Fatal(err)
-	}
-	say := make(chan []byte, 1)
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			text := <-say
-			_ = c.SetReadDeadline(time.Now().Add(10 * time.Second)) // it is open
-			_, _ = c.Read(make([]byte, 4096))                       // the request, which is short
-			_, _ = c.Write(text)                                    // who hears it may hang up
-			_ = c.(*net.TCPConn).CloseWrite()                       // as above
-			_, _ = io.Copy(io.Discard, c)                           // until they do
-			_ = c.Close()                                           // it was read
-		}
-	}()
-	f.Cleanup(func() { _ = l.Close() }) // as above
+	l, say := sayer(f)
 	d := &Door{}
 	d.prepare()
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -87,4 +67,31 @@ func FuzzAnswer(f *testing.F) {
 			t.Fatalf("got  %v %q\nwant %v %q", got, some, want, all)
 		}
 	})
+}
+
+// sayer is a target that answers each connection with one of what it is sent, and hangs up.
+func sayer(f *testing.F) (net.Listener, chan<- []byte) {
+	f.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		f.Fatal(err)
+	}
+	say := make(chan []byte, 1)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			text := <-say
+			_ = c.SetReadDeadline(time.Now().Add(10 * time.Second)) // it is open
+			_, _ = c.Read(make([]byte, 4096))                       // the request, which is short
+			_, _ = c.Write(text)                                    // who hears it may hang up
+			_ = c.(*net.TCPConn).CloseWrite()                       // as above
+			_, _ = io.Copy(io.Discard, c)                           // until they do
+			_ = c.Close()                                           // it was read
+		}
+	}()
+	f.Cleanup(func() { _ = l.Close() }) // as above
+	return l, say
 }
