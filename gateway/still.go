@@ -22,9 +22,9 @@ func (v *Visit) rest(p *policy.Policy, do policy.Action, a Answer) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.bases == nil {
-		v.bases = map[policy.Action]basis{}
+		v.bases = map[policy.Action]*basis{}
 	}
-	v.bases[do] = basis{p, a.question, a.Decision}
+	v.bases[do] = &basis{p, a.question, a.Decision} // never changed
 }
 
 // Still is May for what is done often in one visit, from the address given: the
@@ -48,9 +48,9 @@ func (v *Visit) Still(ctx context.Context, do policy.Action, from netip.Addr) (p
 func (v *Visit) again(do policy.Action, from netip.Addr) (policy.Decision, bool) {
 	p := v.g.Desk.Policy()
 	v.mu.Lock()
-	b, ok := v.bases[do]
+	b := v.bases[do]
 	v.mu.Unlock()
-	if !ok || b.policy != p || !v.Open() || v.ctx.Err() != nil {
+	if b == nil || b.policy != p || !v.Open() || v.ctx.Err() != nil {
 		return policy.Decision{}, false
 	}
 	q := b.question

@@ -65,8 +65,8 @@ type Visit struct {
 	until    time.Time // when the time is up
 	does     []deed    // what was begun in it: all of it has to be allowed
 	within   map[deed]policy.Bounds
-	bases    map[policy.Action]basis // what Still decides on
-	standing map[deed]standing       // what was last asked about them
+	bases    map[policy.Action]*basis // what Still decides on
+	standing map[deed]standing        // what was last asked about them
 	frozen   Frozen
 	lives    bool             // it was begun, and Leave is not under way
 	ends     bool             // in the gateway's rush

@@ -18,6 +18,11 @@ const (
 // request came from or what it is, which only we say, and not what is read as
 // another name by some server.
 func spoken(name string) bool {
+	switch name {
+	case "Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Cache-Control", "Content-Type", "Cookie", "If-Modified-Since", "If-None-Match", "Origin",
+		"Pragma", "Referer", "Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Fetch-Site", "Sec-Fetch-User", "Upgrade-Insecure-Requests", "User-Agent": // most there are
+		return true
+	}
 	if strings.ContainsFunc(name, func(r rune) bool {
 		return !(r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z')
 	}) {
@@ -45,7 +50,7 @@ func strip(h http.Header, t *policy.Target) {
 		}
 	}
 	if !t.Web.Authorization {
-		h.Del("Authorization")
+		delete(h, "Authorization")
 	}
 	cutCookies(h)
 }
@@ -134,22 +139,33 @@ func (d *Door) reply(h http.Header, t *policy.Target) {
 			delete(h, name)
 		}
 	}
-	for _, name := range []string{"Alt-Svc", "Clear-Site-Data", "Strict-Transport-Security", "Public-Key-Pins", "Expect-Ct", "Service-Worker-Allowed", requestID} {
-		h.Del(name)
+	for _, name := range [...]string{"Alt-Svc", "Clear-Site-Data", "Strict-Transport-Security", "Public-Key-Pins", "Expect-Ct", "Service-Worker-Allowed", requestID} {
+		delete(h, name) // net/http wrote it so
 	}
 	if d.site.secure {
-		h.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+		h["Strict-Transport-Security"] = []string{"max-age=63072000; includeSubDomains"}
 	}
 	hosted(h)
-	for _, name := range []string{"Location", "Content-Location"} {
-		if to := h.Get(name); to != "" {
+	for _, name := range [...]string{"Location", "Content-Location"} {
+		if to := first(h, name); to != "" {
 			h.Set(name, d.outside(to, t))
 		}
 	}
 }
 
+// first is the first value of a field whose name is written as net/http writes it.
+func first(h http.Header, name string) string {
+	if v := h[name]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
 // trail takes out of trailers what is a matter of heads, or ours.
 func trail(h http.Header) {
+	if len(h) == 0 {
+		return
+	}
 	for name := range h {
 		low := strings.ToLower(name)
 		if strings.HasPrefix(low, "x-lockbox") || strings.HasPrefix(low, "proxy-") || strings.HasPrefix(low, "set-cookie") || !spoken(name) {

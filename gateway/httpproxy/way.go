@@ -34,6 +34,7 @@ type way struct {
 	machine   string
 	web       policy.Web
 	transport *http.Transport
+	lines     *lines        // nil: there are none
 	room      chan struct{} // a place for each exchange
 }
 
@@ -64,9 +65,12 @@ func (w *ways) to(t *policy.Target) (*way, error) {
 		return nil, err
 	}
 	if old != nil {
-		old.transport.CloseIdleConnections()
+		old.close()
 	}
 	n := &way{of: t, machine: machine, web: t.Web, transport: transport, room: make(chan struct{}, orMost(t.Web.Streams, policy.StreamsDefault))}
+	if t.Web.Plain {
+		n.lines = &lines{answer: transport.ResponseHeaderTimeout, dial: func(ctx context.Context) (net.Conn, error) { return transport.DialContext(ctx, "tcp", "") }}
+	}
 	if w.all == nil {
 		w.all = map[string]*way{}
 	}
@@ -78,7 +82,15 @@ func (w *ways) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, one := range w.all {
-		one.transport.CloseIdleConnections()
+		one.close()
+	}
+}
+
+// close leaves the way to those who are on it.
+func (w *way) close() {
+	w.transport.CloseIdleConnections()
+	if w.lines != nil {
+		w.lines.close()
 	}
 }
 

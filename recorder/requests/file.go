@@ -8,7 +8,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -86,14 +85,6 @@ func (f *file) append(lines []byte) error {
 }
 
 func (f *file) close() error { return errors.Join(f.enc.Close(), f.out.Close()) }
-
-func appendLine(b []byte, l Line) []byte {
-	line, err := json.Marshal(l)
-	if err != nil { // a time beyond all calendars
-		return b
-	}
-	return append(append(b, line...), '\n')
-}
 
 // A kept is a file in the folder.
 type kept struct {

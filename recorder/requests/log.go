@@ -57,7 +57,9 @@ type Log struct {
 	bounds Bounds
 	report func(error)
 
-	lines chan Line
+	mu    sync.Mutex // guards lines
+	lines []Line     // that wait
+	wake  chan struct{}
 	asks  chan chan struct{} // closed when all that was taken before is written
 	quit  chan struct{}
 	done  chan struct{}
@@ -65,6 +67,7 @@ type Log struct {
 	lost  atomic.Int64 // lines that there was no room for
 
 	// The writer's own:
+	spare  []Line // the other half of lines
 	red    *redact.Redactor
 	file   *file
 	number int
@@ -73,7 +76,8 @@ type Log struct {
 }
 
 const (
-	waiting    = 4096 // lines
+	waiting    = 4096                  // lines
+	gather     = 20 * time.Millisecond // so long the writer lets lines come together
 	batchMost  = 64 << 10
 	flushAfter = 500 * time.Millisecond
 	textMost   = 2 << 10 // bytes of a path
@@ -86,7 +90,7 @@ func Open(dir string, key [32]byte, b Bounds, report func(error)) (*Log, error) 
 	}
 	l := &Log{
 		Now: time.Now, dir: dir, key: key, bounds: b.withDefaults(), report: report,
-		lines: make(chan Line, waiting), asks: make(chan chan struct{}), quit: make(chan struct{}), done: make(chan struct{}),
+		wake: make(chan struct{}, 1), asks: make(chan chan struct{}), quit: make(chan struct{}), done: make(chan struct{}),
 		red: redact.New(policy.RedactTokens | policy.RedactKeys | policy.RedactCPR | policy.RedactCards),
 	}
 	all, err := l.files()
@@ -106,10 +110,20 @@ func (l *Log) Add(line Line) {
 	if l == nil {
 		return
 	}
-	select {
-	case l.lines <- line:
-	default:
+	l.mu.Lock()
+	n := len(l.lines)
+	if n < waiting {
+		l.lines = append(l.lines, line)
+	}
+	l.mu.Unlock()
+	switch n {
+	case waiting:
 		l.lost.Add(1)
+	case 0, waiting / 2:
+		select {
+		case l.wake <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -123,25 +137,31 @@ func (l *Log) Close() error {
 	return nil
 }
 
-// run is the writer.
+// run is the writer. It comes for many lines at once.
 func (l *Log) run() {
 	defer close(l.done)
-	late := time.NewTimer(flushAfter)
+	late, soon := time.NewTimer(flushAfter), time.NewTimer(gather)
 	late.Stop()
+	soon.Stop()
 	for {
 		select {
-		case line := <-l.lines:
-			if len(l.batch) == 0 {
-				late.Reset(flushAfter)
+		case <-l.wake:
+			if l.many() {
+				l.gather(late)
+			} else {
+				soon.Reset(gather)
 			}
-			l.take(line)
+		case <-soon.C:
+			l.gather(late)
 		case <-late.C:
 			l.flush()
 		case asked := <-l.asks:
-			l.drain()
+			l.gather(late)
+			l.flush()
 			close(asked)
 		case <-l.quit:
-			l.drain()
+			l.gather(late)
+			l.flush()
 			if l.file != nil {
 				l.told(l.file.close())
 			}
@@ -150,17 +170,27 @@ func (l *Log) run() {
 	}
 }
 
-// drain writes all that waits.
-func (l *Log) drain() {
-	for {
-		select {
-		case line := <-l.lines:
-			l.take(line)
-			continue
-		default:
+// many says whether so many lines wait that there may soon be no room.
+func (l *Log) many() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.lines) >= waiting/2
+}
+
+// gather takes the lines that wait; they are written when late comes.
+func (l *Log) gather(late *time.Timer) {
+	l.mu.Lock()
+	l.lines, l.spare = l.spare[:0], l.lines
+	l.mu.Unlock()
+	for _, line := range l.spare {
+		if len(l.batch) == 0 {
+			late.Reset(flushAfter)
 		}
-		l.flush()
-		return
+		l.take(line)
+	}
+	clear(l.spare)
+	if cap(l.spare) > waiting/8 { // after a rush
+		l.spare = nil
 	}
 }
 
