@@ -291,29 +291,6 @@ func (v *Visit) MayTo(ctx context.Context, do policy.Action, to string) (policy.
 	return a.Decision, nil
 }
 
-// A deed is what a door asked for, and was allowed.
-type deed struct {
-	do policy.Action
-	to string // of forward
-}
-
-func (v *Visit) begins(do deed, a Answer) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if _, ok := v.within[do]; !ok {
-		v.does = append(v.does, do)
-		v.within[do] = a.Bounds
-	}
-	v.stands(do, a)
-}
-
-// begun is all that was begun in the visit. The door does not say what has ended.
-func (v *Visit) begun() []deed {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return slices.Clone(v.does)
-}
-
 // ask asks about the visit's own grant.
 func (v *Visit) ask(ctx context.Context, do deed, ask func(*ledger.Tx, Knock) (Answer, error)) (a Answer, err error) {
 	if v.ctx.Err() != nil {
