@@ -51,6 +51,8 @@ type Visit struct {
 	gone  chan struct{} // closed when the end is written down
 	poke  chan struct{} // wakes watch
 
+	digest string // hex SHA-256 of the request it was opened under, as that was made
+
 	stirred atomic.Int64 // the newest event after which all has to be proven again
 	base    time.Time    // from which open is counted, by the monotonic clock
 
@@ -110,6 +112,19 @@ func (v *Visit) Grant() policy.Grant {
 	return v.grant
 }
 
+// Digest is the hex SHA-256 of the request that it is under now, as that was made.
+func (v *Visit) Digest(ctx context.Context) (string, error) {
+	under := v.Grant().ID
+	if under == v.Session.Request && v.digest != "" {
+		return v.digest, nil
+	}
+	seen, err := v.g.Desk.See(ctx, v.Session.Who, under)
+	if err != nil {
+		return "", fmt.Errorf("read request %s: %w", under, err)
+	}
+	return seen.Digest, nil
+}
+
 // Decision is the last by which it may go on.
 func (v *Visit) Decision() policy.Decision {
 	v.mu.Lock()
@@ -143,6 +158,7 @@ func (g *Gateway) Visit(ctx context.Context, k Knock) (*Visit, Answer, error) {
 		return nil, a, err
 	}
 	a, seq, err := g.admit(ctx, v, k)
+	v.digest = a.digest
 	if err != nil || a.Verdict != policy.Allow {
 		_, cerr := v.Recording.Close(recorder.CauseNever)
 		return nil, a, errors.Join(err, cerr)
@@ -275,29 +291,6 @@ func (v *Visit) MayTo(ctx context.Context, do policy.Action, to string) (policy.
 	return a.Decision, nil
 }
 
-// A deed is what a door asked for, and was allowed.
-type deed struct {
-	do policy.Action
-	to string // of forward
-}
-
-func (v *Visit) begins(do deed, a Answer) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if _, ok := v.within[do]; !ok {
-		v.does = append(v.does, do)
-		v.within[do] = a.Bounds
-	}
-	v.stands(do, a)
-}
-
-// begun is all that was begun in the visit. The door does not say what has ended.
-func (v *Visit) begun() []deed {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return slices.Clone(v.does)
-}
-
 // ask asks about the visit's own grant.
 func (v *Visit) ask(ctx context.Context, do deed, ask func(*ledger.Tx, Knock) (Answer, error)) (a Answer, err error) {
 	if v.ctx.Err() != nil {
@@ -342,8 +335,10 @@ func (v *Visit) Leave() {
 	})
 }
 
+// close writes down the end. Nobody waits for it: nothing passes any more, and
+// the recording is sealed.
 func (v *Visit) close(cause string, seal recorder.Seal) error {
-	return v.g.Ledger.Update(context.WithoutCancel(v.ctx), func(tx *ledger.Tx) error {
+	return v.g.Ledger.UpdateSoon(context.WithoutCancel(v.ctx), func(tx *ledger.Tx) error {
 		v.g.mu.Lock() // as in admit
 		v.Session.Ended, v.Session.Cause, v.Session.Root = tx.Now(), cause, seal.Root
 		v.g.mu.Unlock()

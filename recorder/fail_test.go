@@ -269,10 +269,11 @@ func TestAPanicFailsTheRecordingOnly(t *testing.T) {
 	}
 	_, rec, tr := r.begin(t, pty)
 	broken.Store(true)
-	if err := tr.Close(); err == nil || !strings.Contains(err.Error(), "disk on fire") {
+	must(t, errors.Join(tr.Output([]byte("x")), tr.Close())) // nobody waits for the end of a track
+	<-rec.Failed()
+	if err := rec.Err(); err == nil || !strings.Contains(err.Error(), "disk on fire") {
 		t.Errorf("got %v", err)
 	}
-	<-rec.Failed()
 	if _, err := rec.Close("x"); err == nil {
 		t.Error("it closed as if nothing had happened")
 	}

@@ -97,7 +97,7 @@ func (r *Recording) Track(h Header) (*Track, error) {
 		return nil, fmt.Errorf("begin track %s: there were %d", h.Kind, maxTracks)
 	}
 	t := newTrackOf(r, h)
-	if err := r.ask(nil, func(w *scribe) error { return w.begin(t) }); err != nil {
+	if err := r.ask(func(w *scribe) error { return w.begin(t) }); err != nil {
 		return nil, fmt.Errorf("begin track %s: %w", h.Kind, err)
 	}
 	r.mu.Lock()
@@ -229,23 +229,28 @@ func (r *Recording) arm(wait time.Duration) {
 	}
 }
 
-// ask has the writer do something, and waits until it is durable. A track
-// given ends with it.
-func (r *Recording) ask(ends *Track, do func(*scribe) error) error {
+// over queues the end of a track, for which nobody waits.
+func (r *Recording) over(t *Track) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.admit(0); err != nil || t.ended {
+		return err
+	}
+	t.ended = true
+	r.tracks = slices.DeleteFunc(r.tracks, func(o *Track) bool { return o == t })
+	r.turnover()
+	r.arm(flushAfter)
+	r.queue.pieces = append(r.queue.pieces, piece{ask: &ask{do: func(w *scribe) error { return w.end(t.tape) }, done: make(chan error, 1)}})
+	return nil
+}
+
+// ask has the writer do something, and waits until it is durable.
+func (r *Recording) ask(do func(*scribe) error) error {
 	a := &ask{do: do, done: make(chan error, 1)}
 	r.mu.Lock()
 	if err := r.admit(0); err != nil {
 		r.mu.Unlock()
 		return err
-	}
-	if ends != nil {
-		if ends.ended {
-			r.mu.Unlock()
-			return nil
-		}
-		ends.ended = true
-		r.tracks = slices.DeleteFunc(r.tracks, func(t *Track) bool { return t == ends })
-		r.turnover()
 	}
 	r.arm(0)
 	r.queue.pieces = append(r.queue.pieces, piece{ask: a})

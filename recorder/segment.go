@@ -14,9 +14,8 @@ import (
 
 // Sizes of a segment.
 const (
-	segmentLines = 255 << 10  // bytes of lines that are written, before compression;
-	floodLines   = 1020 << 10 // of a flood: there files cost more than bytes
-	segmentMost  = 2 << 20    // bytes of a file, or of its lines: read no more
+	segmentLines = 255 << 10 // bytes of lines that are written, before compression
+	segmentMost  = 2 << 20   // bytes of a file, or of its lines: read no more
 	headSize     = 120
 	segmentMagic = "lbxseg01"
 )

@@ -33,7 +33,7 @@ func (r *Recording) need() (rest, wanted bool) {
 // turn writes what is queued; at the end of the recording, the end too.
 func (r *Recording) turn(w *scribe, rest bool) (over bool) {
 	b, closing := r.take()
-	err := r.try(func() error { return w.write(&b, rest, r.Err()) })
+	err := r.try(func() error { return w.write(&b, rest, closing, r.Err()) })
 	r.settle(&b, w, err)
 	if !closing {
 		return false
@@ -65,6 +65,8 @@ func (r *Recording) salvage(w *scribe) (seal Seal) {
 		err := r.try(func() (err error) {
 			if !part {
 				err = w.clear()
+			} else if !errors.As(r.Err(), new(panicked)) {
+				_ = w.persist() // for Recover, as far as it goes
 			}
 			if err == nil {
 				seal, err = w.finish(CauseFailed, r.now(), part)

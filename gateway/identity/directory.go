@@ -38,6 +38,7 @@ type Directory struct {
 	asks      asks // by people who are known
 	terminals terminals
 	copies    copies
+	signed    statement.Memory // of logins
 }
 
 // A Person is one row of the directory.
