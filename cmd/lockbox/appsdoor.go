@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
-	"net/netip"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -135,20 +134,10 @@ func (s *Server) appsDoor(pages *portal.Portal) *httpproxy.Door {
 	door := &httpproxy.Door{
 		Gateway: s.Gateway, Desk: s.Desk, People: s.People, Portal: s.Config.URL, Apps: s.Config.Apps.URL, Report: s.failed, Now: time.Now,
 		Sign: func(c httpproxy.Claims) (string, error) { return s.apps.keys.Sign(c) }, Keys: s.apps.keys.JWKS, Requests: s.apps.log,
-		Own: s.ownPorts(), Certs: filepath.Join(s.Config.Keys.Dir, "http"),
+		Own: s.own(), Certs: filepath.Join(s.Config.Keys.Dir, "http"),
 	}
 	pages.Apps, pages.Requests = door, s.apps.log
 	return door
-}
-
-// ownPorts is own, as the HTTP door has it.
-func (s *Server) ownPorts() (all []netip.AddrPort) {
-	for _, a := range s.own() {
-		if at, ok := a.(*net.TCPAddr); ok {
-			all = append(all, at.AddrPort())
-		}
-	}
-	return all
 }
 
 // closeApps gives back what openApps took.

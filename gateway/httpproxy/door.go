@@ -2,8 +2,8 @@ package httpproxy
 
 import (
 	"context"
+	"net"
 	"net/http"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -29,9 +29,8 @@ type Door struct {
 	// Keys is the JSON Web Key Set that verifies it (RFC 7517).
 	Keys func() []byte
 
-	// Own are the gateway's own listeners: no target is there, whatever its
-	// address says. A zero address stands for every address of this machine.
-	Own []netip.AddrPort
+	// Own is where the gateway listens: no target is there, whatever its address says.
+	Own []net.Addr
 
 	// Certs is the folder of the client certificates that targets ask for:
 	// TARGET.crt and TARGET.key. "": there are none.

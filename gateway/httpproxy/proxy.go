@@ -17,6 +17,7 @@ import (
 	"sync"
 
 	"lockbox/gateway"
+	"lockbox/gateway/outside"
 	"lockbox/policy"
 )
 
@@ -323,7 +324,7 @@ func fault(err error) string {
 	var op *net.OpError
 	var t interface{ Timeout() bool }
 	switch {
-	case errors.Is(err, errInside):
+	case errors.Is(err, outside.ErrAddress), errors.Is(err, outside.ErrOurs):
 		return "address"
 	case errors.As(err, &t) && t.Timeout(), strings.Contains(err.Error(), "timeout awaiting response headers"):
 		return "timeout"

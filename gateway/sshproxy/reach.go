@@ -16,7 +16,7 @@ import (
 // ways are the connections to targets.
 func (d *Door) ways() *target.Dialer {
 	d.once.Do(func() {
-		d.out = &target.Dialer{Now: d.now, Config: algorithms(), Version: version, Spares: max(0, d.Limits.orDefault().Spares), Ours: target.Own(d.Own...)}
+		d.out = &target.Dialer{Now: d.now, Config: algorithms(), Version: version, Spares: max(0, d.Limits.orDefault().Spares), Own: d.Own}
 		if d.Keys != nil {
 			d.out.Sign = d.Keys.TargetCert
 		}
