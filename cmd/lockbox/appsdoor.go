@@ -61,7 +61,7 @@ type webDoor struct {
 	log  *weblog.Log
 
 	listen net.Listener
-	tls    *tls.Config // nil: plain, on loopback
+	shown  *shown // nil: plain, on loopback
 }
 
 // openApps makes ready what the HTTP door needs; nothing where there is none.
@@ -97,7 +97,7 @@ func (s *Server) listenApps() (err error) {
 		return nil
 	}
 	if c.TLS.Cert != "" {
-		if s.apps.tls, err = c.TLS.config(); err != nil {
+		if s.apps.shown, err = c.TLS.open("a." + c.domain()); err != nil {
 			return err
 		}
 	}
@@ -107,22 +107,18 @@ func (s *Server) listenApps() (err error) {
 	return nil
 }
 
-// config is TLS 1.3 with the certificate.
-func (c Certificate) config() (*tls.Config, error) {
-	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
-	if err != nil {
-		return nil, usage("read the certificate: %w", err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13, NextProtos: []string{"h2", "http/1.1"}}, nil
-}
-
 // runApps serves the HTTP door, where there is one, and turns the keys by which applications know who is there.
 func (s *Server) runApps(serve func(string, func(context.Context) error), pages *portal.Portal) {
 	if s.apps.listen == nil {
 		return
 	}
 	door := s.appsDoor(pages)
-	serve("http door", func(ctx context.Context) error { return door.Serve(ctx, s.apps.listen, s.apps.tls) })
+	s.seen.apps(door, s.apps.log)
+	var conf *tls.Config
+	if s.apps.shown != nil {
+		conf = s.apps.shown.config()
+	}
+	serve("http door", func(ctx context.Context) error { return door.Serve(ctx, s.apps.listen, conf) })
 	serve("keys for applications", func(ctx context.Context) error {
 		every(ctx, time.Hour, s.apps.keys.Turn, s.failed)
 		return nil

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,6 +60,7 @@ type Server struct {
 	keeps                  *archive.Keeper
 	tried                  trials
 	apps                   webDoor
+	webShown               *shown // nil: plain, on loopback
 	ssh, web, ops, control net.Listener
 }
 
@@ -131,8 +131,11 @@ func (s *Server) settle(ctx context.Context) error {
 	return nil
 }
 
-// reload reads the policy files again.
+// reload reads the policy files again, and the certificates.
 func (s *Server) reload(ctx context.Context) (rulebook.Result, error) {
+	if err := s.renew(); err != nil {
+		s.failed(err)
+	}
 	r, err := s.Book.Reload(ctx)
 	if err == nil {
 		s.log.Info("policy", "outcome", r.Outcome, "digest", r.Digest, "why", r.Why)
@@ -140,7 +143,7 @@ func (s *Server) reload(ctx context.Context) (rulebook.Result, error) {
 	return r, err
 }
 
-// onHangup reloads the policy at every SIGHUP, until ctx ends.
+// onHangup reloads at every SIGHUP, until ctx ends.
 func (s *Server) onHangup(ctx context.Context, report func(error)) {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
@@ -171,7 +174,7 @@ func (s *Server) Listen() (err error) {
 		return unavailable("open the portal: %w", err)
 	}
 	if s.Config.HTTP.TLS.Cert != "" {
-		if s.web, err = secure(s.web, s.Config.HTTP.TLS.Cert, s.Config.HTTP.TLS.Key); err != nil {
+		if s.web, s.webShown, err = secure(s.web, s.Config.HTTP.TLS, s.Config.host()); err != nil {
 			return err
 		}
 	}
@@ -197,15 +200,6 @@ func (s *Server) hangUp() {
 			_ = l.Close() // closed once already where it served
 		}
 	}
-}
-
-// secure puts TLS 1.3 on a listener.
-func secure(l net.Listener, cert, key string) (net.Listener, error) {
-	conf, err := Certificate{cert, key}.config()
-	if err != nil {
-		return l, err
-	}
-	return tls.NewListener(l, conf), nil
 }
 
 // Run serves until ctx ends, then ends every visit and waits for all of it.
@@ -251,6 +245,7 @@ func (s *Server) Run(ctx context.Context) error {
 	wg.Go(func() {
 		every(ctx, time.Minute, func() error { return errors.Join(s.People.Sweep(ctx), s.Charter.Sweep(ctx), s.Tokens.Sweep(ctx)) }, report)
 	})
+	wg.Go(func() { s.keepCertificates(ctx) })
 	wg.Go(func() { s.backUp(ctx, report) })
 	wg.Go(func() { s.tend(ctx, report) })
 	wg.Go(func() { s.keep(ctx, report) })

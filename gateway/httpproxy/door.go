@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"lockbox/approvals"
@@ -47,6 +48,27 @@ type Door struct {
 	joined sync.WaitGroup // seats that are held
 
 	buffers buffers
+
+	answered [6]atomic.Uint64 // by the class of the status; see Counts
+	open     atomic.Int64
+}
+
+// Counts are for who watches the door.
+type Counts struct {
+	Answered [6]uint64 // requests by the first digit of their status; 0: none came
+	Sessions int       // browsers that are in
+	Open     int       // exchanges under way
+	Waiting  int       // browsers that were sent to the portal
+}
+
+// Counts says how the door fares.
+func (d *Door) Counts() (c Counts) {
+	d.prepare()
+	for i := range d.answered {
+		c.Answered[i] = d.answered[i].Load()
+	}
+	c.Sessions, c.Waiting, c.Open = d.seats.count(), d.waits.count(), int(d.open.Load())
+	return c
 }
 
 // Claims are what an application is told of who is there, and why they may be (RFC 7519).

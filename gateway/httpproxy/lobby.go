@@ -105,6 +105,12 @@ func (l *lobby) oldest() *list.Element {
 	return l.seen.Front()
 }
 
+func (l *lobby) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.all)
+}
+
 // drop forgets one. mu is held.
 func (l *lobby) drop(e *list.Element) {
 	w := e.Value.(*arrival)

@@ -41,7 +41,7 @@ func (c *call) exchange() {
 	}
 	defer s.done(x)
 	take, err := s.reel.begin(asked{
-		ID: c.id, From: fromOf(source(c.r)), Method: c.r.Method, URL: c.r.URL.RequestURI(), Proto: c.r.Proto, Host: c.r.Host, Header: c.r.Header,
+		ID: c.id, From: fromOf(source(c.r)), Method: c.r.Method, URL: c.r.URL.RequestURI(), Proto: c.r.Proto, Host: c.r.Host, Scheme: c.door.site.spoken(), Header: c.r.Header,
 	})
 	if err != nil {
 		_ = x.unrecorded(err) // it was reported

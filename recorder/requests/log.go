@@ -64,7 +64,8 @@ type Log struct {
 	quit  chan struct{}
 	done  chan struct{}
 	once  sync.Once
-	lost  atomic.Int64 // lines that there was no room for
+	lost  atomic.Int64 // lines that there was no room for, and that the log does not tell of yet
+	all   atomic.Int64 // of those, since the start
 
 	// The writer's own:
 	spare  []Line // the other half of lines
@@ -119,12 +120,21 @@ func (l *Log) Add(line Line) {
 	switch n {
 	case waiting:
 		l.lost.Add(1)
+		l.all.Add(1)
 	case 0, waiting / 2:
 		select {
 		case l.wake <- struct{}{}:
 		default:
 		}
 	}
+}
+
+// Missed is how many lines there was no room for, since it was opened.
+func (l *Log) Missed() int64 {
+	if l == nil {
+		return 0
+	}
+	return l.all.Load()
 }
 
 // Close writes what is left, and ends the log.
