@@ -217,7 +217,7 @@ func (s *Server) Run(ctx context.Context) error {
 	report := s.failed
 	door := &sshproxy.Door{
 		Gateway: s.Gateway, Desk: s.Desk, People: s.People, Keys: s.Keys, Portal: s.Config.URL, Report: report, Now: time.Now,
-		Tokens: s.Tokens, Limits: sshproxy.Limits{PerPerson: s.Config.SSH.PerPerson, Exempt: s.Config.SSH.exempt}, Own: s.own(),
+		Tokens: s.Tokens, Apps: s.Config.Apps.where(), Limits: sshproxy.Limits{PerPerson: s.Config.SSH.PerPerson, Exempt: s.Config.SSH.exempt}, Own: s.own(),
 	}
 	pages := &portal.Portal{
 		Gateway: s.Gateway, Desk: s.Desk, People: s.People, Ledger: s.Ledger, Shelf: s.Shelf, Vault: s.vault(),
@@ -226,7 +226,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	serve("ssh door", func(ctx context.Context) error { return door.Serve(ctx, s.ssh) })
 	programs := &api.API{
-		Gateway: s.Gateway, Desk: s.Desk, Charter: s.Charter, Tokens: s.Tokens, Logins: s.People, URL: s.Config.URL, Report: report, Now: time.Now,
+		Gateway: s.Gateway, Desk: s.Desk, Charter: s.Charter, Tokens: s.Tokens, Logins: s.People, URL: s.Config.URL, Apps: s.Config.Apps.where(), Report: report, Now: time.Now,
 	}
 	web := pages.Server()
 	web.Handler = s.beside(programs.Beside(web.Handler))

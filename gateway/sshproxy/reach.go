@@ -32,6 +32,9 @@ func (d *Door) Try(ctx context.Context, who policy.Principal, name, language str
 	if t == nil {
 		return "", fmt.Errorf("there is no target %s", name)
 	}
+	if t.Kind == "http" { // nobody answers SSH there
+		return "", nil
+	}
 	err = d.ways().Look(ctx, t)
 	kind := target.KindOf(err)
 	if kind == "" {
