@@ -8,12 +8,17 @@ import (
 	"net"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
+	"lockbox/gateway"
 	"lockbox/gateway/httpproxy"
 	"lockbox/gateway/keys"
 	"lockbox/gateway/portal"
+	"lockbox/recorder"
+	"lockbox/recorder/ledger"
 	weblog "lockbox/recorder/requests"
 )
 
@@ -60,6 +65,9 @@ type webDoor struct {
 	keys *keys.Web
 	log  *weblog.Log
 
+	mu   sync.Mutex // guards left
+	left []string   // who is to be taken out of log
+
 	listen net.Listener
 	shown  *shown // nil: plain, on loopback
 }
@@ -81,7 +89,56 @@ func (s *Server) openApps() (err error) {
 		return err
 	}
 	s.apps.log.Tell = s.tellRequest
+	s.Gateway.Archive = &requestless{s.Gateway.Archive, s.apps.log}
+	forget := s.Desk.Forget
+	s.Desk.Forget = func(tx *ledger.Tx, request, person string, by int64) error {
+		s.apps.leaves(person)
+		return forget(tx, request, person, by)
+	}
 	return nil
+}
+
+// requestless destroys recordings together with what the request log has of their sessions.
+type requestless struct {
+	gateway.Archive
+	log *weblog.Log
+}
+
+func (a *requestless) Destroy(ctx context.Context, session string) ([]string, error) {
+	began := recorder.IDTime(session)
+	err := a.log.Erase(ctx, began.Add(-time.Minute), began.Add(24*time.Hour), func(l weblog.Line) bool { return l.Session == session })
+	if err != nil {
+		return nil, err
+	}
+	return a.Archive.Destroy(ctx, session)
+}
+
+// leaves has a person taken out of the request log, soon.
+func (d *webDoor) leaves(person string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !slices.Contains(d.left, person) {
+		d.left = append(d.left, person)
+	}
+}
+
+// forgetRequests takes those out of the request log who were erased: what they asked for.
+func (s *Server) forgetRequests(ctx context.Context) error {
+	d := &s.apps
+	d.mu.Lock()
+	left := d.left
+	d.left = nil
+	d.mu.Unlock()
+	if len(left) == 0 {
+		return nil
+	}
+	err := d.log.Erase(ctx, time.Time{}, time.Now(), func(l weblog.Line) bool { return slices.Contains(left, l.Who) })
+	if err != nil {
+		for _, person := range left {
+			d.leaves(person)
+		}
+	}
+	return err
 }
 
 // tellRequest is the line of operations: who, from where and which page are in the sealed log alone, found by the id.
@@ -119,6 +176,10 @@ func (s *Server) runApps(serve func(string, func(context.Context) error), pages 
 		conf = s.apps.shown.config()
 	}
 	serve("http door", func(ctx context.Context) error { return door.Serve(ctx, s.apps.listen, conf) })
+	serve("request log", func(ctx context.Context) error {
+		every(ctx, 15*time.Second, func() error { return s.forgetRequests(ctx) }, s.failed)
+		return nil
+	})
 	serve("keys for applications", func(ctx context.Context) error {
 		every(ctx, time.Hour, s.apps.keys.Turn, s.failed)
 		return nil
