@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -75,11 +76,12 @@ type webDoor struct {
 // openApps makes ready what the HTTP door needs; nothing where there is none.
 func (s *Server) openApps() (err error) {
 	c := s.Config
-	if !c.Apps.wanted() {
+	if c.Apps.wanted() {
+		if s.apps.keys, err = keys.OpenWeb(c.Keys.Dir, time.Now); err != nil {
+			return err
+		}
+	} else if _, err := os.Stat(c.Requests.Dir); err != nil { // where there was one, what it has goes in its time
 		return nil
-	}
-	if s.apps.keys, err = keys.OpenWeb(c.Keys.Dir, time.Now); err != nil {
-		return err
 	}
 	seal, err := s.Keys.Requests()
 	if err != nil {

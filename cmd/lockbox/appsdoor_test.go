@@ -11,9 +11,9 @@ import (
 	weblog "lockbox/recorder/requests"
 )
 
-type archive struct{ err error }
+type oneCopy struct{ err error }
 
-func (a archive) Destroy(context.Context, string) ([]string, error) { return []string{"here"}, a.err }
+func (a oneCopy) Destroy(context.Context, string) ([]string, error) { return []string{"here"}, a.err }
 
 // TestWhatIsErasedLeavesTheRequestLog: with a recording go the requests of its
 // session, with a person all that they asked for.
@@ -37,11 +37,11 @@ func TestWhatIsErasedLeavesTheRequestLog(t *testing.T) {
 		slices.Sort(ids)
 		return ids
 	}
-	copies, err := (&requestless{archive{}, l}).Destroy(t.Context(), gone)
+	copies, err := (&requestless{oneCopy{}, l}).Destroy(t.Context(), gone)
 	if got := left(); err != nil || len(copies) != 1 || !slices.Equal(got, []string{"2", "3", "4"}) {
 		t.Errorf("got %v, %v, %v", copies, got, err)
 	}
-	if _, err := (&requestless{archive{errors.New("no disk")}, l}).Destroy(t.Context(), gone); err == nil {
+	if _, err := (&requestless{oneCopy{errors.New("no disk")}, l}).Destroy(t.Context(), gone); err == nil {
 		t.Error("a recording that stays is said to be destroyed")
 	}
 	s := &Server{}
