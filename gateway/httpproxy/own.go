@@ -19,6 +19,7 @@ func (c *call) own() bool {
 		return false
 	}
 	read := c.r.Method == http.MethodGet || c.r.Method == http.MethodHead
+	c.w.Header().Set("X-Content-Type-Options", "nosniff")
 	switch what := strings.TrimPrefix(path, ownPath); {
 	case what == "enter" && c.r.Method == http.MethodGet:
 		c.enter()
