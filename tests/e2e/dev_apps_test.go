@@ -56,6 +56,16 @@ func TestDevOpensTheWiki(t *testing.T) {
 		who.WaitText("Your passkey is made")
 	}
 
+	code := s.opensWiki(eva, max, wiki)
+	s.talksToWiki(eva, wiki)
+	s.losesWiki(eva, max, wiki, code)
+	s.replaysWiki(max, code)
+	interrupt(t, p)
+}
+
+// opensWiki asks, is approved, touches, and is at the page that was asked for first.
+func (s *site) opensWiki(eva, max *harness.Person, wiki string) (code string) {
+	t := s.t
 	if status, v := asProgram(t, "GET", wiki+"/wiki/plans", ""); status != http.StatusUnauthorized || v["code"] != "LBX-NOGRANT" || v["lockbox"] != 1.0 || v["url"] != wiki+"/" {
 		t.Errorf("a program got %d %v", status, v)
 	}
@@ -69,7 +79,7 @@ func TestDevOpensTheWiki(t *testing.T) {
 	eva.Press("Send the request")
 	eva.WaitText("Waiting to open wiki")
 	look(t, eva, "3-wait")
-	code := eva.Eval(`document.querySelector("#live .code").textContent`)
+	code = eva.Eval(`document.querySelector("#live .code").textContent`)
 	s.signIn(max)
 	s.decide(max, "/a/", code)
 	eva.WaitText("Touch to open wiki")
@@ -77,7 +87,12 @@ func TestDevOpensTheWiki(t *testing.T) {
 	eva.Press("Touch to open wiki")
 	eva.WaitURL(wiki + "/wiki/plans?a=1")
 	look(t, eva, "5-wiki")
+	return code
+}
 
+// talksToWiki has a WebSocket open, and sees what the door itself says.
+func (s *site) talksToWiki(eva *harness.Person, wiki string) {
+	t := s.t
 	eva.Eval(`window.line1 = new WebSocket(location.origin.replace("http", "ws") + "/talk"); window.heard = "";
 		line1.onmessage = (e) => { heard += e.data }; line1.onopen = () => line1.send("hello"); ""`)
 	until(t, "the WebSocket answers", func() bool { return strings.Contains(eva.Eval("heard"), "hello") })
@@ -91,7 +106,11 @@ func TestDevOpensTheWiki(t *testing.T) {
 	eva.Eval(`window.line1 = new WebSocket(location.origin.replace("http", "ws") + "/talk"); window.heard = "";
 		line1.onopen = () => line1.send("again"); line1.onmessage = (e) => { heard += e.data }; line1.onclose = () => { window.cutAt = Date.now() }; ""`)
 	until(t, "the WebSocket answers", func() bool { return strings.Contains(eva.Eval("heard"), "again") })
+}
 
+// losesWiki: what is open is cut, and who comes back is told and asked.
+func (s *site) losesWiki(eva, max *harness.Person, wiki, code string) {
+	t := s.t
 	max.Goto(s.url + "/r/" + code)
 	max.Press("End this access")
 	max.Press("End it now")
@@ -105,13 +124,17 @@ func TestDevOpensTheWiki(t *testing.T) {
 	}
 	until(t, "a script is told that it was revoked", func() bool { return eva.Eval("String(window.refused)") == "403 LBX-REVOKED" })
 	eva.Goto(wiki + "/wiki/plans")
-	eva.WaitText("Ask for access to wiki")
+	eva.WaitText("Your last access to wiki has ended.")
 	at := eva.Eval(`new URL(location.href).searchParams.get("h")`)
 	look(t, eva, "8-ask-again")
 	eva.Goto(s.url + "/h/" + strings.Repeat("0", len(at)))
 	eva.WaitText("Nothing waits here")
 	look(t, eva, "9-none")
+}
 
+// replaysWiki looks at what was recorded.
+func (s *site) replaysWiki(max *harness.Person, code string) {
+	t := s.t
 	max.Goto(s.url + "/r/" + code)
 	look(t, max, "10-request")
 	if link := regexp.MustCompile(`/s/[0-9A-Z]{26}`).FindString(max.Eval(`document.body.innerHTML`)); link != "" {
@@ -124,7 +147,6 @@ func TestDevOpensTheWiki(t *testing.T) {
 	} else {
 		t.Errorf("no link to the session in\n%s", max.Text())
 	}
-	interrupt(t, p)
 }
 
 func until(t *testing.T, what string, holds func() bool) {
@@ -135,4 +157,3 @@ func until(t *testing.T, what string, holds func() bool) {
 		}
 	}
 }
-
