@@ -48,14 +48,14 @@ type deed struct {
 	to string // of forward
 }
 
-func (v *Visit) begins(do deed, a Answer) {
+func (v *Visit) begins(do deed, p *policy.Policy, a Answer) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if _, ok := v.within[do]; !ok {
 		v.does = append(v.does, do)
 		v.within[do] = a.Bounds
 	}
-	v.stands(do, a)
+	v.stands(do, p, a)
 }
 
 // begun is all that was begun in the visit. The door does not say what has ended.

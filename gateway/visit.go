@@ -67,8 +67,7 @@ type Visit struct {
 	until    time.Time // when the time is up
 	does     []deed    // what was begun in it: all of it has to be allowed
 	within   map[deed]policy.Bounds
-	bases    map[policy.Action]*basis // what Still decides on
-	standing map[deed]standing        // what was last asked about them
+	standing map[deed]*standing // what was last asked about them; each is never changed
 	frozen   Frozen
 	lives    bool             // it was begun, and Leave is not under way
 	ends     bool             // in the gateway's rush
@@ -207,11 +206,12 @@ func (g *Gateway) admit(ctx context.Context, v *Visit, k Knock) (a Answer, seq i
 		v.Session.Began = tx.Now()
 		g.mu.Unlock()
 		a.question.Now, a.question.Grant = tx.Now(), a.Grant // its clock runs now: the rule says until when
-		if a.Decision = g.Desk.Policy().Decide(a.question); a.Verdict != policy.Allow {
+		p := g.Desk.Policy()
+		if a.Decision = p.Decide(a.question); a.Verdict != policy.Allow {
 			return errors.New("the first use of a grant took its access away") // nothing of this transaction is kept
 		}
 		v.keep = a.Recording.Keep
-		v.begins(deed{k.Do, k.To}, a)
+		v.begins(deed{k.Do, k.To}, p, a)
 		came, by := a.Terminal.Came()
 		seq, err = tx.Append(ledger.Event{
 			Kind: "session.open", Actor: k.Who.ID, Subjects: slices.Concat([]string{v.Session.ID, a.Grant.ID, k.On}, a.Customers), Customers: a.Customers,
@@ -284,10 +284,7 @@ func (v *Visit) MayTo(ctx context.Context, do policy.Action, to string) (policy.
 	if err := v.keepFor(ctx, a.Recording.Keep); err != nil {
 		return policy.Decision{}, err
 	}
-	v.begins(deed{do, to}, a)
-	if to == "" {
-		v.rest(p, do, a)
-	}
+	v.begins(deed{do, to}, p, a)
 	return a.Decision, nil
 }
 

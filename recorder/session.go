@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"crypto/rand"
+	"encoding/base32"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -85,6 +86,15 @@ func NewID(now time.Time) string {
 		id[i] = crockford[two>>(11-at%8)&31]
 	}
 	return string(id[:])
+}
+
+// IDTime is when an id was made, to the ms; the zero Time where it is none.
+func IDTime(id string) time.Time {
+	b, err := base32.NewEncoding(crockford).WithPadding(base32.NoPadding).DecodeString(id)
+	if err != nil || len(b) != 16 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(b) >> 16)).UTC()
 }
 
 func checkID(id string) error {

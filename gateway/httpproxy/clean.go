@@ -31,7 +31,7 @@ func spoken(name string) bool {
 	switch name = strings.ToLower(name); name {
 	case "forwarded", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip", "cf-connecting-ipv6",
 		"fastly-client-ip", "x-rewrite-url", "x-http-method", "x-http-method-override", "x-method-override", "x-request-id", "x-correlation-id",
-		"x-host", "x-proxyuser-ip", "client-ip", "via", "early-data", "x-remote-user", "remote-user", "x-envoy-external-address", "x-sendfile", "x-accel-redirect":
+		"x-host", "x-proxyuser-ip", "client-ip", "via", "early-data", "request-range", "x-remote-user", "remote-user", "x-envoy-external-address", "x-sendfile", "x-accel-redirect":
 		return false
 	}
 	for _, p := range []string{"x-forwarded", "x-original", "x-lockbox", "proxy", "x-auth-request", "x-webauth", "cf-access"} {
@@ -52,8 +52,15 @@ func strip(h http.Header, t *policy.Target) {
 	if !t.Web.Authorization {
 		delete(h, "Authorization")
 	}
+	if ranges := h["Range"]; len(ranges) > 1 || len(ranges) == 1 && strings.Count(ranges[0], ",") >= rangesMost { // one may answer with the whole (RFC 9110, section 14.2)
+		h.Del("Range")
+		h.Del("If-Range")
+	}
 	cutCookies(h)
 }
+
+// rangesMost is how many parts of a page are asked for at once: a server may make a copy of the page for each.
+const rangesMost = 16
 
 // cutCookies takes our cookies out, and leaves the others byte for byte.
 func cutCookies(h http.Header) {
@@ -107,7 +114,7 @@ func foreign(r *http.Request, origin string, changes bool) bool {
 	if upgrades(r) {
 		return from != origin
 	}
-	if changes && from != "" && from != origin {
+	if from != "" && from != origin { // a page of another origin wants to read, where it is no change: no browser sends it with a link
 		return true
 	}
 	switch {
@@ -139,11 +146,14 @@ func (d *Door) reply(h http.Header, t *policy.Target) {
 			delete(h, name)
 		}
 	}
-	for _, name := range [...]string{"Alt-Svc", "Clear-Site-Data", "Strict-Transport-Security", "Public-Key-Pins", "Expect-Ct", "Service-Worker-Allowed", requestID} {
+	for _, name := range [...]string{"Alt-Svc", "Clear-Site-Data", "Strict-Transport-Security", "Public-Key-Pins", "Expect-Ct", "Nel", "Service-Worker-Allowed", requestID} {
 		delete(h, name) // net/http wrote it so
 	}
 	if d.site.secure {
 		h["Strict-Transport-Security"] = []string{"max-age=63072000; includeSubDomains"}
+	}
+	if h.Get("Access-Control-Allow-Origin") == "*" {
+		h.Del("Access-Control-Allow-Credentials")
 	}
 	hosted(h)
 	for _, name := range [...]string{"Location", "Content-Location"} {

@@ -26,3 +26,10 @@ func (d *Door) Idle(long time.Duration) {
 		s.tend(time.Now().Add(-2 * time.Minute))
 	}
 }
+
+// Drop has a browser wait no more.
+func (d *Door) Drop(id string) {
+	d.waits.mu.Lock()
+	defer d.waits.mu.Unlock()
+	d.waits.drop(d.waits.all[id])
+}

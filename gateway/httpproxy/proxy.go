@@ -17,6 +17,7 @@ import (
 	"sync"
 
 	"lockbox/gateway"
+	"lockbox/gateway/outside"
 	"lockbox/policy"
 )
 
@@ -40,7 +41,7 @@ func (c *call) exchange() {
 	}
 	defer s.done(x)
 	take, err := s.reel.begin(asked{
-		ID: c.id, From: fromOf(source(c.r)), Method: c.r.Method, URL: c.r.URL.RequestURI(), Proto: c.r.Proto, Host: c.r.Host, Header: c.r.Header,
+		ID: c.id, From: fromOf(source(c.r)), Method: c.r.Method, URL: c.r.URL.RequestURI(), Proto: c.r.Proto, Host: c.r.Host, Scheme: c.door.site.spoken(), Header: c.r.Header,
 	})
 	if err != nil {
 		_ = x.unrecorded(err) // it was reported
@@ -323,7 +324,7 @@ func fault(err error) string {
 	var op *net.OpError
 	var t interface{ Timeout() bool }
 	switch {
-	case errors.Is(err, errInside):
+	case errors.Is(err, outside.ErrAddress), errors.Is(err, outside.ErrOurs):
 		return "address"
 	case errors.As(err, &t) && t.Timeout(), strings.Contains(err.Error(), "timeout awaiting response headers"):
 		return "timeout"

@@ -85,6 +85,7 @@ type asked struct {
 	URL    string // path and query
 	Proto  string
 	Host   string
+	Scheme string      // "" is https
 	Header http.Header // is read before begin returns
 }
 

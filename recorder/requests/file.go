@@ -42,6 +42,10 @@ type file struct {
 }
 
 func newFile(dir string, number int, key [32]byte) (*file, error) {
+	return createFile(filepath.Join(dir, fmt.Sprintf("%08d.log", number)), key)
+}
+
+func createFile(path string, key [32]byte) (*file, error) {
 	f := &file{head: append([]byte(magic), make([]byte, 32)...), bytes: int64(headSize)}
 	_, _ = rand.Read(f.head[len(magic):]) // never fails
 	var err error
@@ -51,7 +55,7 @@ func newFile(dir string, number int, key [32]byte) (*file, error) {
 	if f.enc, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithLowerEncoderMem(true)); err != nil {
 		return nil, err
 	}
-	if f.out, err = os.OpenFile(filepath.Join(dir, fmt.Sprintf("%08d.log", number)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+	if f.out, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 		return nil, err
 	}
 	if _, err = f.out.Write(f.head); err != nil {
