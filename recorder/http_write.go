@@ -49,6 +49,7 @@ func (q *HTTPRequest) append(j *members) {
 	j.some("client", q.Client)
 	j.text("method", q.Method)
 	j.text("host", q.Host)
+	j.some("scheme", q.Scheme)
 	j.text("url", q.URL)
 	j.text("proto", q.Proto)
 	j.pairs("header", q.Header)

@@ -26,7 +26,7 @@ func FuzzHTTPObject(f *testing.F) {
 		pairs := [][2]string{{s, u}, {u, ""}, {"Accept", s}}[:uint64(n)%4]
 		for _, o := range []*HTTPObject{
 			{Op: s, N: uint64(n)},
-			{Op: HTTPExchange, N: 1, Request: &HTTPRequest{ID: u, Client: s, Method: u, Host: s, URL: u, Proto: s, Header: pairs, More: int(n)}},
+			{Op: HTTPExchange, N: 1, Request: &HTTPRequest{ID: u, Client: s, Method: u, Host: s, Scheme: u, URL: u, Proto: s, Header: pairs, More: int(n)}},
 			{Response: &HTTPResponse{Status: int(n), Proto: s, Header: pairs, More: int(n), New: more, Conn: ms, Sent: -ms, Head: ms}, From: s, Type: u, Field: s, File: u},
 			{Code: int(n), Text: s, Data: data, Bytes: n, SHA256: u, More: more, Outcome: s, Milli: ms, In: &HTTPBody{}, Out: &HTTPBody{n, n, s, n}, Trailer: pairs},
 		} {
@@ -72,5 +72,46 @@ func TestAnIDIsItsTimeAndChance(t *testing.T) {
 	}
 	if base32.NewEncoding(crockford).WithPadding(base32.NoPadding).EncodeToString(b) != one {
 		t.Errorf("%q is not as base32 writes it", one)
+	}
+}
+
+// TestEveryFieldOfAnObjectIsWritten: also one that is new.
+func TestEveryFieldOfAnObjectIsWritten(t *testing.T) {
+	var o HTTPObject
+	furnish(reflect.ValueOf(&o).Elem())
+	got, ok := o.append(nil, nil)
+	want, err := json.Marshal(&o)
+	if err != nil || !ok || string(got) != string(want) {
+		t.Errorf("got  %s\nwant %s, %v", got, want, err)
+	}
+}
+
+// furnish gives every field within v a value that is not zero.
+func furnish(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		furnish(v.Elem())
+	case reflect.Struct:
+		for _, f := range v.Fields() {
+			furnish(f)
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		furnish(v.Index(0))
+	case reflect.Array:
+		for i := range v.Len() {
+			furnish(v.Index(i))
+		}
+	case reflect.String:
+		v.SetString("x")
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Float64:
+		v.SetFloat(1.5)
+	case reflect.Int, reflect.Int64:
+		v.SetInt(7)
+	case reflect.Uint8, reflect.Uint64:
+		v.SetUint(7)
 	}
 }

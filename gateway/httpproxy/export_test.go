@@ -2,19 +2,7 @@ package httpproxy
 
 import (
 	"time"
-
-	"lockbox/policy"
 )
-
-// Around has every request to a target go by http.Transport and httputil.ReverseProxy.
-func (d *Door) Around(t *policy.Target) error {
-	d.prepare()
-	way, err := d.ways.to(t)
-	if err == nil {
-		way.lines = nil
-	}
-	return err
-}
 
 // Idle has every session look for its person as if nothing had moved for so long,
 // and nobody had noted for two minutes that they are here.

@@ -198,16 +198,6 @@ func (x *exchange) proxy() {
 		x.refuse(broken())
 		return
 	}
-	if way.lines != nil && straight(c.r) {
-		x.relay(way.lines)
-		return
-	}
-	x.through(way)
-}
-
-// through passes on what has a body, or becomes something else.
-func (x *exchange) through(way *way) {
-	c := x.call
 	up := c.r.WithContext(x.ctx)
 	if trace := x.take.trace(); trace != nil {
 		up = up.WithContext(httptrace.WithClientTrace(x.ctx, trace))

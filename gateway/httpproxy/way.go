@@ -33,7 +33,6 @@ type way struct {
 	machine   string
 	web       policy.Web
 	transport *http.Transport
-	lines     *lines        // nil: there are none
 	room      chan struct{} // a place for each exchange
 }
 
@@ -67,9 +66,6 @@ func (w *ways) to(t *policy.Target) (*way, error) {
 		old.close()
 	}
 	n := &way{of: t, machine: machine, web: t.Web, transport: transport, room: make(chan struct{}, orMost(t.Web.Streams, policy.StreamsDefault))}
-	if t.Web.Plain {
-		n.lines = &lines{answer: transport.ResponseHeaderTimeout, dial: func(ctx context.Context) (net.Conn, error) { return transport.DialContext(ctx, "tcp", "") }}
-	}
 	if w.all == nil {
 		w.all = map[string]*way{}
 	}
@@ -86,12 +82,7 @@ func (w *ways) close() {
 }
 
 // close leaves the way to those who are on it.
-func (w *way) close() {
-	w.transport.CloseIdleConnections()
-	if w.lines != nil {
-		w.lines.close()
-	}
-}
+func (w *way) close() { w.transport.CloseIdleConnections() }
 
 func orMost[N int | time.Duration](n, otherwise N) N {
 	if n > 0 {
