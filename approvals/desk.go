@@ -52,6 +52,8 @@ type Desk struct {
 	Forget func(tx *ledger.Tx, request, person string, by int64) error
 	// Over is as of charter.Charter: it is asked again before a recording is erased.
 	Over func(tx *ledger.Tx, session string) (customers []string, err error)
+
+	seen statement.Memory
 }
 
 // A Refusal is a no that the person may read; it is not a failure.

@@ -35,6 +35,8 @@ type Trust struct {
 	// Stands gives the customer's motion that a vote on the request stands by,
 	// its signatures and its use for that request proven. Nil: none does.
 	Stands func(v policy.Vote, q *policy.Request) (*policy.Motion, error)
+
+	seen *statement.Memory // what a desk verified before; nil: nothing is remembered
 }
 
 // Holding verifies every vote to approve and returns the request with those
@@ -115,7 +117,7 @@ func (t Trust) signed(q *policy.Request, v policy.Vote) error {
 	if err != nil {
 		return &statement.StepError{Step: StepPinned, Name: "pinned key", Err: err}
 	}
-	_, err = statement.Verify(a, key, statement.Challenge(domain(q), v.Statement), t.Party)
+	_, err = t.seen.Verify(a, key, statement.Challenge(domain(q), v.Statement), t.Party)
 	return err
 }
 

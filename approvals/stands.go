@@ -41,7 +41,7 @@ func (d *Desk) Standing(tx *ledger.Tx, code string) (*policy.Grant, error) {
 // trust is what this desk believes: what the ledger proves now.
 func (d *Desk) trust(tx *ledger.Tx) Trust {
 	t := Trust{
-		Log: d.Log, Party: d.Party,
+		Log: d.Log, Party: d.Party, seen: &d.seen,
 		Key:    func(f string) (statement.Key, string, error) { return d.People.Passkey(tx, f) },
 		Pinned: func(s policy.Stage, f string, _ int64) (bool, error) { return d.People.Pinned(tx, s, f) }, // and not only then
 	}

@@ -73,9 +73,7 @@ func (d *Desk) asks(tx *ledger.Tx, who policy.Principal, a Application) (policy.
 		return policy.Decision{}, err
 	}
 	dec := d.Policy().Decide(ask)
-	switch t := d.Policy().Targets[a.Target]; {
-	case dec.Verdict == policy.Ask && !a.Do.On(t):
-		return dec, &Refusal{policy.ByPolicy, fmt.Sprintf("%s cannot be done on %s, which is of kind %s", a.Do, t.Name, t.Kind)}
+	switch {
 	case dec.Verdict == policy.Ask:
 		return dec, nil
 	case dec.Verdict == policy.Prove && dec.Proof == policy.Declared:
@@ -137,7 +135,7 @@ func (d *Desk) compose(tx *ledger.Tx, who policy.Principal, a Application, dec p
 			ask.To = a.To
 		}
 		other := d.Policy().Decide(ask) // another rule may decide on it, and take a ticket
-		return other.Verdict != policy.Ask || !x.On(d.Policy().Targets[a.Target]) || lintTicket(a.Need.Ticket, other.Ticket) != nil
+		return other.Verdict != policy.Ask || lintTicket(a.Need.Ticket, other.Ticket) != nil
 	})
 	var to []string
 	if slices.Contains(actions, policy.Forward) {

@@ -127,6 +127,6 @@ func (d *Desk) verified(tx *ledger.Tx, g given, who string) (said statement.Touc
 	if of != who {
 		return statement.Touch{}, fmt.Errorf("the touch for grant %s was given by somebody else", said.Grant)
 	}
-	_, err = statement.Verify(a, key, statement.Challenge(domain, g.Statement), d.Party)
+	_, err = d.seen.Verify(a, key, statement.Challenge(domain, g.Statement), d.Party)
 	return said, err
 }

@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"slices"
 	"time"
 
 	"lockbox/approvals"
+	"lockbox/policy"
 	"lockbox/recorder"
 )
 
@@ -38,4 +40,27 @@ func (v *Visit) done() *approvals.Deeds {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return approvals.NewDeeds(v.deeds, v.unkept)
+}
+
+// A deed is what a door asked for, and was allowed.
+type deed struct {
+	do policy.Action
+	to string // of forward
+}
+
+func (v *Visit) begins(do deed, p *policy.Policy, a Answer) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if _, ok := v.within[do]; !ok {
+		v.does = append(v.does, do)
+		v.within[do] = a.Bounds
+	}
+	v.stands(do, p, a)
+}
+
+// begun is all that was begun in the visit. The door does not say what has ended.
+func (v *Visit) begun() []deed {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.Clone(v.does)
 }

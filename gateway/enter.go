@@ -64,6 +64,7 @@ type Answer struct {
 	Grant    *policy.Grant      // that holds, or would after a touch, a promise or some time
 	Terminal approvals.Terminal // what to ask a touch for, of a Prove
 
+	digest    string          // hex SHA-256 of Request as it was made
 	said      string          // hex SHA-256 of the newest statement that was signed for this terminal
 	question  policy.Question // as it was decided
 	extension *policy.Request // that waits, of an open visit whose time is up
@@ -265,7 +266,7 @@ func (u *Unproven) Unwrap() error { return u.Err }
 func (g *Gateway) held(tx *ledger.Tx, k Knock, a *Answer) error {
 	if k.grant != "" {
 		v, err := g.Desk.Whole(tx, k.Who, k.grant)
-		a.Grant, a.Request, a.Status = v.Grant, v.Request, v.Status
+		a.Grant, a.Request, a.Status, a.digest = v.Grant, v.Request, v.Status, v.Digest
 		if err == nil && v.Grant == nil {
 			err = fmt.Errorf("grant %s is gone", k.grant)
 		}
@@ -283,11 +284,11 @@ func (g *Gateway) held(tx *ledger.Tx, k Knock, a *Answer) error {
 		case v.Grant != nil && v.Grant.Machine != a.Machine(): // its name stands for another machine now: ask again
 		case v.Grant != nil && v.Grant.Over(tx.Now()) == "":
 			if a.Grant == nil || a.Grant.Extends == v.Grant.ID { // an extension waits until what it extends is over
-				a.Grant, a.Request, a.Status = v.Grant, v.Request, v.Status
+				a.Grant, a.Request, a.Status, a.digest = v.Grant, v.Request, v.Status, v.Digest
 			}
 		case a.Grant != nil:
 		case a.Request == nil || v.Status.Phase == policy.Pending || v.Request.At.After(a.Request.At) && a.Status.Phase != policy.Pending:
-			a.Request, a.Status = v.Request, v.Status
+			a.Request, a.Status, a.digest = v.Request, v.Status, v.Digest
 		}
 	}
 	return nil

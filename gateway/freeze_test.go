@@ -44,7 +44,7 @@ func approve(t *testing.T, w *world.World, code string) {
 // becomes waits until the visit is as it should be.
 func becomes(t *testing.T, v *gateway.Visit, what string, is func(gateway.Frozen) bool) {
 	t.Helper()
-	late := time.After(5 * time.Second)
+	late := time.After(20 * time.Second) // the machine may be busy
 	for {
 		f, moved := v.Frozen()
 		if is(f) {

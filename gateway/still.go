@@ -8,28 +8,11 @@ import (
 	"lockbox/policy"
 )
 
-// A basis is what a yes to an action rests on: asked again with a later time, it
-// is the same question while neither policy, grant nor person changed. When one
-// does, the visit is asked about anew, see recheck.
-type basis struct {
-	policy   *policy.Policy
-	question policy.Question
-	decision policy.Decision
-}
-
-// rest keeps what a yes of MayTo rests on.
-func (v *Visit) rest(p *policy.Policy, do policy.Action, a Answer) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.bases == nil {
-		v.bases = map[policy.Action]basis{}
-	}
-	v.bases[do] = basis{p, a.question, a.Decision}
-}
-
 // Still is May for what is done often in one visit, from the address given: the
 // first time, and whenever the policy is another, everything is looked up and
-// proven; in between policy decides again, for this instant, on what was proven.
+// proven; in between policy decides again, for this instant, on what was asked
+// last: while neither policy, grant nor person changed it is the same question.
+// When one does, the visit is asked about anew, see recheck.
 func (v *Visit) Still(ctx context.Context, do policy.Action, from netip.Addr) (policy.Decision, error) {
 	if d, ok := v.again(do, from); ok {
 		return d, nil
@@ -44,21 +27,22 @@ func (v *Visit) Still(ctx context.Context, do policy.Action, from netip.Addr) (p
 	return d, nil
 }
 
-// again decides on what is kept. false: it does not tell.
+// again decides on what stands. false: it does not tell.
 func (v *Visit) again(do policy.Action, from netip.Addr) (policy.Decision, bool) {
 	p := v.g.Desk.Policy()
 	v.mu.Lock()
-	b, ok := v.bases[do]
+	kept := v.standing[deed{do: do}]
 	v.mu.Unlock()
-	if !ok || b.policy != p || !v.Open() || v.ctx.Err() != nil {
+	if kept == nil || kept.policy != p || !v.Open() || v.ctx.Err() != nil {
 		return policy.Decision{}, false
 	}
-	q := b.question
-	if now := time.Now(); now.After(q.Now) {
-		q.Now = now
+	s := *kept
+	s.question.From = from
+	now := time.Now()
+	if s.question.Now.After(now) { // of the ledger's clock, which is never set back
+		now = s.question.Now
 	}
-	q.From = from
-	q.Proofs = []policy.Proof{{Kind: policy.Passkey, Of: q.Who.ID, At: q.Now, For: q.Binding}} // it opened the visit, as in decide
-	d := p.Decide(q)
-	return d, d.Verdict == policy.Allow && d.Recording == b.decision.Recording && !d.Recording.Strict
+	a := s.at(now, p)
+	a.keep(do, s.terms)
+	return a.Decision, a.Verdict == policy.Allow && a.Recording == s.record && !a.Recording.Strict
 }

@@ -51,6 +51,8 @@ type Visit struct {
 	gone  chan struct{} // closed when the end is written down
 	poke  chan struct{} // wakes watch
 
+	digest string // hex SHA-256 of the request it was opened under, as that was made
+
 	stirred atomic.Int64 // the newest event after which all has to be proven again
 	base    time.Time    // from which open is counted, by the monotonic clock
 
@@ -65,8 +67,7 @@ type Visit struct {
 	until    time.Time // when the time is up
 	does     []deed    // what was begun in it: all of it has to be allowed
 	within   map[deed]policy.Bounds
-	bases    map[policy.Action]basis // what Still decides on
-	standing map[deed]standing       // what was last asked about them
+	standing map[deed]*standing // what was last asked about them; each is never changed
 	frozen   Frozen
 	lives    bool             // it was begun, and Leave is not under way
 	ends     bool             // in the gateway's rush
@@ -110,6 +111,19 @@ func (v *Visit) Grant() policy.Grant {
 	return v.grant
 }
 
+// Digest is the hex SHA-256 of the request that it is under now, as that was made.
+func (v *Visit) Digest(ctx context.Context) (string, error) {
+	under := v.Grant().ID
+	if under == v.Session.Request && v.digest != "" {
+		return v.digest, nil
+	}
+	seen, err := v.g.Desk.See(ctx, v.Session.Who, under)
+	if err != nil {
+		return "", fmt.Errorf("read request %s: %w", under, err)
+	}
+	return seen.Digest, nil
+}
+
 // Decision is the last by which it may go on.
 func (v *Visit) Decision() policy.Decision {
 	v.mu.Lock()
@@ -143,6 +157,7 @@ func (g *Gateway) Visit(ctx context.Context, k Knock) (*Visit, Answer, error) {
 		return nil, a, err
 	}
 	a, seq, err := g.admit(ctx, v, k)
+	v.digest = a.digest
 	if err != nil || a.Verdict != policy.Allow {
 		_, cerr := v.Recording.Close(recorder.CauseNever)
 		return nil, a, errors.Join(err, cerr)
@@ -191,11 +206,12 @@ func (g *Gateway) admit(ctx context.Context, v *Visit, k Knock) (a Answer, seq i
 		v.Session.Began = tx.Now()
 		g.mu.Unlock()
 		a.question.Now, a.question.Grant = tx.Now(), a.Grant // its clock runs now: the rule says until when
-		if a.Decision = g.Desk.Policy().Decide(a.question); a.Verdict != policy.Allow {
+		p := g.Desk.Policy()
+		if a.Decision = p.Decide(a.question); a.Verdict != policy.Allow {
 			return errors.New("the first use of a grant took its access away") // nothing of this transaction is kept
 		}
 		v.keep = a.Recording.Keep
-		v.begins(deed{k.Do, k.To}, a)
+		v.begins(deed{k.Do, k.To}, p, a)
 		came, by := a.Terminal.Came()
 		seq, err = tx.Append(ledger.Event{
 			Kind: "session.open", Actor: k.Who.ID, Subjects: slices.Concat([]string{v.Session.ID, a.Grant.ID, k.On}, a.Customers), Customers: a.Customers,
@@ -268,34 +284,8 @@ func (v *Visit) MayTo(ctx context.Context, do policy.Action, to string) (policy.
 	if err := v.keepFor(ctx, a.Recording.Keep); err != nil {
 		return policy.Decision{}, err
 	}
-	v.begins(deed{do, to}, a)
-	if to == "" {
-		v.rest(p, do, a)
-	}
+	v.begins(deed{do, to}, p, a)
 	return a.Decision, nil
-}
-
-// A deed is what a door asked for, and was allowed.
-type deed struct {
-	do policy.Action
-	to string // of forward
-}
-
-func (v *Visit) begins(do deed, a Answer) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if _, ok := v.within[do]; !ok {
-		v.does = append(v.does, do)
-		v.within[do] = a.Bounds
-	}
-	v.stands(do, a)
-}
-
-// begun is all that was begun in the visit. The door does not say what has ended.
-func (v *Visit) begun() []deed {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return slices.Clone(v.does)
 }
 
 // ask asks about the visit's own grant.
@@ -343,8 +333,10 @@ func (v *Visit) Leave() {
 	})
 }
 
+// close writes down the end. Nobody waits for it: nothing passes any more, and
+// the recording is sealed.
 func (v *Visit) close(cause string, seal recorder.Seal) error {
-	return v.g.Ledger.Update(context.WithoutCancel(v.ctx), func(tx *ledger.Tx) error {
+	return v.g.Ledger.UpdateSoon(context.WithoutCancel(v.ctx), func(tx *ledger.Tx) error {
 		v.g.mu.Lock() // as in admit
 		v.Session.Ended, v.Session.Cause, v.Session.Root = tx.Now(), cause, seal.Root
 		v.g.mu.Unlock()

@@ -74,16 +74,18 @@ func (v *Visit) revoked() bool {
 
 // A standing question is what policy was last asked about one deed, and said yes to.
 type standing struct {
+	policy   *policy.Policy // that was asked
 	question policy.Question
 	terms    []policy.Terms // of the votes to approve
+	record   policy.Recording
 }
 
 // stands keeps what was asked about a deed. mu is held.
-func (v *Visit) stands(do deed, a Answer) {
+func (v *Visit) stands(do deed, p *policy.Policy, a Answer) {
 	if v.standing == nil {
-		v.standing = map[deed]standing{}
+		v.standing = map[deed]*standing{}
 	}
-	v.standing[do] = standing{a.question, a.terms()}
+	v.standing[do] = &standing{p, a.question, a.terms(), a.Recording}
 }
 
 // asked asks again because time has gone by; with rows it reads all that the
@@ -139,7 +141,7 @@ func (v *Visit) same() bool {
 }
 
 // at asks at another time. A touch opened the visit.
-func (s standing) at(now time.Time, p *policy.Policy) Answer {
+func (s *standing) at(now time.Time, p *policy.Policy) Answer {
 	q := s.question
 	q.Now = now
 	q.Proofs = append(slices.Clip(q.Proofs), touchedBefore(q))
@@ -156,6 +158,7 @@ func (v *Visit) recheck(all bool) {
 	v.sift()
 	var a Answer
 	var err error
+	p := v.g.Desk.Policy() // before it is asked: what is asked then may be another
 	for _, do := range v.begun() {
 		if a, err = v.ask(v.ctx, do, ask); err != nil || a.Verdict != policy.Allow {
 			break
@@ -164,7 +167,7 @@ func (v *Visit) recheck(all bool) {
 			break
 		}
 		v.mu.Lock()
-		v.stands(do, a)
+		v.stands(do, p, a)
 		v.mu.Unlock()
 	}
 	switch {

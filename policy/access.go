@@ -16,6 +16,10 @@ func (p *Policy) access(q *Question, d *Decision) {
 		d.Code, d.Why = NoTarget, Says("there is no target %q for you; `targets` lists those you may ask for", q.On)
 		return
 	}
+	if !q.Do.On(t) {
+		d.Code, d.Why = ByPolicy, Says("%s cannot be done on %s, which is of kind %s", string(q.Do), t.Name, t.Kind)
+		return
+	}
 	l, ok := in.login(q.Login, q.Customer)
 	if !ok {
 		l, d.Why = t.login(q.Login, q.Customer)

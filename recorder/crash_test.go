@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 func rootOf(t testing.TB, folder string) *os.Root {
@@ -35,21 +38,90 @@ func recovered(t testing.TB, r rig, session string) Recovered {
 
 var errPower = errors.New("the power is cut")
 
-// A power is cut before a step: what was written and not synced is gone, too.
+// A power is cut before a step: what was written and not synced is gone, too;
+// and of the names that were made, moved or removed in a folder that was not
+// synced since, any may be as they were.
 type power struct {
 	left   int              // steps
 	last   [2]string        // step and file
 	size   map[string]int64 // written
 	synced map[string]int64
+
+	shelf, folder string // of the recording
+	now           undone
+	names         []undone // that were not synced, in order
 }
 
-func newPower(steps int) *power {
-	return &power{left: steps, size: map[string]int64{}, synced: map[string]int64{}}
+// An undone step is taken back by back, which bears to be called in any order.
+type undone struct {
+	dir  string
+	back func()
+}
+
+func newPower(r rig, w Session, steps int) *power {
+	return &power{
+		left: steps, size: map[string]int64{}, synced: map[string]int64{},
+		shelf: r.Dir, folder: filepath.Join(r.Dir, w.Began.UTC().Format("2006"), w.Began.UTC().Format("01"), w.ID),
+	}
+}
+
+// at is where a name is: on the shelf it begins with the year.
+func (p *power) at(name string) string {
+	if name[0] == '2' {
+		return filepath.Join(p.shelf, name)
+	}
+	return filepath.Join(p.folder, name)
+}
+
+// undoing says how a step that is about to be done could be taken back.
+func (p *power) undoing(op, name string) undone {
+	path := p.at(name)
+	u := undone{dir: filepath.Dir(name)}
+	was, err := os.ReadFile(path)
+	put := func(path string, data []byte) { _ = os.WriteFile(path, data, 0o600) } // its folder may be undone, too
+	switch {
+	case op == "mkdir":
+		if _, err := os.Lstat(path); err != nil {
+			u.back = func() { _ = os.RemoveAll(path) }
+		}
+	case (op == "create" || op == "fill") && err != nil:
+		u.back = func() { _ = os.Remove(path) }
+	case op == "remove" && err == nil:
+		u.back = func() {
+			put(path, was)
+			p.size[name], p.synced[name] = int64(len(was)), int64(len(was))
+		}
+	case op == "rename":
+		had, size := err == nil, p.synced[name]
+		u.back = func() {
+			_ = os.Rename(path, path+".tmp")
+			if p.synced[name+".tmp"] = p.synced[name]; had {
+				put(path, was)
+				p.synced[name] = size
+			}
+		}
+	}
+	return u
+}
+
+// forget loses some of the names that were not synced.
+func (p *power) forget(chance *rand.Rand) {
+	all := chance.IntN(3) == 0
+	for i := len(p.names) - 1; i >= 0; i-- {
+		if all || chance.IntN(2) == 0 {
+			p.names[i].back()
+		}
+	}
 }
 
 func (p *power) before(op, name string, n int) error {
+	if p.now.back != nil { // it was done
+		p.names = append(p.names, p.now)
+		p.now = undone{}
+	}
 	switch p.last[0] { // it was done
 	case "sync":
+		p.names = slices.DeleteFunc(p.names, func(u undone) bool { return u.dir == p.last[1] })
 		p.synced[p.last[1]] = p.size[p.last[1]]
 	case "rename":
 		p.synced[p.last[1]] = p.synced[p.last[1]+".tmp"]
@@ -60,6 +132,7 @@ func (p *power) before(op, name string, n int) error {
 		p.last = [2]string{}
 		return errPower
 	}
+	p.now = p.undoing(op, name)
 	switch op {
 	case "create":
 		p.size[name], p.synced[name] = 0, 0
@@ -88,10 +161,19 @@ func (p *power) cut(t *testing.T, folder string) {
 // recording in turn, and starts anew.
 func TestBrokenAtAnyStepItKeepsWhatWasDurable(t *testing.T) {
 	t.Parallel()
+	for seed := range uint64(3) {
+		brokenAtAnyStep(t, seed)
+	}
+}
+
+func brokenAtAnyStep(t *testing.T, seed uint64) {
+	t.Helper()
+	chance := rand.New(rand.NewPCG(seed, 7))
 	for stop := 0; ; stop++ {
-		r, p := newRig(t), newPower(stop)
+		r, w := newRig(t), words()
+		w.Began = time.Now()
+		p := newPower(r, w, stop)
 		r.before = p.before
-		w := words()
 		durable, err := scriptInTime(t, r, w)
 		r.before = nil
 		if err == nil {
@@ -104,18 +186,21 @@ func TestBrokenAtAnyStepItKeepsWhatWasDurable(t *testing.T) {
 		if durable < 0 { // it never opened
 			continue
 		}
+		if seed > 0 { // else every name stays
+			p.forget(chance)
+		}
 		p.cut(t, r.folder(t, w.ID))
 		all, rerr := r.Recover()
 		must(t, rerr)
 		if len(all) == 1 && (all[0].Err != nil || all[0].Lost) {
-			t.Errorf("step %d: got %+v", stop, all[0])
+			t.Errorf("seed %d, step %d: got %+v", seed, stop, all[0])
 			continue
 		}
 		if got := len(stream(r.played(t, w.ID), CodeOutput)); got < durable {
-			t.Errorf("step %d: got %d bytes, want the %d that were durable", stop, got, durable)
+			t.Errorf("seed %d, step %d: got %d bytes, want the %d that were durable", seed, stop, got, durable)
 		}
 		if again, err := r.Recover(); err != nil || len(again) != 0 {
-			t.Errorf("step %d: recovered twice: %+v, %v", stop, again, err)
+			t.Errorf("seed %d, step %d: recovered twice: %+v, %v", seed, stop, again, err)
 		}
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
+	"slices"
 )
 
 // A disk is one folder that is written durably. Names are inside the folder;
@@ -15,6 +17,29 @@ type disk struct {
 	root   *os.Root
 	alive  func()                             // told before every step; nil for none
 	before func(op, name string, n int) error // nil, but in tests: stalls or breaks a step
+	late   map[string]bool                    // folders that settle syncs; nil: each at once
+}
+
+// defers has folders synced by settle, once for all that was done in them: while
+// a journal holds what they hold, or nothing may rest on them yet. One sync of a
+// file mostly takes the others along, so that theirs have nothing to wait for.
+func (d *disk) defers() {
+	if d.late == nil {
+		d.late = map[string]bool{}
+	}
+}
+
+// settle syncs what was deferred. After an error all of it is still to be done.
+func (d *disk) settle() error {
+	late := d.late
+	d.late = nil
+	for _, name := range slices.Sorted(maps.Keys(late)) {
+		if err := d.syncDir(name); err != nil {
+			d.late = late
+			return err
+		}
+	}
+	return nil
 }
 
 func (d *disk) step(op, name string, n int) error {
@@ -41,8 +66,18 @@ func (d *disk) mkdir(name string) (bool, error) {
 
 // put writes a whole file: after an error, or a crash, name is as it was before.
 func (d *disk) put(name string, data []byte) error {
+	return d.putAfter(name, data, func() error { return nil })
+}
+
+// putLast is put; what was deferred is durable before name is there.
+func (d *disk) putLast(name string, data []byte) error { return d.putAfter(name, data, d.settle) }
+
+func (d *disk) putAfter(name string, data []byte, ready func() error) error {
 	tmp := name + ".tmp"
 	err := d.write(tmp, data)
+	if err == nil {
+		err = ready()
+	}
 	if err == nil {
 		err = d.rename(tmp, name)
 	}
@@ -54,15 +89,23 @@ func (d *disk) put(name string, data []byte) error {
 
 // write makes a file and syncs it; its folder is the caller's to sync.
 func (d *disk) write(name string, data []byte) error {
-	f, err := d.anew(name)
+	f, err := d.draft(name, data)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// draft makes a file that is not synced.
+func (d *disk) draft(name string, data []byte) (*file, error) {
+	f, err := d.anew(name)
+	if err != nil {
+		return nil, err
 	}
-	return errors.Join(err, f.Close())
+	if _, err = f.Write(data); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 func (d *disk) rename(from, to string) error {
@@ -99,6 +142,10 @@ func (d *disk) fill(name string, from, size int64) error {
 }
 
 func (d *disk) syncDir(name string) error {
+	if d.late != nil {
+		d.late[name] = true
+		return nil
+	}
 	if err := d.step("sync", name, 0); err != nil {
 		return err
 	}

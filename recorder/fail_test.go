@@ -46,6 +46,7 @@ func TestOutputWaitsForAStalledDisk(t *testing.T) {
 	}{
 		{"64 KiB are taken", 32 << 10, 0, 32 << 10, false},
 		{"a byte more waits", 64 << 10, 0, 1, true},
+		{"what is longer waits for its own beginning", 1, 0, 128 << 10, true},
 		{"a byte is taken while the last is young", 1, 900 * time.Millisecond, 1, false},
 		{"a byte waits for one older than a second", 1, 1001 * time.Millisecond, 1, true},
 	} {
@@ -268,10 +269,11 @@ func TestAPanicFailsTheRecordingOnly(t *testing.T) {
 	}
 	_, rec, tr := r.begin(t, pty)
 	broken.Store(true)
-	if err := tr.Close(); err == nil || !strings.Contains(err.Error(), "disk on fire") {
+	must(t, errors.Join(tr.Output([]byte("x")), tr.Close())) // nobody waits for the end of a track
+	<-rec.Failed()
+	if err := rec.Err(); err == nil || !strings.Contains(err.Error(), "disk on fire") {
 		t.Errorf("got %v", err)
 	}
-	<-rec.Failed()
 	if _, err := rec.Close("x"); err == nil {
 		t.Error("it closed as if nothing had happened")
 	}

@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -39,7 +40,7 @@ func (h *harHeld) entry(began time.Time) harEntry {
 func (h *harHeld) request() harRequest {
 	q := h.x.Request
 	r := harRequest{
-		Method: q.Method, URL: "https://" + q.Host + q.URL, Version: q.Proto, Cookies: []harPair{}, Headers: harPairs(q.Header), Query: harQuery(q.URL), Head: -1, Body: h.x.In.Bytes,
+		Method: q.Method, URL: cmp.Or(q.Scheme, "https") + "://" + q.Host + q.URL, Version: q.Proto, Cookies: []harPair{}, Headers: harPairs(q.Header), Query: harQuery(q.URL), Head: -1, Body: h.x.In.Bytes,
 	}
 	if h.x.In.Bytes > 0 && !h.x.Socket() {
 		text, _ := harData(h.in.bytes)

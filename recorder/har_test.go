@@ -40,7 +40,7 @@ func browse(t testing.TB, tr *Track) {
 	put(HTTPObject{Op: HTTPFrame, N: 3, From: FromServer, Type: "binary", Bytes: 70, SHA256: "ef"})
 	put(HTTPObject{Op: HTTPFrame, N: 3, From: FromServer, Type: "close", Code: 1000, Bytes: 2})
 	put(HTTPObject{Op: HTTPEnd, N: 2, Outcome: "target failed: it refused the connection", Milli: 5, In: &HTTPBody{Bytes: 9200, Kept: 7}})
-	put(HTTPObject{Op: HTTPExchange, N: 4, Request: &HTTPRequest{ID: "01D", Method: "PUT", Host: "wiki.gw.example.eu", URL: "/late"}})
+	put(HTTPObject{Op: HTTPExchange, N: 4, Request: &HTTPRequest{ID: "01D", Method: "PUT", Scheme: "http", Host: "wiki.gw.example.eu", URL: "/late"}})
 }
 
 // played records what browse writes.
@@ -106,7 +106,7 @@ func TestExchangesAreWrittenAsHAR(t *testing.T) {
 	if d := cmp.Diff([]string{`["send",1,"half whole",null]`, `["receive",9,"",null]`, `["receive",2,"","70 bytes, SHA-256 ef"]`, `["receive",8,"","code 1000"]`}, said); d != "" {
 		t.Error("want -, got +", d)
 	}
-	if !strings.Contains(late["comment"].(string), "had not ended") {
+	if !strings.Contains(late["comment"].(string), "had not ended") || late["request"].(map[string]any)["url"] != "http://wiki.gw.example.eu/late" {
 		t.Errorf("got %v", late)
 	}
 }

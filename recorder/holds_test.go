@@ -54,3 +54,15 @@ func TestARecordingKeepsItsPlaceOrHasNone(t *testing.T) {
 		t.Errorf("back where it was: %v", err)
 	}
 }
+
+func TestAnIDTellsWhenItWasMade(t *testing.T) {
+	now := time.Date(2026, 11, 22, 18, 0, 0, 7e6, time.UTC)
+	if got := IDTime(NewID(now)); !got.Equal(now) {
+		t.Errorf("got %v", got)
+	}
+	for _, none := range []string{"", "x", "../../etc", NewID(now)[1:]} {
+		if got := IDTime(none); !got.IsZero() {
+			t.Errorf("%q: got %v", none, got)
+		}
+	}
+}

@@ -32,7 +32,8 @@ type HTTPRequest struct {
 	Client string      `json:"client,omitempty"`
 	Method string      `json:"method"`
 	Host   string      `json:"host"`
-	URL    string      `json:"url"` // path and query
+	Scheme string      `json:"scheme,omitempty"` // that the client used; "": https
+	URL    string      `json:"url"`              // path and query
 	Proto  string      `json:"proto"`
 	Header [][2]string `json:"header,omitempty"`
 	More   int         `json:"more,omitempty"` // fields that are not written down

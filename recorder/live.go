@@ -85,9 +85,9 @@ type place struct {
 // join has the writer say what is shown, between what came before and what comes.
 func (l *Live) join(t *Track) (place, error) {
 	p := make(chan place, 1) // the writer may come to it after this has gone
-	err := l.rec.ask(nil, func(w *scribe) error {
+	err := l.rec.ask(func(w *scribe) error {
 		ev := Event{At: time.Duration(t.tape.last) * time.Millisecond, Code: CodeKey}
-		if !t.tape.ended {
+		if !t.tape.over {
 			ev.Data = t.tape.show.dump()
 		}
 		p <- place{ev, t.tape.show.enter()}

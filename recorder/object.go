@@ -25,15 +25,56 @@ func (t *Track) Object(v any) error {
 	if !t.head.objects() {
 		return fmt.Errorf("record %s: it takes no objects", t.name)
 	}
+	if o, is := v.(*HTTPObject); is {
+		if done, err := t.http(o); done {
+			return err
+		}
+	}
 	b, err := json.Marshal(v)
 	if err == nil && t.head.Redact != 0 {
 		t.cleaning.Lock()
 		b, err = t.cleaner.object(b)
 		t.cleaning.Unlock()
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("record %s: %w", t.name, err)
+	}
+	return t.object(b)
+}
+
+// noteMost is how many bytes are kept for the next object.
+const noteMost = 4 << 10
+
+// http takes an object of an http track, unless encoding/json has to say why not.
+func (t *Track) http(o *HTTPObject) (done bool, err error) {
+	notes := &t.rec.shelf.notes
+	p, ok := notes.Get().(*[]byte)
+	if !ok {
+		p = new(make([]byte, 0, noteMost))
+	}
+	var clean func(string) string
+	if t.head.Redact != 0 {
+		t.cleaning.Lock()
+		clean = t.cleaner.text
+	}
+	b, done := o.append(*p, clean)
+	if clean != nil {
+		t.cleaning.Unlock()
+	}
+	if done {
+		err = t.object(b)
+	}
+	if cap(b) <= noteMost {
+		clear(b) // it may be a secret
+		*p = b[:0]
+		notes.Put(p)
+	}
+	return done, err
+}
+
+// object takes JSON.
+func (t *Track) object(b []byte) error {
+	switch {
 	case len(b) == 0 || b[0] != '{':
 		return fmt.Errorf("record %s: not a JSON object", t.name)
 	case len(b) > objectMost:

@@ -94,7 +94,7 @@ func (s *Shelf) scribe(words Session, how How) (*scribe, error) {
 		w.leave()
 		return nil, err
 	}
-	if err := w.found(d, folder, key); err != nil {
+	if err := w.found(d, folder, key); err != nil { // which makes the folder durable, too
 		w.leave()
 		_ = d.root.RemoveAll(folder) // nothing was recorded; Recover moves away what is left
 		return nil, err
@@ -114,16 +114,28 @@ func (w *scribe) found(d *disk, folder string, key []byte) error {
 	}
 	hash := sha256.Sum256(key)
 	w.keyHash = hash[:]
-	if err := w.disk.write(keyName, key); err != nil {
+	sealed, err := w.disk.draft(keyName, key)
+	if err != nil {
 		return err
 	}
+	defer func() { _ = sealed.Close() }() // synced, or not used
 	if err := w.room(0); err != nil {
 		return err
 	}
 	if w.journal, err = w.newJournal(journalName); err != nil {
 		return err
 	}
-	return errors.Join(w.journal.flush(), w.disk.syncDir("."))
+	for _, step := range []func() error{ // all is made before any of it is synced: then one sync does most of the work
+		sealed.Sync,
+		w.journal.flush,
+		func() error { return w.disk.syncDir(".") },
+		d.settle,
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sealKey encrypts the session key to those who may read.
@@ -169,17 +181,19 @@ func (s *Shelf) readers(how How) (to []age.Recipient, err error) {
 	return to, nil
 }
 
-// makeFolder makes yyyy/mm/session. The month is made durable once, while it
-// stays where it is.
+// makeFolder makes yyyy/mm/session, which is durable once d is settled. The month is
+// made durable once, while it stays where it is.
 func (s *Shelf) makeFolder(d *disk, words Session) (string, error) {
 	year := words.Began.Format("2006")
 	month := path.Join(year, words.Began.Format("01"))
 	folder := path.Join(month, words.ID)
 	made, err := false, error(fs.ErrNotExist)
 	if s.knows(month) {
+		d.defers()
 		made, err = d.mkdir(folder)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
+		d.late = nil // nothing was made
 		for _, dir := range []string{year, month, folder} {
 			if made, err = d.mkdir(dir); err != nil {
 				return "", err

@@ -29,17 +29,31 @@ type batch struct {
 
 func (b *batch) empty() bool { return len(b.pieces) == 0 }
 
-// add takes data in. What comes in the same millisecond becomes one event.
+// add takes data in. What comes of a stream in the same millisecond becomes one
+// event, or as many as pieceMost makes of it.
 func (b *batch) add(t *Track, code string, at int64, p []byte) {
 	b.data = append(b.data, p...)
-	if n := len(b.pieces); n > 0 {
-		last := &b.pieces[n-1]
-		if slices.Contains(streams(), code) && last.track == t && last.code == code && last.at == at && last.n+len(p) <= pieceMost {
-			last.n += len(p)
-			return
-		}
+	if !slices.Contains(streams(), code) {
+		b.pieces = append(b.pieces, piece{track: t, code: code, at: at, n: len(p)})
+		return
 	}
-	b.pieces = append(b.pieces, piece{track: t, code: code, at: at, n: len(p)})
+	for left := len(p); left > 0; {
+		n := min(left, pieceMost)
+		left -= n
+		if last := b.last(); last != nil && last.track == t && last.code == code && last.at == at && last.n+n <= pieceMost {
+			last.n += n
+			continue
+		}
+		b.pieces = append(b.pieces, piece{track: t, code: code, at: at, n: n})
+	}
+}
+
+// last is the newest piece; nil for none.
+func (b *batch) last() *piece {
+	if b.empty() {
+		return nil
+	}
+	return &b.pieces[len(b.pieces)-1]
 }
 
 // reset empties b and keeps its memory.

@@ -19,6 +19,7 @@ const (
 	strictGap  = 20 * time.Millisecond  // between two writes for a strict track
 	lead       = time.Second            // no byte is taken while one waits longer than this
 	pieceMost  = 16 << 10               // bytes of one event
+	addMost    = 256 << 10              // bytes that are queued at once, though more than undurable
 )
 
 // ErrClosed: nothing is taken after the end.
@@ -49,8 +50,7 @@ type Recording struct {
 	spare   batch     // the queue's other half, while not being written
 	pending int       // bytes that are not durable: the queue's and the batch's under way
 	oldest  time.Time // when the oldest of them came
-	taken   int64     // pieces
-	durable int64     // of them
+	durable int64     // bytes
 	due     time.Time // when soon comes
 	settled time.Time // when the last batch became durable
 	leaves  []tlog.Hash
@@ -97,7 +97,7 @@ func (r *Recording) Track(h Header) (*Track, error) {
 		return nil, fmt.Errorf("begin track %s: there were %d", h.Kind, maxTracks)
 	}
 	t := newTrackOf(r, h)
-	if err := r.ask(nil, func(w *scribe) error { return w.begin(t) }); err != nil {
+	if err := r.ask(func(w *scribe) error { return w.begin(t) }); err != nil {
 		return nil, fmt.Errorf("begin track %s: %w", h.Kind, err)
 	}
 	r.mu.Lock()
@@ -163,10 +163,11 @@ func (r *Recording) rest() {
 }
 
 // admit waits until n more bytes may be un-durable; while the recording is in
-// trouble none may. Needs mu.
+// trouble, or the oldest of them is too old, none may, nor may what has no bytes.
+// Needs mu.
 func (r *Recording) admit(n int) error {
 	for r.err == nil && !r.closing && (r.trouble.why != nil || r.pending > 0 &&
-		(r.pending+n > undurable || r.now().Sub(r.oldest) > lead)) {
+		(n > 0 && r.pending+n > undurable || r.now().Sub(r.oldest) > lead)) {
 		r.poke()
 		r.moved.Wait()
 	}
@@ -179,20 +180,21 @@ func (r *Recording) admit(n int) error {
 	return nil
 }
 
-// add queues a piece of at most pieceMost bytes. For a strict track it waits
-// until that is durable.
+// add queues at most addMost bytes, and waits until no more than undurable
+// are not durable; of a strict track until all are. What comes at once is
+// written at once: syncs cost more than bytes.
 func (r *Recording) add(t *Track, code string, p []byte) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.admit(len(p)); err != nil {
+	if err := r.admit(min(len(p), pieceMost)); err != nil {
 		return err
 	}
 	if t.ended {
 		return ErrClosed
 	}
-	wait := flushAfter
+	wait, ahead := flushAfter, int64(undurable)
 	if t.head.Strict {
-		wait = max(0, strictGap-r.now().Sub(r.settled))
+		wait, ahead = max(0, strictGap-r.now().Sub(r.settled)), 0
 	}
 	r.arm(wait)
 	r.queue.add(t, code, t.elapsed(), p)
@@ -200,14 +202,14 @@ func (r *Recording) add(t *Track, code string, p []byte) error {
 	if len(r.queue.data) >= eager {
 		r.poke()
 	}
-	r.taken++
-	for mine := r.taken; t.head.Strict && r.durable < mine && r.err == nil; {
+	mine := r.durable + int64(r.pending)
+	if mine-r.durable <= ahead {
+		return nil
+	}
+	for mine-r.durable > ahead && r.err == nil {
 		r.moved.Wait()
 	}
-	if t.head.Strict {
-		return r.err
-	}
-	return nil
+	return r.err
 }
 
 // arm has the writer come so late, or sooner; it notes when the queue began to
@@ -227,23 +229,28 @@ func (r *Recording) arm(wait time.Duration) {
 	}
 }
 
-// ask has the writer do something, and waits until it is durable. A track
-// given ends with it.
-func (r *Recording) ask(ends *Track, do func(*scribe) error) error {
+// over queues the end of a track, for which nobody waits.
+func (r *Recording) over(t *Track) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.admit(0); err != nil || t.ended {
+		return err
+	}
+	t.ended = true
+	r.tracks = slices.DeleteFunc(r.tracks, func(o *Track) bool { return o == t })
+	r.turnover()
+	r.arm(flushAfter)
+	r.queue.pieces = append(r.queue.pieces, piece{ask: &ask{do: func(w *scribe) error { return w.end(t.tape) }, done: make(chan error, 1)}})
+	return nil
+}
+
+// ask has the writer do something, and waits until it is durable.
+func (r *Recording) ask(do func(*scribe) error) error {
 	a := &ask{do: do, done: make(chan error, 1)}
 	r.mu.Lock()
 	if err := r.admit(0); err != nil {
 		r.mu.Unlock()
 		return err
-	}
-	if ends != nil {
-		if ends.ended {
-			r.mu.Unlock()
-			return nil
-		}
-		ends.ended = true
-		r.tracks = slices.DeleteFunc(r.tracks, func(t *Track) bool { return t == ends })
-		r.turnover()
 	}
 	r.arm(0)
 	r.queue.pieces = append(r.queue.pieces, piece{ask: a})

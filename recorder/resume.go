@@ -80,7 +80,7 @@ func (w *scribe) apply(r record) error {
 
 func newTape(s trackState) *tape {
 	s.Prev = pad(s.Prev)
-	return &tape{state: s, chain: secret(pad(s.Chain)), ended: s.Chain == nil}
+	return &tape{state: s, chain: secret(pad(s.Chain)), over: s.Chain == nil, ended: s.Chain == nil}
 }
 
 // pad makes 32 bytes of what should be so many: a wrong key opens nothing.

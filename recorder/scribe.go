@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -30,6 +31,7 @@ type scribe struct {
 	keyHash  []byte // SHA-256 of key.age
 	next     secret // of the tracks to come
 	tapes    []*tape
+	unsealed int // tapes that are over
 	segments []Segment
 	journal  *journal
 	flags    byte
@@ -41,9 +43,9 @@ type scribe struct {
 	rest     *time.Timer // when to close them
 }
 
-// write records a batch and makes it durable. Whatever happens all of it is
-// taken in; after a failure it is that and no more.
-func (w *scribe) write(b *batch, rest bool, failed error) error {
+// write records a batch and makes it durable; last, finish is to come and does that.
+// Whatever happens all of it is taken in; after a failure it is that and no more.
+func (w *scribe) write(b *batch, rest, last bool, failed error) error {
 	if w.broken == nil {
 		w.broken = failed
 	}
@@ -53,10 +55,15 @@ func (w *scribe) write(b *batch, rest bool, failed error) error {
 	if w.broken == nil && (rest || w.open() > openMost) {
 		w.broken = w.closeAll()
 	}
-	if w.broken == nil {
+	if w.broken == nil && !(last && !w.strict() && len(b.data) <= undurable) {
 		w.broken = w.persist()
 	}
 	return w.broken
+}
+
+// strict says whether somebody may wait for every byte to be durable.
+func (w *scribe) strict() bool {
+	return slices.ContainsFunc(w.tapes, func(t *tape) bool { return t.track != nil && t.track.head.Strict })
 }
 
 // absorb takes a batch in.
@@ -129,10 +136,9 @@ func (w *scribe) closeAll() error {
 		if err := w.total(t); err != nil {
 			return err
 		}
-		if err := w.seal(t); err != nil {
+		if err := w.shut(t); err != nil {
 			return err
 		}
-		t.lines = nil // a session at rest holds no memory
 	}
 	return nil
 }
@@ -190,9 +196,13 @@ func (w *scribe) keep() {
 	}
 }
 
-// rotate begins the journal anew with the state as it is.
+// rotate begins the journal anew with the state as it is: what was closed is
+// durable by then.
 func (w *scribe) rotate() error {
 	const tmp = journalName + ".tmp"
+	if err := w.disk.settle(); err != nil {
+		return err
+	}
 	j, err := w.newJournal(tmp)
 	if err != nil {
 		return err
@@ -232,13 +242,11 @@ func (w *scribe) newJournal(name string) (*journal, error) {
 }
 
 // finish ends the tracks and signs the manifest. After a failure it only signs
-// for the segments there are, and leaves the journal to Recover.
+// for the segments there are, and leaves the journal to Recover. The journal holds
+// all of it until all of it is durable.
 func (w *scribe) finish(cause string, ended time.Time, failed bool) (Seal, error) {
-	for _, t := range w.tapes {
-		if failed {
-			break
-		}
-		if err := w.end(t); err != nil {
+	if !failed {
+		if err := w.endAll(); err != nil {
 			return Seal{}, err
 		}
 	}
@@ -250,7 +258,7 @@ func (w *scribe) finish(cause string, ended time.Time, failed bool) (Seal, error
 	if err != nil {
 		return Seal{}, fmt.Errorf("sign manifest: %w", err)
 	}
-	if err := w.heal(func() error { return w.disk.put(manifestName, text) }); err != nil {
+	if err := w.heal(func() error { return w.disk.putLast(manifestName, text) }); err != nil {
 		return Seal{}, fmt.Errorf("write manifest: %w", err)
 	}
 	if failed {
@@ -261,6 +269,31 @@ func (w *scribe) finish(cause string, ended time.Time, failed bool) (Seal, error
 	}
 	w.told(manifestName)
 	return m.seal(), nil
+}
+
+// endAll ends and seals every track. The folder of the last segment is synced with
+// the manifest: no other may be there without those before it.
+func (w *scribe) endAll() error {
+	for _, t := range w.tapes {
+		if err := w.end(t); err != nil {
+			return err
+		}
+	}
+	last := 0
+	for i, t := range w.tapes {
+		if len(t.lines) > 0 {
+			last = i
+		}
+	}
+	for i, t := range w.tapes {
+		if i == last {
+			w.disk.defers()
+		}
+		if err := w.shut(t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // forget removes the journal: all is in the segments.
@@ -277,7 +310,7 @@ func (w *scribe) clear() error {
 // publish gives those who follow what is durable.
 func (w *scribe) publish(end error) {
 	for _, t := range w.tapes {
-		if end == nil && t.ended {
+		if end == nil && t.over {
 			t.show.publish(ErrClosed)
 			t.show.term, t.show.rests, t.show.late = nil, nil, nil
 		} else {

@@ -34,6 +34,7 @@ type Shelf struct {
 	Closed func(session, name string)
 
 	before func(op, name string, n int) error // of every disk; nil but in tests
+	notes  sync.Pool                          // *[]byte, empty: what objects are written to, before they are queued
 	looks  sync.Mutex                         // guards seen
 	seen   vitals
 	mu     sync.Mutex            // guards what follows

@@ -10,7 +10,8 @@ type tape struct {
 	track *Track // nil when the track is from before a crash
 	state trackState
 	chain secret // seals the open segment
-	ended bool
+	over  bool   // nothing comes any more
+	ended bool   // and all is sealed
 	lines []byte // of the open segment
 	kept  int    // bytes of lines that the journal has
 	last  int64  // ms of the newest line
@@ -134,18 +135,49 @@ func (w *scribe) closed(t *tape, s Segment) {
 	w.stale = true
 }
 
-// end closes a track for good.
+// end takes in that nothing comes any more on a track. What is open of it is
+// sealed with the rest of the recording, for most tracks end with it; or when it
+// has waited as long as the lines of others do; or when too many wait.
 func (w *scribe) end(t *tape) error {
+	if t.over {
+		return nil
+	}
 	for _, step := range []func() error{
 		func() error { return w.mend(t, true) },
 		func() error { return w.totals(t, true) },
-		func() error { return w.seal(t) },
 	} {
 		if err := step(); err != nil {
 			return err
 		}
 	}
-	t.chain, t.lines, t.ended = secret{}, nil, true
+	t.over = true
+	if w.unsealed++; w.unsealed <= unsealedMost {
+		return nil
+	}
+	for _, t := range w.tapes {
+		if t.over && !t.ended {
+			if err := w.shut(t); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// unsealedMost is how many tracks may wait that are over: more would make the end
+// of a recording long.
+const unsealedMost = 8
+
+// shut seals what is open of a track, for good if that is over.
+func (w *scribe) shut(t *tape) error {
+	if err := w.seal(t); err != nil {
+		return err
+	}
+	t.lines = nil // a session at rest holds no memory
+	if t.over && !t.ended {
+		t.chain, t.ended = secret{}, true
+		w.unsealed--
+	}
 	return nil
 }
 
@@ -154,7 +186,7 @@ func (w *scribe) total(t *tape) error { return w.totals(t, false) }
 
 // totals does; of all streams, when the track ends.
 func (w *scribe) totals(t *tape, end bool) error {
-	if t.track == nil || t.ended {
+	if t.track == nil || t.over {
 		return nil
 	}
 	for i, code := range streams() {

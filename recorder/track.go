@@ -98,9 +98,11 @@ func (t *Track) Signal(name string, core bool) error {
 // Note takes what Lockbox itself has to say: a warning, a watcher who joined.
 func (t *Track) Note(kind, text string) error { return t.put(CodeMark, clean(kind+": "+text)) }
 
-// Close seals what is open of the track.
+// Close ends the track: nothing more is taken. What was taken becomes durable as it
+// would have anyway, and is sealed soon, at the latest when the recording ends; what
+// goes wrong with that fails the recording.
 func (t *Track) Close() error {
-	if err := t.rec.ask(t, func(w *scribe) error { return w.end(t.tape) }); err != nil {
+	if err := t.rec.over(t); err != nil {
 		return fmt.Errorf("close track %s: %w", t.name, err)
 	}
 	return nil
@@ -117,10 +119,10 @@ func (t *Track) stream(i int, p []byte) error {
 	return t.put(streams()[i], p)
 }
 
-// put queues data in pieces.
+// put queues data.
 func (t *Track) put(code string, p []byte) error {
 	for len(p) > 0 {
-		n := min(len(p), pieceMost)
+		n := min(len(p), addMost)
 		if err := t.rec.add(t, code, p[:n]); err != nil {
 			return fmt.Errorf("record %s: %w", t.name, err)
 		}

@@ -32,9 +32,9 @@ func (r *Recording) need() (rest, wanted bool) {
 
 // turn writes what is queued; at the end of the recording, the end too.
 func (r *Recording) turn(w *scribe, rest bool) (over bool) {
-	b, closing, upTo := r.take()
-	err := r.try(func() error { return w.write(&b, rest, r.Err()) })
-	r.settle(&b, w, upTo, err)
+	b, closing := r.take()
+	err := r.try(func() error { return w.write(&b, rest, closing, r.Err()) })
+	r.settle(&b, w, err)
 	if !closing {
 		return false
 	}
@@ -65,6 +65,8 @@ func (r *Recording) salvage(w *scribe) (seal Seal) {
 		err := r.try(func() (err error) {
 			if !part {
 				err = w.clear()
+			} else if !errors.As(r.Err(), new(panicked)) {
+				_ = w.persist() // for Recover, as far as it goes
 			}
 			if err == nil {
 				seal, err = w.finish(CauseFailed, r.now(), part)
@@ -79,12 +81,12 @@ func (r *Recording) salvage(w *scribe) (seal Seal) {
 }
 
 // take swaps the queue for an empty one.
-func (r *Recording) take() (b batch, closing bool, upTo int64) {
+func (r *Recording) take() (b batch, closing bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	b, r.queue, r.spare = r.queue, r.spare, batch{}
 	r.soon.Stop()
-	return b, r.closing, r.taken
+	return b, r.closing
 }
 
 // try does a step under the watch of dog, and turns a panic in it into an error.
@@ -103,7 +105,7 @@ func (r *Recording) try(step func() error) (err error) {
 type panicked struct{ error }
 
 // settle tells everybody what became of a batch.
-func (r *Recording) settle(b *batch, w *scribe, upTo int64, err error) {
+func (r *Recording) settle(b *batch, w *scribe, err error) {
 	if err != nil {
 		r.fail(err)
 	}
@@ -119,8 +121,9 @@ func (r *Recording) settle(b *batch, w *scribe, upTo int64, err error) {
 			p.ask.done <- r.err // a step that took too long failed as well
 		}
 	}
-	r.durable, r.settled = upTo, r.now()
+	r.settled = r.now()
 	r.pending -= len(b.data)
+	r.durable += int64(len(b.data)) // or r.err tells
 	r.oldest = r.queue.since
 	r.moved.Broadcast()
 	b.reset()

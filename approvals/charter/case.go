@@ -28,7 +28,7 @@ type Trust struct {
 	Key    func(fingerprint string) (k statement.Key, of string, err error)
 	Pinned func(s policy.Stage, fingerprint string, seq int64) (bool, error) // when event seq was written
 
-	seen *seen // signatures that were verified before; nil: none
+	seen *statement.Memory // what was verified before; nil: nothing is remembered
 }
 
 // Motion reads what was proposed, believing nothing of it.
@@ -150,20 +150,12 @@ func (t Trust) said(m *policy.Motion, digest string, v policy.Vote) error {
 }
 
 func (t Trust) signed(k policy.MotionKind, v policy.Vote, key statement.Key) error {
-	challenge := statement.Challenge(domain(k), v.Statement)
-	mark := t.seen.mark(challenge, v.Assertion, key.PKIX())
-	if t.seen.has(mark) {
-		return nil
-	}
 	a, err := statement.ParseAssertion(v.Assertion)
 	if err != nil {
 		return err
 	}
-	if _, err := statement.Verify(a, key, challenge, t.Party); err != nil {
-		return err
-	}
-	t.seen.add(mark)
-	return nil
+	_, err = t.seen.Verify(a, key, statement.Challenge(domain(k), v.Statement), t.Party)
+	return err
 }
 
 // pinned says whether the key was one of those whose signatures the motion takes.

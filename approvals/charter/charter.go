@@ -68,7 +68,7 @@ type Charter struct {
 
 	mu     sync.Mutex             // guards proofs
 	proofs map[*ledger.Tx]*proofs // of transactions in which something is being proven
-	seen   seen
+	seen   statement.Memory
 }
 
 // A View is a motion as it stands, for those who may see it.

@@ -1,12 +1,10 @@
 package charter
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"sync"
 	"time"
 
 	"lockbox/policy"
@@ -175,44 +173,4 @@ func (c *Charter) stand(tx *ledger.Tx, r row) (*policy.Motion, policy.Status, er
 		return nil, policy.Status{}, err
 	}
 	return m, m.Tally(tx.Now()), nil
-}
-
-// A seen remembers which signatures hold. That never changes: it is arithmetic
-// over the bytes and the key. Whose the key is, and whether it counts, is asked anew.
-type seen struct {
-	mu sync.Mutex // guards in
-	in map[[32]byte]struct{}
-}
-
-const seenMost = 4096 // then it starts afresh
-
-func (s *seen) mark(challenge, assertion, key []byte) [32]byte {
-	h := sha256.New()
-	for _, b := range [][]byte{challenge, assertion, key} {
-		fmt.Fprintf(h, "%d:", len(b))
-		h.Write(b)
-	}
-	return [32]byte(h.Sum(nil))
-}
-
-func (s *seen) has(mark [32]byte) bool {
-	if s == nil {
-		return false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, ok := s.in[mark]
-	return ok
-}
-
-func (s *seen) add(mark [32]byte) {
-	if s == nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.in == nil || len(s.in) >= seenMost {
-		s.in = map[[32]byte]struct{}{}
-	}
-	s.in[mark] = struct{}{}
 }

@@ -8,7 +8,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"lockbox/gateway/sshproxy/target"
+	"lockbox/gateway/outside"
 	"lockbox/policy"
 )
 
@@ -22,11 +22,10 @@ func (c Config) apart(targets map[string]*policy.Target) (err error) {
 			own = append(own, at)
 		}
 	}
-	ours := target.Own(own...)
 	for _, name := range slices.Sorted(maps.Keys(targets)) {
 		host, port, _ := net.SplitHostPort(targets[name].Address)
 		for _, ip := range c.addresses(host, own) {
-			if at, perr := netip.ParseAddrPort(net.JoinHostPort(ip, port)); perr == nil && ours(at) {
+			if at, perr := netip.ParseAddrPort(net.JoinHostPort(ip, port)); perr == nil && outside.Ours(own, at) {
 				err = errors.Join(err, fmt.Errorf("target %s: %s is where this gateway itself listens; write the address of the machine", name, targets[name].Address))
 				break
 			}

@@ -84,6 +84,14 @@ func (a Apps) domain() string {
 	return u.Hostname()
 }
 
+// where is at, or nil where there is no HTTP door.
+func (a Apps) where() func(target string) string {
+	if !a.wanted() {
+		return nil
+	}
+	return a.at
+}
+
 // at is where a target of kind http is found.
 func (a Apps) at(target string) string {
 	scheme, host, _ := strings.Cut(a.URL, "://")

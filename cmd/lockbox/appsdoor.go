@@ -6,15 +6,20 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
-	"net/netip"
+	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
+	"lockbox/gateway"
 	"lockbox/gateway/httpproxy"
 	"lockbox/gateway/keys"
 	"lockbox/gateway/portal"
+	"lockbox/recorder"
+	"lockbox/recorder/ledger"
 	weblog "lockbox/recorder/requests"
 )
 
@@ -61,18 +66,22 @@ type webDoor struct {
 	keys *keys.Web
 	log  *weblog.Log
 
+	mu   sync.Mutex // guards left
+	left []string   // who is to be taken out of log
+
 	listen net.Listener
-	tls    *tls.Config // nil: plain, on loopback
+	shown  *shown // nil: plain, on loopback
 }
 
 // openApps makes ready what the HTTP door needs; nothing where there is none.
 func (s *Server) openApps() (err error) {
 	c := s.Config
-	if !c.Apps.wanted() {
+	if c.Apps.wanted() {
+		if s.apps.keys, err = keys.OpenWeb(c.Keys.Dir, time.Now); err != nil {
+			return err
+		}
+	} else if _, err := os.Stat(c.Requests.Dir); err != nil { // where there was one, what it has goes in its time
 		return nil
-	}
-	if s.apps.keys, err = keys.OpenWeb(c.Keys.Dir, time.Now); err != nil {
-		return err
 	}
 	seal, err := s.Keys.Requests()
 	if err != nil {
@@ -82,7 +91,56 @@ func (s *Server) openApps() (err error) {
 		return err
 	}
 	s.apps.log.Tell = s.tellRequest
+	s.Gateway.Archive = &requestless{s.Gateway.Archive, s.apps.log}
+	forget := s.Desk.Forget
+	s.Desk.Forget = func(tx *ledger.Tx, request, person string, by int64) error {
+		s.apps.leaves(person)
+		return forget(tx, request, person, by)
+	}
 	return nil
+}
+
+// requestless destroys recordings together with what the request log has of their sessions.
+type requestless struct {
+	gateway.Archive
+	log *weblog.Log
+}
+
+func (a *requestless) Destroy(ctx context.Context, session string) ([]string, error) {
+	began := recorder.IDTime(session)
+	err := a.log.Erase(ctx, began.Add(-time.Minute), began.Add(24*time.Hour), func(l weblog.Line) bool { return l.Session == session })
+	if err != nil {
+		return nil, err
+	}
+	return a.Archive.Destroy(ctx, session)
+}
+
+// leaves has a person taken out of the request log, soon.
+func (d *webDoor) leaves(person string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !slices.Contains(d.left, person) {
+		d.left = append(d.left, person)
+	}
+}
+
+// forgetRequests takes those out of the request log who were erased: what they asked for.
+func (s *Server) forgetRequests(ctx context.Context) error {
+	d := &s.apps
+	d.mu.Lock()
+	left := d.left
+	d.left = nil
+	d.mu.Unlock()
+	if len(left) == 0 {
+		return nil
+	}
+	err := d.log.Erase(ctx, time.Time{}, time.Now(), func(l weblog.Line) bool { return slices.Contains(left, l.Who) })
+	if err != nil {
+		for _, person := range left {
+			d.leaves(person)
+		}
+	}
+	return err
 }
 
 // tellRequest is the line of operations: who, from where and which page are in the sealed log alone, found by the id.
@@ -98,7 +156,7 @@ func (s *Server) listenApps() (err error) {
 		return nil
 	}
 	if c.TLS.Cert != "" {
-		if s.apps.tls, err = c.TLS.config(); err != nil {
+		if s.apps.shown, err = c.TLS.open("a." + c.domain()); err != nil {
 			return err
 		}
 	}
@@ -108,22 +166,22 @@ func (s *Server) listenApps() (err error) {
 	return nil
 }
 
-// config is TLS 1.3 with the certificate.
-func (c Certificate) config() (*tls.Config, error) {
-	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
-	if err != nil {
-		return nil, usage("read the certificate: %w", err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13, NextProtos: []string{"h2", "http/1.1"}}, nil
-}
-
 // runApps serves the HTTP door, where there is one, and turns the keys by which applications know who is there.
 func (s *Server) runApps(serve func(string, func(context.Context) error), pages *portal.Portal) {
 	if s.apps.listen == nil {
 		return
 	}
 	door := s.appsDoor(pages)
-	serve("http door", func(ctx context.Context) error { return door.Serve(ctx, s.apps.listen, s.apps.tls) })
+	s.seen.apps(door, s.apps.log)
+	var conf *tls.Config
+	if s.apps.shown != nil {
+		conf = s.apps.shown.config()
+	}
+	serve("http door", func(ctx context.Context) error { return door.Serve(ctx, s.apps.listen, conf) })
+	serve("request log", func(ctx context.Context) error {
+		every(ctx, 15*time.Second, func() error { return s.forgetRequests(ctx) }, s.failed)
+		return nil
+	})
 	serve("keys for applications", func(ctx context.Context) error {
 		every(ctx, time.Hour, s.apps.keys.Turn, s.failed)
 		return nil
@@ -135,20 +193,10 @@ func (s *Server) appsDoor(pages *portal.Portal) *httpproxy.Door {
 	door := &httpproxy.Door{
 		Gateway: s.Gateway, Desk: s.Desk, People: s.People, Portal: s.Config.URL, Apps: s.Config.Apps.URL, Report: s.failed, Now: time.Now,
 		Sign: func(c httpproxy.Claims) (string, error) { return s.apps.keys.Sign(c) }, Keys: s.apps.keys.JWKS, Requests: s.apps.log,
-		Own: s.ownPorts(), Certs: filepath.Join(s.Config.Keys.Dir, "http"),
+		Own: s.own(), Certs: filepath.Join(s.Config.Keys.Dir, "http"),
 	}
 	pages.Apps, pages.Requests = door, s.apps.log
 	return door
-}
-
-// ownPorts is own, as the HTTP door has it.
-func (s *Server) ownPorts() (all []netip.AddrPort) {
-	for _, a := range s.own() {
-		if at, ok := a.(*net.TCPAddr); ok {
-			all = append(all, at.AddrPort())
-		}
-	}
-	return all
 }
 
 // closeApps gives back what openApps took.

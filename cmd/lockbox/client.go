@@ -360,9 +360,7 @@ func targetsCommand() *cobra.Command {
 		return j.show(all, func() {
 			for _, t := range all.Targets {
 				j.print("%s  %s, %s, at most %s", t.Name, t.Class, t.Location, t.Max)
-				for _, l := range t.Logins {
-					j.print("      %s", l.Name)
-				}
+				j.under(t)
 			}
 			if len(all.Targets) == 0 {
 				j.print("there is nothing that you may ask for; ask who keeps the policy")

@@ -91,3 +91,13 @@ func (j job) motion(m api.Motion) {
 		j.print("      %s", m.Text)
 	}
 }
+
+// under says where an application is, and lists the logins of a target.
+func (j job) under(t api.Target) {
+	if t.URL != "" {
+		j.print("      %s", t.URL)
+	}
+	for _, l := range t.Logins {
+		j.print("      %s", l.Name)
+	}
+}

@@ -44,7 +44,11 @@ func serveCommand() *cobra.Command {
 		}
 		s.Reloads = true
 		s.Ready = func(s *Server) {
-			fmt.Fprintf(c.OutOrStdout(), "lockbox serves %s, ssh on %s\n", s.Config.URL, s.ssh.Addr())
+			apps := ""
+			if s.apps.listen != nil {
+				apps = ", applications at " + s.Config.Apps.at("*")
+			}
+			fmt.Fprintf(c.OutOrStdout(), "lockbox serves %s, ssh on %s%s\n", s.Config.URL, s.ssh.Addr(), apps)
 		}
 		return errors.Join(s.Run(c.Context()), s.Close())
 	}

@@ -9,15 +9,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"lockbox/approvals/notify"
+	"lockbox/gateway/httpproxy"
 	"lockbox/gateway/portal"
 	"lockbox/gateway/rulebook"
 	"lockbox/recorder"
+	weblog "lockbox/recorder/requests"
 )
 
 // seen counts what operators watch. Each server has its own.
 type seen struct {
 	all     *prometheus.Registry
 	reloads *prometheus.CounterVec
+	certs   *prometheus.CounterVec
 }
 
 func newSeen() *seen {
@@ -28,11 +31,44 @@ func newSeen() *seen {
 	for _, o := range []rulebook.Outcome{rulebook.Activated, rulebook.Offered, rulebook.Unchanged, rulebook.Refused} {
 		s.reloads.WithLabelValues(string(o)) // 0 is a number, too
 	}
-	s.all.MustRegister(s.reloads, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s.certs = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "lockbox_certificate_reads_total",
+		Help: "Times the files of a certificate had changed: it is shown, or was refused and the one before is still shown.",
+	}, []string{"outcome"})
+	s.certs.WithLabelValues("shown")
+	s.certs.WithLabelValues("refused")
+	s.all.MustRegister(s.reloads, s.certs, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return s
 }
 
 func (s *seen) reload(o rulebook.Outcome) { s.reloads.WithLabelValues(string(o)).Inc() }
+
+func (s *seen) renewed(well bool) {
+	s.certs.WithLabelValues(map[bool]string{true: "shown", false: "refused"}[well]).Inc()
+}
+
+// apps adds how the HTTP door fares.
+func (s *seen) apps(door *httpproxy.Door, log *weblog.Log) {
+	for class, name := range []string{"none", "1xx", "2xx", "3xx", "4xx", "5xx"} {
+		s.all.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "lockbox_http_requests_total", Help: "Requests at the HTTP door, by what was answered; none: the client was cut off or gone.",
+			ConstLabels: prometheus.Labels{"status": name},
+		}, func() float64 { return float64(door.Counts().Answered[class]) }))
+	}
+	for name, g := range map[string]struct {
+		help  string
+		value func(httpproxy.Counts) int
+	}{
+		"lockbox_http_sessions": {"Browsers in applications.", func(c httpproxy.Counts) int { return c.Sessions }},
+		"lockbox_http_open":     {"Requests and WebSockets under way to applications.", func(c httpproxy.Counts) int { return c.Open }},
+		"lockbox_http_waiting":  {"Browsers that were sent to the portal and are not in yet.", func(c httpproxy.Counts) int { return c.Waiting }},
+	} {
+		s.all.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: g.help}, func() float64 { return float64(g.value(door.Counts())) }))
+	}
+	s.all.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "lockbox_http_requests_unlogged_total", Help: "Requests that are not in the request log, because too many came at once.",
+	}, func() float64 { return float64(log.Missed()) }))
+}
 
 // recordings adds how well recordings are kept.
 func (s *seen) recordings(health func() recorder.Health, tried func() portal.Tried) {

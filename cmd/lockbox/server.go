@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,6 +61,7 @@ type Server struct {
 	tried                  trials
 	apps                   webDoor
 	tells                  teller
+	webShown               *shown // nil: plain, on loopback
 	ssh, web, ops, control net.Listener
 }
 
@@ -135,8 +135,11 @@ func (s *Server) settle(ctx context.Context) error {
 	return nil
 }
 
-// reload reads the policy files again.
+// reload reads the policy files again, and the certificates.
 func (s *Server) reload(ctx context.Context) (rulebook.Result, error) {
+	if err := s.renew(); err != nil {
+		s.failed(err)
+	}
 	r, err := s.Book.Reload(ctx)
 	if err == nil {
 		s.log.Info("policy", "outcome", r.Outcome, "digest", r.Digest, "why", r.Why)
@@ -144,7 +147,7 @@ func (s *Server) reload(ctx context.Context) (rulebook.Result, error) {
 	return r, err
 }
 
-// onHangup reloads the policy at every SIGHUP, until ctx ends.
+// onHangup reloads at every SIGHUP, until ctx ends.
 func (s *Server) onHangup(ctx context.Context, report func(error)) {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
@@ -175,7 +178,7 @@ func (s *Server) Listen() (err error) {
 		return unavailable("open the portal: %w", err)
 	}
 	if s.Config.HTTP.TLS.Cert != "" {
-		if s.web, err = secure(s.web, s.Config.HTTP.TLS.Cert, s.Config.HTTP.TLS.Key); err != nil {
+		if s.web, s.webShown, err = secure(s.web, s.Config.HTTP.TLS, s.Config.host()); err != nil {
 			return err
 		}
 	}
@@ -203,15 +206,6 @@ func (s *Server) hangUp() {
 	}
 }
 
-// secure puts TLS 1.3 on a listener.
-func secure(l net.Listener, cert, key string) (net.Listener, error) {
-	conf, err := Certificate{cert, key}.config()
-	if err != nil {
-		return l, err
-	}
-	return tls.NewListener(l, conf), nil
-}
-
 // Run serves until ctx ends, then ends every visit and waits for all of it.
 func (s *Server) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
@@ -227,7 +221,7 @@ func (s *Server) Run(ctx context.Context) error {
 	report := s.failed
 	door := &sshproxy.Door{
 		Gateway: s.Gateway, Desk: s.Desk, People: s.People, Keys: s.Keys, Portal: s.Config.URL, Report: report, Now: time.Now,
-		Tokens: s.Tokens, Limits: sshproxy.Limits{PerPerson: s.Config.SSH.PerPerson, Exempt: s.Config.SSH.exempt}, Own: s.own(),
+		Tokens: s.Tokens, Apps: s.Config.Apps.where(), Limits: sshproxy.Limits{PerPerson: s.Config.SSH.PerPerson, Exempt: s.Config.SSH.exempt}, Own: s.own(),
 	}
 	pages := &portal.Portal{
 		Gateway: s.Gateway, Desk: s.Desk, People: s.People, Ledger: s.Ledger, Shelf: s.Shelf, Vault: s.vault(),
@@ -236,7 +230,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	serve("ssh door", func(ctx context.Context) error { return door.Serve(ctx, s.ssh) })
 	programs := &api.API{
-		Gateway: s.Gateway, Desk: s.Desk, Charter: s.Charter, Tokens: s.Tokens, Logins: s.People, URL: s.Config.URL, Report: report, Now: time.Now,
+		Gateway: s.Gateway, Desk: s.Desk, Charter: s.Charter, Tokens: s.Tokens, Logins: s.People, URL: s.Config.URL, Apps: s.Config.Apps.where(), Report: report, Now: time.Now,
 	}
 	web := pages.Server()
 	web.Handler = s.clicks(s.beside(programs.Beside(web.Handler)))
@@ -255,6 +249,7 @@ func (s *Server) Run(ctx context.Context) error {
 	wg.Go(func() {
 		every(ctx, time.Minute, func() error { return errors.Join(s.People.Sweep(ctx), s.Charter.Sweep(ctx), s.Tokens.Sweep(ctx)) }, report)
 	})
+	wg.Go(func() { s.keepCertificates(ctx) })
 	wg.Go(func() { s.backUp(ctx, report) })
 	wg.Go(func() { s.tend(ctx, report) })
 	wg.Go(func() { s.keep(ctx, report) })

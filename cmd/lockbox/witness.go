@@ -186,12 +186,13 @@ func (r *witnessRun) serve(ctx context.Context) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var l net.Listener
+	var cert *shown
 	if r.conf.Listen != "" {
 		if l, err = net.Listen("tcp", r.conf.Listen); err != nil {
 			return unavailable("listen: %w", err)
 		}
 		if r.conf.TLS.Cert != "" {
-			if l, err = secure(l, r.conf.TLS.Cert, r.conf.TLS.Key); err != nil {
+			if l, cert, err = secure(l, Certificate{r.conf.TLS.Cert, r.conf.TLS.Key}, ""); err != nil {
 				return err
 			}
 		}
@@ -203,6 +204,11 @@ func (r *witnessRun) serve(ctx context.Context) (err error) {
 	go func() {
 		defer close(done)
 		r.w.Watch(ctx, r.conf.every(), r.report)
+	}()
+	renewed := make(chan struct{})
+	go func() {
+		defer close(renewed)
+		every(ctx, time.Minute, func() error { _, err := cert.renew(time.Now()); return err }, r.report)
 	}()
 	told := make(chan struct{})
 	go func() {
@@ -220,6 +226,7 @@ func (r *witnessRun) serve(ctx context.Context) (err error) {
 	stop()
 	<-done
 	<-told
+	<-renewed
 	return err
 }
 

@@ -48,7 +48,11 @@ func (c *call) targets() (TargetList, error) {
 			w.Customer = t.Customers[0] // any will do to know the rule
 		}
 		if _, d := c.entry(w); askable(d) {
-			out.Targets = append(out.Targets, target(t, d))
+			one := target(t, d)
+			if t.Kind == "http" && c.a.Apps != nil {
+				one.URL = c.a.Apps(name)
+			}
+			out.Targets = append(out.Targets, one)
 		}
 	}
 	return out, nil

@@ -32,10 +32,11 @@ type API struct {
 	Desk    *approvals.Desk
 	Charter *charter.Charter // nil: there are no motions
 	Tokens  *Tokens
-	Logins  Logins           // nil: terminals cannot log in
-	URL     string           // public origin: "https://lock.example.eu"; any other Host is refused
-	Report  func(error)      // hears of failures; the program gets a reference that is in it
-	Now     func() time.Time // nil: time.Now
+	Logins  Logins                     // nil: terminals cannot log in
+	URL     string                     // public origin: "https://lock.example.eu"; any other Host is refused
+	Apps    func(target string) string // where an application is; nil: there is no HTTP door
+	Report  func(error)                // hears of failures; the program gets a reference that is in it
+	Now     func() time.Time           // nil: time.Now
 
 	limits limits
 	waits  waits

@@ -150,7 +150,7 @@ func (c *call) entry(w Wish) (policy.Action, policy.Decision) {
 	}
 	for _, do := range all {
 		q.Do = do
-		if d := c.a.policy().Decide(q); askable(d) && (w.Do != "" || do.On(c.a.policy().Targets[w.Target])) {
+		if d := c.a.policy().Decide(q); askable(d) {
 			return do, d
 		}
 	}

@@ -36,6 +36,7 @@ type TargetList struct {
 type Target struct {
 	Name      string          `json:"name"`
 	Kind      string          `json:"kind" doc:"ssh or http"`
+	URL       string          `json:"url,omitempty" doc:"of an application, which browsers open"`
 	Class     string          `json:"class"`
 	Location  string          `json:"location"`
 	Logins    []Login         `json:"logins"`

@@ -18,6 +18,11 @@ const (
 // request came from or what it is, which only we say, and not what is read as
 // another name by some server.
 func spoken(name string) bool {
+	switch name {
+	case "Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Cache-Control", "Content-Type", "Cookie", "If-Modified-Since", "If-None-Match", "Origin",
+		"Pragma", "Referer", "Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Fetch-Site", "Sec-Fetch-User", "Upgrade-Insecure-Requests", "User-Agent": // most there are
+		return true
+	}
 	if strings.ContainsFunc(name, func(r rune) bool {
 		return !(r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z')
 	}) {
@@ -26,7 +31,7 @@ func spoken(name string) bool {
 	switch name = strings.ToLower(name); name {
 	case "forwarded", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip", "cf-connecting-ipv6",
 		"fastly-client-ip", "x-rewrite-url", "x-http-method", "x-http-method-override", "x-method-override", "x-request-id", "x-correlation-id",
-		"x-host", "x-proxyuser-ip", "client-ip", "via", "early-data", "x-remote-user", "remote-user", "x-envoy-external-address", "x-sendfile", "x-accel-redirect":
+		"x-host", "x-proxyuser-ip", "client-ip", "via", "early-data", "request-range", "x-remote-user", "remote-user", "x-envoy-external-address", "x-sendfile", "x-accel-redirect":
 		return false
 	}
 	for _, p := range []string{"x-forwarded", "x-original", "x-lockbox", "proxy", "x-auth-request", "x-webauth", "cf-access"} {
@@ -45,10 +50,17 @@ func strip(h http.Header, t *policy.Target) {
 		}
 	}
 	if !t.Web.Authorization {
-		h.Del("Authorization")
+		delete(h, "Authorization")
+	}
+	if ranges := h["Range"]; len(ranges) > 1 || len(ranges) == 1 && strings.Count(ranges[0], ",") >= rangesMost { // one may answer with the whole (RFC 9110, section 14.2)
+		h.Del("Range")
+		h.Del("If-Range")
 	}
 	cutCookies(h)
 }
+
+// rangesMost is how many parts of a page are asked for at once: a server may make a copy of the page for each.
+const rangesMost = 16
 
 // cutCookies takes our cookies out, and leaves the others byte for byte.
 func cutCookies(h http.Header) {
@@ -102,7 +114,7 @@ func foreign(r *http.Request, origin string, changes bool) bool {
 	if upgrades(r) {
 		return from != origin
 	}
-	if changes && from != "" && from != origin {
+	if from != "" && from != origin { // a page of another origin wants to read, where it is no change: no browser sends it with a link
 		return true
 	}
 	switch {
@@ -134,22 +146,36 @@ func (d *Door) reply(h http.Header, t *policy.Target) {
 			delete(h, name)
 		}
 	}
-	for _, name := range []string{"Alt-Svc", "Clear-Site-Data", "Strict-Transport-Security", "Public-Key-Pins", "Expect-Ct", "Service-Worker-Allowed", requestID} {
-		h.Del(name)
+	for _, name := range [...]string{"Alt-Svc", "Clear-Site-Data", "Strict-Transport-Security", "Public-Key-Pins", "Expect-Ct", "Nel", "Service-Worker-Allowed", requestID} {
+		delete(h, name) // net/http wrote it so
 	}
 	if d.site.secure {
-		h.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+		h["Strict-Transport-Security"] = []string{"max-age=63072000; includeSubDomains"}
+	}
+	if h.Get("Access-Control-Allow-Origin") == "*" {
+		h.Del("Access-Control-Allow-Credentials")
 	}
 	hosted(h)
-	for _, name := range []string{"Location", "Content-Location"} {
-		if to := h.Get(name); to != "" {
+	for _, name := range [...]string{"Location", "Content-Location"} {
+		if to := first(h, name); to != "" {
 			h.Set(name, d.outside(to, t))
 		}
 	}
 }
 
+// first is the first value of a field whose name is written as net/http writes it.
+func first(h http.Header, name string) string {
+	if v := h[name]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
 // trail takes out of trailers what is a matter of heads, or ours.
 func trail(h http.Header) {
+	if len(h) == 0 {
+		return
+	}
 	for name := range h {
 		low := strings.ToLower(name)
 		if strings.HasPrefix(low, "x-lockbox") || strings.HasPrefix(low, "proxy-") || strings.HasPrefix(low, "set-cookie") || !spoken(name) {

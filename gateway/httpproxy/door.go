@@ -2,9 +2,10 @@ package httpproxy
 
 import (
 	"context"
+	"net"
 	"net/http"
-	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"lockbox/approvals"
@@ -29,9 +30,8 @@ type Door struct {
 	// Keys is the JSON Web Key Set that verifies it (RFC 7517).
 	Keys func() []byte
 
-	// Own are the gateway's own listeners: no target is there, whatever its
-	// address says. A zero address stands for every address of this machine.
-	Own []netip.AddrPort
+	// Own is where the gateway listens: no target is there, whatever its address says.
+	Own []net.Addr
 
 	// Certs is the folder of the client certificates that targets ask for:
 	// TARGET.crt and TARGET.key. "": there are none.
@@ -48,6 +48,27 @@ type Door struct {
 	joined sync.WaitGroup // seats that are held
 
 	buffers buffers
+
+	answered [6]atomic.Uint64 // by the class of the status; see Counts
+	open     atomic.Int64
+}
+
+// Counts are for who watches the door.
+type Counts struct {
+	Answered [6]uint64 // requests by the first digit of their status; 0: none came
+	Sessions int       // browsers that are in
+	Open     int       // exchanges under way
+	Waiting  int       // browsers that were sent to the portal
+}
+
+// Counts says how the door fares.
+func (d *Door) Counts() (c Counts) {
+	d.prepare()
+	for i := range d.answered {
+		c.Answered[i] = d.answered[i].Load()
+	}
+	c.Sessions, c.Waiting, c.Open = d.seats.count(), d.waits.count(), int(d.open.Load())
+	return c
 }
 
 // Claims are what an application is told of who is there, and why they may be (RFC 7519).

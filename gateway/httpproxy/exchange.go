@@ -46,19 +46,16 @@ const (
 	takeMost = 60 * time.Second
 )
 
-// held ties an exchange to its visit: when that ends, or nothing moves for too
-// long, sockets are cut. The returned function unties it; after it nothing is.
+// held has an exchange cut when nothing moves for too long, or its visit ends,
+// see seat.begin. After the returned function nothing is.
 func (x *exchange) held(r *http.Request) (release func()) {
 	x.ctx, x.stop = context.WithCancelCause(r.Context())
 	x.moves()
-	visit := x.seat.visit.Context()
-	untie := context.AfterFunc(visit, func() { x.sever(context.Cause(visit)) })
 	silent := orMost(x.target.Web.Silent, policy.SilentDefault)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.watch = time.AfterFunc(silent, func() { x.silence(silent) })
 	return func() {
-		untie()
 		x.mu.Lock()
 		defer x.mu.Unlock()
 		x.free = true

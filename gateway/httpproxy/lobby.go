@@ -21,8 +21,9 @@ const (
 	pathMost     = 2 << 10 // of the page that was asked for; a longer one is "/"
 )
 
-// A lobby is where browsers wait that were sent to the portal. The oldest gives
-// way to a new one: of its source, or of those at whom nobody has looked.
+// A lobby is where browsers wait that were sent to the portal. One gives way to
+// a new one, of its source or of all: the oldest at whom nobody has looked, then
+// the oldest that was not let in.
 type lobby struct {
 	mu      sync.Mutex
 	all     map[string]*list.Element // of arrival, by id
@@ -66,7 +67,7 @@ func (l *lobby) add(a gateway.Arrival) (gateway.Arrival, string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if ids := l.sources[w.source]; len(ids) >= perSource {
-		l.drop(l.all[ids[0]])
+		l.drop(l.least(ids))
 	}
 	if len(l.all) >= arrivalsMost {
 		l.drop(l.oldest())
@@ -76,11 +77,38 @@ func (l *lobby) add(a gateway.Arrival) (gateway.Arrival, string) {
 	return a, text
 }
 
+// least is the one of a source that gives way. mu is held.
+func (l *lobby) least(ids []string) *list.Element {
+	for _, gives := range []func(*arrival) bool{
+		func(w *arrival) bool { return !w.seen },
+		func(w *arrival) bool { return w.seat == nil },
+	} {
+		for _, id := range ids {
+			if e := l.all[id]; gives(e.Value.(*arrival)) {
+				return e
+			}
+		}
+	}
+	return l.all[ids[0]]
+}
+
+// oldest is the one of all that gives way. mu is held.
 func (l *lobby) oldest() *list.Element {
 	if e := l.order.Front(); e != nil {
 		return e
 	}
+	for e := l.seen.Front(); e != nil; e = e.Next() {
+		if e.Value.(*arrival).seat == nil {
+			return e
+		}
+	}
 	return l.seen.Front()
+}
+
+func (l *lobby) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.all)
 }
 
 // drop forgets one. mu is held.

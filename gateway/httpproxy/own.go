@@ -19,6 +19,7 @@ func (c *call) own() bool {
 		return false
 	}
 	read := c.r.Method == http.MethodGet || c.r.Method == http.MethodHead
+	c.w.Header().Set("X-Content-Type-Options", "nosniff")
 	switch what := strings.TrimPrefix(path, ownPath); {
 	case what == "enter" && c.r.Method == http.MethodGet:
 		c.enter()
@@ -33,7 +34,7 @@ func (c *call) own() bool {
 		c.w.Header().Set("Cache-Control", "max-age=3600")
 		_, _ = c.w.Write([]byte(styles)) // who asked is gone
 	default:
-		c.refuse(refusal{status: http.StatusNotFound, code: policy.ByPolicy, why: "there is no such page"})
+		c.refuse(refusal{status: http.StatusNotFound, code: policy.ByPolicy, why: "Lockbox has no such page"})
 	}
 	return true
 }

@@ -42,7 +42,7 @@ func wrongPath(raw string) string {
 	case strings.ContainsFunc(plain, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return "the address holds control characters"
 	case strings.ContainsAny(plain, `\;`):
-		return `the address holds \ or ;`
+		return `an address with \ or ; does not pass here`
 	}
 	for i, part := range strings.Split(raw[1:], "/") {
 		last := i == strings.Count(raw[1:], "/")

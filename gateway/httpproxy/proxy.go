@@ -17,26 +17,31 @@ import (
 	"sync"
 
 	"lockbox/gateway"
+	"lockbox/gateway/outside"
 	"lockbox/policy"
 )
 
 // exchange passes one request of a session on, if it may be.
 func (c *call) exchange() {
 	s := c.seat
-	if !s.begin() {
+	if bad := strings.ContainsAny(c.r.URL.RawQuery, ";%"); bad {
+		c.r.URL.RawQuery = readable(c.r.URL.RawQuery)
+	}
+	x := &exchange{call: c, seat: s, target: c.target, bare: http.NewResponseController(c.w.ResponseWriter), wrote: c.take}
+	release := x.held(c.r)
+	defer release()
+	if !s.begin(x) {
+		if s.visit.Context().Err() != nil {
+			c.refuse(x.ending())
+			return
+		}
 		c.w.Header().Set("Retry-After", "1")
 		c.refuse(refusal{status: http.StatusServiceUnavailable, code: policy.NotYet, why: "too much is open in this session at once; close something and try again", again: true})
 		return
 	}
-	defer s.done()
-	if bad := strings.ContainsAny(c.r.URL.RawQuery, ";%"); bad {
-		c.r.URL.RawQuery = readable(c.r.URL.RawQuery)
-	}
-	x := &exchange{call: c, seat: s, target: c.target, bare: http.NewResponseController(c.w.ResponseWriter)}
-	release := x.held(c.r)
-	defer release()
+	defer s.done(x)
 	take, err := s.reel.begin(asked{
-		ID: c.id, From: fromOf(source(c.r)), Method: c.r.Method, URL: c.r.URL.RequestURI(), Proto: c.r.Proto, Host: c.r.Host, Header: c.r.Header,
+		ID: c.id, From: fromOf(source(c.r)), Method: c.r.Method, URL: c.r.URL.RequestURI(), Proto: c.r.Proto, Host: c.r.Host, Scheme: c.door.site.spoken(), Header: c.r.Header,
 	})
 	if err != nil {
 		_ = x.unrecorded(err) // it was reported
@@ -229,11 +234,11 @@ func (x *exchange) rewrite(p *httputil.ProxyRequest) {
 		out.Host = x.target.Web.Host
 	}
 	h := out.Header
-	h.Set("X-Forwarded-For", source(c.r))
-	h.Set("X-Forwarded-Host", c.r.Host)
-	h.Set("X-Forwarded-Proto", c.door.site.scheme)
-	h.Set(requestID, c.id)
-	h.Set(identityHeader, x.identity)
+	h["X-Forwarded-For"] = []string{source(c.r)}
+	h["X-Forwarded-Host"] = []string{c.r.Host}
+	h["X-Forwarded-Proto"] = []string{c.door.site.scheme}
+	h[requestID] = []string{c.id}
+	h[identityHeader] = []string{x.identity}
 	if out.Trailer = nil; len(c.r.Trailer) > 0 && x.up != nil {
 		t := maps.Clone(c.r.Trailer)
 		trail(t)
@@ -249,6 +254,9 @@ func (x *exchange) answer(res *http.Response) error {
 	if res.StatusCode == http.StatusSwitchingProtocols && !upgrades(x.call.r) {
 		return errors.New("the target switches to what nobody asked for")
 	}
+	if res.StatusCode < 200 && res.StatusCode != http.StatusSwitchingProtocols { // it would be read as 200
+		return errors.New("the answer of the target has no status")
+	}
 	if err := x.take.head(res.StatusCode, res.Proto, res.Header); err != nil {
 		return x.unrecorded(err)
 	}
@@ -256,7 +264,11 @@ func (x *exchange) answer(res *http.Response) error {
 	x.moves()
 	x.call.door.reply(res.Header, x.target)
 	trail(res.Trailer)
-	res.Header.Set(requestID, x.call.id)
+	h := x.call.w.Header()
+	h.Set(requestID, x.call.id) // httputil.ReverseProxy takes it away after what came before the answer
+	if res.Header["Content-Type"] == nil {
+		h["Content-Type"] = nil // net/http would guess one
+	}
 	if res.StatusCode != http.StatusSwitchingProtocols {
 		res.Body = &download{x: x, body: res.Body, res: res}
 		return nil
@@ -302,7 +314,7 @@ func fault(err error) string {
 	var op *net.OpError
 	var t interface{ Timeout() bool }
 	switch {
-	case errors.Is(err, errInside):
+	case errors.Is(err, outside.ErrAddress), errors.Is(err, outside.ErrOurs):
 		return "address"
 	case errors.As(err, &t) && t.Timeout(), strings.Contains(err.Error(), "timeout awaiting response headers"):
 		return "timeout"

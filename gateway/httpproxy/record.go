@@ -85,6 +85,7 @@ type asked struct {
 	URL    string // path and query
 	Proto  string
 	Host   string
+	Scheme string      // "" is https
 	Header http.Header // is read before begin returns
 }
 
@@ -108,6 +109,7 @@ type take struct {
 // it goes up, any other with the head of its answer.
 func (r *reel) begin(a asked) (*take, error) {
 	t := &take{r: r, n: r.last.Add(1), began: r.now(), start: r.request(a)}
+	t.climb.began, t.climb.now = t.began, r.now
 	t.in.t, t.in.from = t, recorder.FromClient
 	t.out.t, t.out.from = t, recorder.FromServer
 	if r.full {

@@ -139,3 +139,16 @@ func TestWhatIsRefusedInASessionIsRecorded(t *testing.T) {
 		t.Errorf("got %+v", found.Lines)
 	}
 }
+
+func TestAnArchiveHasTheAddressThatTheClientUsed(t *testing.T) {
+	for scheme, open := range map[string]func(testing.TB, string, ...func(*policy.Policy, *httpproxy.Door)) *door.Web{"http": door.NewPlainWeb, "https": door.NewWeb} {
+		w := open(t, target(t, func(http.ResponseWriter, *http.Request) {}))
+		b := w.In(t, w.Eng, false, policy.HTTPGet, "/")
+		fetch(t, b.Browser, "GET", w.URL("/page?x=1"))
+		var out bytes.Buffer
+		must(t, ended(t, w).HAR(&out, "http0", recorder.Form{}))
+		if want := `"url":"` + scheme + "://" + w.Host + `/page?x=1"`; !strings.Contains(out.String(), want) {
+			t.Errorf("no %s in %s", want, out.String())
+		}
+	}
+}

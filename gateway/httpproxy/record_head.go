@@ -1,7 +1,6 @@
 package httpproxy
 
 import (
-	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -25,7 +24,7 @@ const (
 // request is a request as it is written down.
 func (r *reel) request(a asked) *recorder.HTTPRequest {
 	q := &recorder.HTTPRequest{
-		ID: a.ID, Client: a.From.String(), Method: cut(a.Method, 64), Host: cut(a.Host, leastURL), URL: cut(r.query(a.URL), mostURL), Proto: a.Proto,
+		ID: a.ID, Client: a.From.String(), Method: cut(a.Method, 64), Scheme: a.Scheme, Host: cut(a.Host, leastURL), URL: cut(r.query(a.URL), mostURL), Proto: a.Proto,
 	}
 	q.Header, q.More = r.header(a.Header)
 	return q
@@ -41,8 +40,18 @@ func (r *reel) response(status int, proto string, h http.Header) *recorder.HTTPR
 // header is a header as it is written down, in the order of names: of what may
 // be secret the name alone. more is how many fields are not.
 func (r *reel) header(h http.Header) (all [][2]string, more int) {
+	if len(h) == 0 {
+		return nil, 0
+	}
 	left := mostHeader
-	for _, name := range slices.Sorted(maps.Keys(h)) {
+	var room [24]string // as most have no more
+	names := room[:0]
+	for name := range h {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	all = make([][2]string, 0, len(h)+2)
+	for _, name := range names {
 		for _, value := range h[name] {
 			value = r.shown(name, value)
 			if left -= written(name) + written(value) + 8; left < 0 {
@@ -176,16 +185,20 @@ type climb struct {
 
 // trace follows the request on its way up, for the times in the record.
 func (t *take) trace() *httptrace.ClientTrace {
-	w := &t.climb
-	w.began, w.now = t.began, t.r.now
 	return &httptrace.ClientTrace{
-		GotConn: func(i httptrace.GotConnInfo) {
-			w.fresh.Store(!i.Reused)
-			w.conn.Store(int64(w.now().Sub(w.began)))
-		},
-		WroteRequest: func(httptrace.WroteRequestInfo) { w.sent.Store(int64(w.now().Sub(w.began))) },
+		GotConn:      func(i httptrace.GotConnInfo) { t.climb.got(!i.Reused) },
+		WroteRequest: func(httptrace.WroteRequestInfo) { t.climb.wrote() },
 	}
 }
+
+// got is when there is a connection.
+func (w *climb) got(fresh bool) {
+	w.fresh.Store(fresh)
+	w.conn.Store(int64(w.now().Sub(w.began)))
+}
+
+// wrote is when the request is on its way.
+func (w *climb) wrote() { w.sent.Store(int64(w.now().Sub(w.began))) }
 
 // tell fills the times in.
 func (w *climb) tell(p *recorder.HTTPResponse) {

@@ -73,10 +73,15 @@ func (c *call) page(f refusal) {
 	c.w.WriteHeader(f.status)
 	v := map[string]any{
 		"Lang": map[bool]string{true: "da", false: "en"}[da], "Title": say("This page could not be opened"), "Why": sentence(say(f.why, f.args...)),
-		"Reference": say("Reference %s", c.id), "Code": string(f.code), "Go": f.at, "GoOn": say("Open the application again"), "Portal": c.door.Portal, "ToPortal": say("To Lockbox"),
+		"Reference": say("Reference %s", c.id), "Code": string(f.code), "Go": f.at, "GoOn": say("Open the application again"), "Target": "", "Portal": c.door.Portal, "ToPortal": say("To Lockbox"),
 	}
-	if f.again && f.at == "" && c.target != nil {
-		v["Go"] = c.door.site.origin(c.target.Name) + "/"
+	if c.target != nil {
+		if v["Target"] = c.target.Name; f.at == "" {
+			v["Go"] = c.door.site.origin(c.target.Name) + "/"
+		}
+	}
+	if !f.again {
+		v["GoOn"] = say("To the first page of the application")
 	}
 	_ = refused().Execute(c.w, v) // who asked is gone
 }
@@ -110,7 +115,7 @@ func refused() *template.Template {
 	return template.Must(template.New("refused").Parse(`<!doctype html>
 <html lang="{{.Lang}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{.Title}} · Lockbox</title><link rel="stylesheet" href="/.lockbox/page.css"></head>
-<body><main><h1>{{.Title}}</h1><p>{{.Why}}</p>
+<body><main><p class="small"><b>Lockbox</b>{{with .Target}} · {{.}}{{end}}</p><h1>{{.Title}}</h1><p>{{.Why}}</p>
 <p>{{with .Go}}<a class="button" href="{{.}}">{{$.GoOn}}</a> {{end}}<a href="{{.Portal}}/">{{.ToPortal}}</a></p>
 <p class="small">{{.Code}} · {{.Reference}}</p></main></body></html>
 `))

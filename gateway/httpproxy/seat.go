@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -32,9 +33,10 @@ type seat struct {
 	used  atomic.Int64 // when something last moved, in ns since 1970
 	under sync.WaitGroup
 
-	mu    sync.Mutex // guards the rest
-	open  int        // exchanges under way
-	left  bool       // no more may begin
+	mu    sync.Mutex             // guards the rest
+	open  map[*exchange]struct{} // under way
+	left  bool                   // no more may begin
+	cut   bool                   // the visit has ended, and all that was open is cut
 	pace  *rate.Limiter
 	paced float64
 	token token
@@ -60,6 +62,12 @@ type seats struct {
 	all  map[[32]byte]*seat
 	gone map[[32]byte]gone
 	old  [][32]byte // of gone, the oldest first
+}
+
+func (s *seats) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.all)
 }
 
 // gone is what is known of a session that is over.
@@ -125,7 +133,8 @@ func (d *Door) Admit(ctx context.Context, id string, who policy.Principal, web s
 	if err != nil || v == nil {
 		return "", a, err
 	}
-	s := &seat{door: d, target: at.Target, web: web, visit: v, taken: make(chan struct{})}
+	s := &seat{door: d, target: at.Target, web: web, visit: v, taken: make(chan struct{}), open: map[*exchange]struct{}{}}
+	context.AfterFunc(v.Context(), s.sever)
 	if s.reel, err = newReel(v, d.now, d.Desk.Policy().Targets[v.Session.Target]); err != nil {
 		v.End(&gateway.Ending{Code: gateway.NoRecorder, Why: "the recorder cannot write, so the session ends"})
 		v.Leave()
@@ -222,23 +231,43 @@ func (s *seat) gone() gone {
 	return g
 }
 
-// begin takes up an exchange; false when there are too many, or no more may begin.
-func (s *seat) begin() bool {
+// begin takes up an exchange; false when there are too many, or no more may
+// begin. One that begins when the visit has ended is cut like the others.
+func (s *seat) begin(x *exchange) bool {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.left || s.open >= exchangesMost {
+	if s.left || len(s.open) >= exchangesMost {
+		s.mu.Unlock()
 		return false
 	}
-	s.open++
+	s.open[x] = struct{}{}
+	s.door.open.Add(1)
 	s.under.Add(1)
+	cut := s.cut
+	s.mu.Unlock()
+	if cut {
+		x.sever(context.Cause(s.visit.Context()))
+	}
 	return true
 }
 
-func (s *seat) done() {
+func (s *seat) done(x *exchange) {
 	s.mu.Lock()
-	s.open--
+	delete(s.open, x)
 	s.mu.Unlock()
+	s.door.open.Add(-1)
 	s.under.Done()
+}
+
+// sever cuts what is under way when the visit ends: nothing waits for a client,
+// a target or the disk.
+func (s *seat) sever() {
+	s.mu.Lock()
+	s.cut = true
+	all := slices.Collect(maps.Keys(s.open))
+	s.mu.Unlock()
+	for _, x := range all {
+		x.sever(context.Cause(s.visit.Context()))
+	}
 }
 
 // within says whether a request comes no faster than the rule lets them.

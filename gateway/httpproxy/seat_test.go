@@ -83,19 +83,38 @@ func TestAChangeOfTheRuleEndsWhatItNoLongerLetsPass(t *testing.T) {
 	}
 }
 
-// TestAnAdmissionThatNobodyTakesUpEnds: with the place of the browser that arrived.
+// TestAnAdmissionThatNobodyTakesUpEnds: with the place of the browser that arrived,
+// which those who come later and are unknown do not take.
 func TestAnAdmissionThatNobodyTakesUpEnds(t *testing.T) {
 	w := door.NewWeb(t, target(t, func(http.ResponseWriter, *http.Request) {}))
 	w.Grant(t, w.Eng, policy.HTTPGet)
 	_, web := w.SignIn(t, w.Eng)
-	w.Admit(t, w.Eng, w.Browser(t, true).Arrive(t, "/"), web)
-	if n := len(w.Gateway.Visits()); n != 1 {
-		t.Fatalf("%d sessions are open", n)
+	b := w.Browser(t, true)
+	id := b.Arrive(t, "/")
+	looked, unseen := w.Browser(t, true).Arrive(t, "/"), w.Browser(t, true).Arrive(t, "/")
+	if _, ok := w.Door.Arrival(looked); !ok {
+		t.Fatal("it does not wait")
 	}
-	for range 64 {
+	address := w.Admit(t, w.Eng, id, web)
+	for range 100 { // a source has room for 64
 		w.Browser(t, true).Arrive(t, "/")
 	}
-	for tries := 0; len(w.Gateway.Visits()) > 0; tries++ {
+	if _, ok := w.Door.Arrival(looked); !ok {
+		t.Error("one that somebody looks at has gone")
+	}
+	if _, ok := w.Door.Arrival(unseen); ok {
+		t.Error("the oldest that nobody looked at stays")
+	}
+	if res := b.Navigate(t, address); res.StatusCode != http.StatusSeeOther || res.Header.Get("Location") != "/" || len(w.Gateway.Visits()) != 1 {
+		t.Errorf("who was let in got %d to %q", res.StatusCode, res.Header.Get("Location"))
+	}
+	other := w.Browser(t, true).Arrive(t, "/")
+	w.Admit(t, w.Eng, other, web)
+	if n := len(w.Gateway.Visits()); n != 2 {
+		t.Fatalf("%d sessions are open", n)
+	}
+	w.Door.Drop(other)
+	for tries := 0; len(w.Gateway.Visits()) > 1; tries++ {
 		if tries > 1_000_000 {
 			t.Fatal("the session stays")
 		}

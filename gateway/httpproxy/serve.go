@@ -20,6 +20,7 @@ type call struct {
 	door   *Door
 	id     string
 	at     time.Time
+	take   time.Time // until when the client has to take something; zero: as long as it likes
 	w      *answered
 	r      *http.Request
 	target *policy.Target
@@ -32,7 +33,8 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request) {
 	c := &call{door: d, id: newID(), at: time.Now(), w: &answered{ResponseWriter: w}, r: r}
 	w.Header().Set(requestID, c.id)
 	if r.ProtoMajor == 1 { // what was set for the request before holds on
-		_ = http.NewResponseController(w).SetWriteDeadline(c.at.Add(takeMost))
+		c.take = c.at.Add(takeMost)
+		_ = http.NewResponseController(w).SetWriteDeadline(c.take)
 	}
 	if r.Body != nil && r.Body != http.NoBody { // of HTTP/1: else an answer waits for it
 		_ = http.NewResponseController(w).SetReadDeadline(c.at.Add(sendMost))
@@ -109,6 +111,7 @@ func (c *call) log() {
 		l.Outcome = "done"
 	}
 	l.Status, l.Milli = c.w.status, float64(time.Since(c.at).Microseconds())/1000
+	c.door.answered[min(max(l.Status/100, 0), 5)].Add(1)
 	c.door.Requests.Add(*l)
 }
 

@@ -54,7 +54,7 @@ func (d *Door) Serve(ctx context.Context, l net.Listener, conf *tls.Config) erro
 // body or an answer has time for each piece, see exchange.
 func (d *Door) server() *http.Server {
 	d.prepare()
-	q := &queue{sources: map[netip.Prefix]*list.List{}, all: list.New(), at: map[net.Conn]place{}}
+	q := &queue{sources: map[netip.Prefix]*list.List{}, all: list.New(), at: map[net.Conn]*place{}}
 	s := &http.Server{
 		Handler:                      d.Handler(),
 		ReadHeaderTimeout:            5 * time.Second,
@@ -76,12 +76,13 @@ type queue struct {
 	mu      sync.Mutex
 	all     *list.List                  // of net.Conn, the oldest first
 	sources map[netip.Prefix]*list.List // the same, each for itself
-	at      map[net.Conn]place
+	at      map[net.Conn]*place
 }
 
+// A place is a connection's. It is kept while that serves a request, and does not wait.
 type place struct {
 	source     netip.Prefix
-	all, among *list.Element
+	all, among *list.Element // nil: it does not wait
 }
 
 func (q *queue) state(c net.Conn, s http.ConnState) {
@@ -90,8 +91,10 @@ func (q *queue) state(c net.Conn, s http.ConnState) {
 		if old := q.wait(c); old != nil {
 			hangUp(old)
 		}
+	case http.StateActive:
+		q.leave(c, false)
 	default:
-		q.leave(c)
+		q.leave(c, true)
 	}
 }
 
@@ -107,16 +110,20 @@ func hangUp(c net.Conn) {
 func (q *queue) wait(c net.Conn) (old net.Conn) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if _, there := q.at[c]; there {
+	p := q.at[c]
+	switch {
+	case p == nil:
+		host, _, _ := net.SplitHostPort(c.RemoteAddr().String()) // none is a source of its own
+		p = &place{source: wide(host)}
+		q.at[c] = p
+	case p.all != nil:
 		return nil
 	}
-	host, _, _ := net.SplitHostPort(c.RemoteAddr().String()) // none is a source of its own
-	from := wide(host)
-	if q.sources[from] == nil {
-		q.sources[from] = list.New()
+	if q.sources[p.source] == nil {
+		q.sources[p.source] = list.New()
 	}
-	mine := q.sources[from]
-	q.at[c] = place{from, q.all.PushBack(c), mine.PushBack(c)}
+	mine := q.sources[p.source]
+	p.all, p.among = q.all.PushBack(c), mine.PushBack(c)
 	switch {
 	case mine.Len() > idlePerSource:
 		old = mine.Front().Value.(net.Conn)
@@ -125,27 +132,33 @@ func (q *queue) wait(c net.Conn) (old net.Conn) {
 	default:
 		return nil
 	}
-	q.forget(old)
+	q.forget(old, true)
 	return old
 }
 
-func (q *queue) leave(c net.Conn) {
+func (q *queue) leave(c net.Conn, forGood bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.forget(c)
+	q.forget(c, forGood)
 }
 
 // forget takes one out. mu is held.
-func (q *queue) forget(c net.Conn) {
-	p, there := q.at[c]
-	if !there {
+func (q *queue) forget(c net.Conn, forGood bool) {
+	p := q.at[c]
+	if p == nil {
 		return
 	}
-	delete(q.at, c)
+	if forGood {
+		delete(q.at, c)
+	}
+	if p.all == nil {
+		return
+	}
 	q.all.Remove(p.all)
 	if mine := q.sources[p.source]; mine != nil {
 		if mine.Remove(p.among); mine.Len() == 0 {
 			delete(q.sources, p.source)
 		}
 	}
+	p.all, p.among = nil, nil
 }

@@ -26,7 +26,7 @@ func (f *fakeConn) Close() error {
 
 // TestTheOldestThatSaysNothingGivesWay: of its own source first, then of all; who is being served never does.
 func TestTheOldestThatSaysNothingGivesWay(t *testing.T) {
-	q := &queue{sources: map[netip.Prefix]*list.List{}, all: list.New(), at: map[net.Conn]place{}}
+	q := &queue{sources: map[netip.Prefix]*list.List{}, all: list.New(), at: map[net.Conn]*place{}}
 	open := func(from string) *fakeConn {
 		c := &fakeConn{from: from}
 		q.state(c, http.StateNew)
@@ -56,7 +56,7 @@ func TestTheOldestThatSaysNothingGivesWay(t *testing.T) {
 	for c := range q.at {
 		q.state(c, http.StateClosed)
 	}
-	if q.all.Len() != 0 || len(q.sources) != 0 {
-		t.Errorf("%d are left, of %d sources", q.all.Len(), len(q.sources))
+	if q.all.Len() != 0 || len(q.sources) != 0 || len(q.at) != 0 {
+		t.Errorf("%d are left, of %d sources, %d in all", q.all.Len(), len(q.sources), len(q.at))
 	}
 }

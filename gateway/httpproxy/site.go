@@ -29,6 +29,14 @@ func newSite(origin string) site {
 	return s
 }
 
+// spoken is the scheme as it is recorded: "" where that is https.
+func (s site) spoken() string {
+	if s.secure {
+		return ""
+	}
+	return s.scheme
+}
+
 // origin is that of an application.
 func (s site) origin(target string) string { return s.scheme + "://" + s.host(target) }
 

@@ -12,12 +12,11 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
+	"lockbox/gateway/outside"
 	"lockbox/policy"
 )
 
@@ -64,7 +63,7 @@ func (w *ways) to(t *policy.Target) (*way, error) {
 		return nil, err
 	}
 	if old != nil {
-		old.transport.CloseIdleConnections()
+		old.close()
 	}
 	n := &way{of: t, machine: machine, web: t.Web, transport: transport, room: make(chan struct{}, orMost(t.Web.Streams, policy.StreamsDefault))}
 	if w.all == nil {
@@ -78,9 +77,12 @@ func (w *ways) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, one := range w.all {
-		one.transport.CloseIdleConnections()
+		one.close()
 	}
 }
+
+// close leaves the way to those who are on it.
+func (w *way) close() { w.transport.CloseIdleConnections() }
 
 func orMost[N int | time.Duration](n, otherwise N) N {
 	if n > 0 {
@@ -92,7 +94,7 @@ func orMost[N int | time.Duration](n, otherwise N) N {
 // transport speaks to one target, at its address and nowhere else.
 func (d *Door) transport(t *policy.Target) (*http.Transport, error) {
 	dialer := &net.Dialer{
-		Timeout: connectMost, ControlContext: d.outsideOnly,
+		Timeout: connectMost, ControlContext: outside.Only(d.Own),
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 15 * time.Second, Count: 3},
 	}
 	address := t.Address
@@ -119,48 +121,6 @@ func (d *Door) transport(t *policy.Target) (*http.Transport, error) {
 	var err error
 	out.TLSClientConfig, err = d.towards(t)
 	return out, err
-}
-
-var errInside = errors.New("the address of the target is one that no target has")
-
-// outsideOnly refuses what no target has for an address, whatever its name led
-// to: the gateway's own doors, the link's own (where clouds keep their secrets),
-// everybody's and nobody's.
-func (d *Door) outsideOnly(_ context.Context, _, address string, _ syscall.RawConn) error {
-	at, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errInside, err)
-	}
-	ip := at.Addr().Unmap().WithZone("")
-	if ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() || ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}) || ip == cloudV6() {
-		return fmt.Errorf("%w: %s", errInside, ip)
-	}
-	for _, own := range d.Own {
-		if own.Port() == at.Port() && (own.Addr().Unmap().WithZone("") == ip || own.Addr().IsUnspecified() && mine(ip)) {
-			return fmt.Errorf("%w: %s is this gateway", errInside, at)
-		}
-	}
-	return nil
-}
-
-// cloudV6 is where a cloud keeps its secrets for machines with IPv6.
-func cloudV6() netip.Addr { return netip.MustParseAddr("fd00:ec2::254") }
-
-// mine says whether this machine has that address. Where it cannot tell, it has.
-func mine(ip netip.Addr) bool {
-	if ip.IsLoopback() {
-		return true
-	}
-	all, err := net.InterfaceAddrs()
-	if err != nil {
-		return true
-	}
-	for _, a := range all {
-		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Unmap() == ip {
-			return true
-		}
-	}
-	return false
 }
 
 // towards is how TLS is spoken to a target.

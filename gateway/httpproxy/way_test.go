@@ -168,7 +168,7 @@ func TestNoTargetIsInside(t *testing.T) {
 		"[::ffff:169.254.169.254]:80":            {},
 		fmt.Sprint("[fe80::1%lo]:", here.Port()): {},
 	} {
-		w := door.NewWeb(t, address, spoken(policy.Web{Plain: true}, func(d *httpproxy.Door) { d.Own = []netip.AddrPort{own} }))
+		w := door.NewWeb(t, address, spoken(policy.Web{Plain: true}, func(d *httpproxy.Door) { d.Own = []net.Addr{net.TCPAddrFromAddrPort(own)} }))
 		b := w.In(t, w.Eng, true, policy.HTTPGet, "/")
 		if res, got := fetch(t, b.Browser, "GET", w.URL("/")); res.StatusCode != http.StatusBadGateway || strings.Contains(got, address) {
 			t.Errorf("%s: got %d %s", address, res.StatusCode, got)

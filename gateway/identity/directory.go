@@ -39,6 +39,7 @@ type Directory struct {
 	terminals  terminals
 	slackLinks slackLinks
 	copies     copies
+	signed     statement.Memory // of logins
 }
 
 // A Person is one row of the directory.

@@ -225,7 +225,7 @@ func (d *Directory) loggedIn(tx *ledger.Tx, who, fingerprint string) (statement.
 	if err != nil {
 		return statement.Login{}, fmt.Errorf("passkey %s: %w", c.Fingerprint, err)
 	}
-	if _, err := statement.Verify(l.Signed.Assertion, key, statement.Challenge(statement.ForLogin, l.Signed.Text), d.Party); err != nil {
+	if _, err := d.signed.Verify(l.Signed.Assertion, key, statement.Challenge(statement.ForLogin, l.Signed.Text), d.Party); err != nil {
 		return statement.Login{}, err
 	}
 	return said, nil

@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -68,8 +68,33 @@ func (r *Ring) TargetCert(a CertAsk) (*ssh.Certificate, error) {
 	return c, nil
 }
 
-// name is a login: no comma, space or look-alike, for sshd compares principals with lists.
-const name = `^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}$`
+// isLogin: no comma, space or look-alike, for sshd compares principals with lists.
+func isLogin(s string) bool { return isName(s, 64, "_.@-") }
+
+// isName says whether s is 1 to most ASCII letters, digits and others of marks, of
+// which only an underscore may come first. For every connection: a regular
+// expression is dear to make, and none may be kept in a variable.
+func isName(s string, most int, marks string) bool {
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_':
+		case i == 0 || strings.IndexByte(marks, c) < 0:
+			return false
+		}
+	}
+	return s != "" && len(s) <= most
+}
+
+// isKeyID: printable ASCII alone, for it stands in a line of the target's log.
+func isKeyID(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 512
+}
 
 // check refuses what would make a certificate wider than one login, from one place, for minutes.
 func (r *Ring) check(a *CertAsk) error {
@@ -79,9 +104,9 @@ func (r *Ring) check(a *CertAsk) error {
 	switch {
 	case a.Pub == nil:
 		return errors.New("no key to certify")
-	case !regexp.MustCompile(name).MatchString(a.Login):
+	case !isLogin(a.Login):
 		return errors.New("not a login name")
-	case !regexp.MustCompile(`^[ -~]{1,512}$`).MatchString(a.KeyID):
+	case !isKeyID(a.KeyID):
 		return errors.New("key id must be 1 to 512 printable characters")
 	case a.Now.IsZero() || a.Now.Unix() < int64(certEarly/time.Second):
 		return errors.New("no time given")

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"encoding/pem"
 	"net"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +156,30 @@ func TestWhatATargetCertificateMayNotBe(t *testing.T) {
 				t.Errorf("got %v, %v, want it to say %q", cert, err, c.want)
 			}
 		})
+	}
+}
+
+// TestNamesAreWhatTheirFormsSay holds what checks each name against the form it is to have, byte by byte.
+func TestNamesAreWhatTheirFormsSay(t *testing.T) {
+	for _, c := range []struct {
+		form string
+		is   func(string) bool
+		most int
+	}{
+		{`\A[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}\z`, isLogin, 64},
+		{`\A[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}\z`, isHost, 253},
+		{`\A[ -~]{1,512}\z`, isKeyID, 512},
+	} {
+		form := regexp.MustCompile(c.form)
+		all := []string{"", strings.Repeat("a", c.most), strings.Repeat("a", c.most+1), "rооt", "a\xffb"}
+		for b := range 256 {
+			all = append(all, string([]byte{byte(b)}), string([]byte{'a', byte(b)}), string([]byte{'a', byte(b), 'z'}))
+		}
+		for _, s := range all {
+			if got, want := c.is(s), form.MatchString(s); got != want {
+				t.Errorf("%q is %s: got %v, want %v", s, c.form, got, want)
+			}
+		}
 	}
 }
 

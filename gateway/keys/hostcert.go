@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -22,8 +21,8 @@ const (
 // ErrNoHostCA means that the ring is older than host certificates.
 var ErrNoHostCA = errors.New("there is no host CA")
 
-// hostName is a target: no comma, wildcard or look-alike, for clients compare principals with patterns.
-const hostName = `^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$`
+// isHost: no comma, wildcard or look-alike, for clients compare principals with patterns.
+func isHost(s string) bool { return isName(s, 253, "_.-") }
 
 // HostCert gives the host key with a certificate that it answers for one target.
 // Form: OpenSSH PROTOCOL.certkeys.
@@ -31,7 +30,7 @@ func (r *Ring) HostCert(target string, now time.Time) (ssh.Signer, error) {
 	switch {
 	case r.HostCA == nil:
 		return nil, ErrNoHostCA
-	case !regexp.MustCompile(hostName).MatchString(target):
+	case !isHost(target):
 		return nil, fmt.Errorf("host certificate for %q: not the name of a target", target)
 	case now.Unix() < int64(hostEarly/time.Second):
 		return nil, fmt.Errorf("host certificate for %q: no time given", target)

@@ -22,7 +22,7 @@ type Apps interface {
 	Address(target string) string // of an application
 }
 
-var errNoArrival = &problem{http.StatusNotFound, "Nothing waits here", "No browser of yours waits here for an application: more than a day has passed, or Lockbox was started anew. Open the application again."}
+var errNoArrival = &problem{http.StatusNotFound, "Nothing waits here", "No browser of yours waits here for an application: it is in already, more than a day has passed, or Lockbox was started anew. Open the application again."}
 
 // What stands between a browser and the application it came to.
 const (

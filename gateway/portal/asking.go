@@ -27,6 +27,7 @@ type askPage struct {
 	Sure    bool   // Stages are those of the login and customer that are chosen
 	Declare string // version of the declaration that has to be signed first; "" where none is
 	Waits   string // id of the browser that goes on when it is approved; "" for none
+	Before  *facts // of the reader's last request for it, where a browser waits and it gives no access any more
 	Typed   typed
 	Way     bool   // there is a test whether the target answers
 	Tried   *tried // what it found; nil when nobody asked
@@ -68,8 +69,26 @@ func (p *Portal) asking(x *exchange) error {
 	}
 	if w, ok := p.waiting(x, t); ok {
 		a.Waits = w.ID
+		if a.Before, err = p.before(x, t); err != nil {
+			return err
+		}
 	}
 	return x.show(ok, "ask", "Ask for access", a)
+}
+
+// before is the reader's last request for an application that they came to, if
+// it is over: who was in it a minute ago wonders why they are asked.
+func (p *Portal) before(x *exchange, target string) (*facts, error) {
+	past, err := p.Desk.History(x.r.Context(), x.who.Principal, "", 10)
+	i := slices.IndexFunc(past, func(v approvals.View) bool { return v.Request.Who.ID == x.who.ID && v.Request.Target == target })
+	if err != nil || i < 0 {
+		return nil, err
+	}
+	f := x.facts(past[i])
+	if slices.Contains([]string{"pending", "approved", "active"}, f.State()) {
+		return nil, nil
+	}
+	return &f, nil
 }
 
 // readDeclared finds the reader's signature on the declaration in force.

@@ -159,6 +159,8 @@ func TestAccessThatEndsIsAskedForAnewInTheBrowser(t *testing.T) {
 	}
 	eng.Goto(wiki + "/second?lang=da")
 	eng.WaitText("Ask for access to wiki")
+	eng.WaitText("Your last access to wiki has ended. All details of this request (" + code + ")")
+	s.shoot(eng, "arrive-ended")
 	if !strings.HasPrefix(eng.URL(), s.url+"/r/new?") {
 		t.Errorf("it is at %s", eng.URL())
 	}

@@ -62,7 +62,7 @@ func (s *session) answer(a console.Answer) {
 
 // console is what the commands are about.
 func (d *Door) console() console.House {
-	h := console.House{Gateway: d.Gateway, Desk: d.Desk, Tokens: d.Tokens, Portal: d.Portal, Now: d.now, Address: spelled}
+	h := console.House{Gateway: d.Gateway, Desk: d.Desk, Tokens: d.Tokens, Portal: d.Portal, Apps: d.Apps, Now: d.now, Address: spelled}
 	h.Keys = sshconfig.Setup{HostKey: sshconfig.Line(d.Keys.Host.PublicKey())}
 	if d.Keys.HostCA != nil {
 		h.Keys.HostCA = sshconfig.Line(d.Keys.HostCA.PublicKey())

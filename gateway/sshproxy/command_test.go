@@ -2,6 +2,8 @@ package sshproxy
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 
 	"lockbox/approvals"
 	"lockbox/gateway/sshproxy/console"
+	"lockbox/policy"
 	"lockbox/tests/world"
 )
 
@@ -152,5 +155,34 @@ func TestTheCommandLineOnATerminal(t *testing.T) {
 	}
 	if got := run(t, c, "targets --json"); !strings.Contains(got.Stdout, `{"target":"db1.prod","class":"production","customers":["nord","syd"],"logins":[{"name":"support_{{customer}}","one_customer":true,"read_only":false},{"name":"deploy"`) {
 		t.Errorf("targets: got %+v", got)
+	}
+}
+
+// TestApplicationsAreListedWithWhereTheyAre: they are opened in a browser, and nothing else is done there.
+func TestApplicationsAreListedWithWhereTheyAre(t *testing.T) {
+	h := newHouse(t, func(d *Door) { d.Apps = func(target string) string { return "https://" + target + ".gw.example.eu" } })
+	p := *h.Policy()
+	p.Targets = maps.Clone(p.Targets)
+	p.Targets["wiki"] = &policy.Target{Name: "wiki", Kind: "http", Address: "127.0.0.1:1", Owner: "eng@x.eu", Location: "here", Logins: []policy.Login{{Name: "web"}}, Labels: map[string]string{"env": "web"}}
+	r := p.Rules[0]
+	r.Name, r.Actions, r.Labels, r.Targets = "web", policy.OnTarget(), nil, []string{"wiki"}
+	p.Rules = append(slices.Clone(p.Rules), r)
+	h.SetPolicy(&p)
+	c := h.dial(t, "cli", h.Eng)
+	if got := run(t, c, "targets"); !strings.Contains(got.Stdout, "wiki  web\n      https://wiki.gw.example.eu\n") || !strings.Contains(got.Stdout, "db1.prod  ") {
+		t.Errorf("got %s", got.Stdout)
+	}
+	if got := run(t, c, "targets --json"); !strings.Contains(got.Stdout, `{"target":"wiki","url":"https://wiki.gw.example.eu","class":"production"`) {
+		t.Errorf("got %s", got.Stdout)
+	}
+	if got := run(t, c, "request wiki --code outage --reason the start page shows an error"); got.Status != 0 || strings.Contains(got.Stdout, "host key") {
+		t.Errorf("got %+v", got)
+	}
+	mine, err := h.Desk.Mine(t.Context(), h.Eng.ID)
+	if err != nil || len(mine) != 1 || !slices.Equal(mine[0].Request.Actions, []policy.Action{policy.HTTPGet, policy.HTTPPut}) {
+		t.Errorf("asked for %+v, %v", mine, err)
+	}
+	if got := run(t, c, "ssh-config"); strings.Contains(got.Stdout, "wiki") {
+		t.Errorf("it is written for ssh: %s", got.Stdout)
 	}
 }

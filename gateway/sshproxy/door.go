@@ -35,10 +35,11 @@ type Door struct {
 	Desk    *approvals.Desk
 	People  People
 	Keys    *keys.Ring
-	Tokens  console.Tokens   // nil: `ssh GATEWAY token` gives none
-	Portal  string           // public URL of the pages, without a slash at its end: "http://localhost:8080"
-	Report  func(error)      // hears of failures that no person is told; may be called at any time
-	Now     func() time.Time // time.Now when nil
+	Tokens  console.Tokens      // nil: `ssh GATEWAY token` gives none
+	Portal  string              // public URL of the pages, without a slash at its end: "http://localhost:8080"
+	Apps    func(string) string // where an application is; nil: there is no HTTP door
+	Report  func(error)         // hears of failures that no person is told; may be called at any time
+	Now     func() time.Time    // time.Now when nil
 	Limits  Limits
 	Own     []net.Addr // where we listen, with whatever: no target is there
 
@@ -175,7 +176,6 @@ func (d *Door) welcome(ctx context.Context, g *guest, config *ssh.ServerConfig, 
 	if c == nil {
 		return
 	}
-	defer g.lobby.crowd.leave(c.id.who.ID)
 	c.serve(ctx, channels, requests)
 }
 
@@ -196,7 +196,6 @@ func (d *Door) receive(ctx context.Context, g *guest, config *ssh.ServerConfig, 
 	}
 	c, err := newClient(ctx, d, conn, g, limits)
 	if err != nil {
-		g.lobby.crowd.leave(proved(conn).who.ID)
 		d.Report(err)
 		dismiss(conn, channels, requests)
 		return nil, nil, nil
@@ -242,7 +241,7 @@ func (g *guest) handshake(config ssh.ServerConfig) (*ssh.ServerConn, <-chan ssh.
 	return conn, channels, requests, err
 }
 
-// join counts the connection among those of its person, who is to leave again.
+// join counts the connection among those of its person, until leave.
 // Whose are too many are still told so, on the channels that they open, for a
 // short while; with twice as many it is not ok.
 func (g *guest) join(conn *ssh.ServerConn, limits *Limits) (ok bool) {
@@ -252,6 +251,7 @@ func (g *guest) join(conn *ssh.ServerConn, limits *Limits) (ok bool) {
 		g.lobby.crowd.leave(who)
 		return false
 	}
+	g.who, g.joined = who, true
 	if g.over = n > limits.PerPerson; g.over {
 		limits.Idle = limits.Grace
 	}

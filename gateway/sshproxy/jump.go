@@ -198,7 +198,7 @@ var errOther = errors.New("the key is another person's than the one of the conne
 func (w *way) elsewhere() string {
 	p := w.s.c.door.Desk.Policy()
 	t := p.Targets[w.knock.On]
-	if t == nil {
+	if t == nil || t.Kind != "ssh" {
 		return w.say.listTargets
 	}
 	at, ok := console.PlaceOf(p, t, w.knock.Who, w.knock.From, w.s.c.door.now())

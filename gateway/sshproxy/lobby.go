@@ -65,6 +65,8 @@ type guest struct {
 	out    atomic.Int64 // bytes written
 	known  atomic.Bool
 	tried  atomic.Bool // a key that was not right
+	who    string      // whose it is, from join on
+	joined bool        // it counts among those of that person
 	over   bool        // the person has as many connections as they may; set before anybody else looks
 
 	keyed atomic.Bool   // there are keys
@@ -274,9 +276,12 @@ func (g *guest) penalty(err error) time.Duration {
 	return forFailed
 }
 
-// leave closes the socket.
+// leave closes the socket. Whatever came before, nobody counts it any more.
 func (g *guest) leave() {
 	g.lobby.remove(g)
+	if g.joined {
+		g.lobby.crowd.leave(g.who)
+	}
 	_ = g.Close() // it may be closed already
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -155,5 +156,27 @@ func (h *house) poke(t *testing.T, code string) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestA39 has a panic between the moment when a connection is proven and the one
+// when it is served, as welcome has it: its person is not counted for ever.
+func TestA39APanicBeforeAConnectionIsServedLeavesNobodyCounted(t *testing.T) {
+	limits := Limits{}.orDefault()
+	l := newLobby(limits, func(error) {})
+	a, b := net.Pipe()
+	defer b.Close()
+	g := &guest{Conn: a, lobby: l, gone: make(chan struct{})}
+	conn := &ssh.ServerConn{Permissions: &ssh.Permissions{ExtraData: map[any]any{proven{}: identity{who: policy.Principal{ID: "eng"}}}}}
+	func() {
+		defer func() { _ = recover() }() // ours, below
+		defer g.leave()
+		if !g.join(conn, &limits) || l.crowd.in["eng"] != 1 {
+			t.Errorf("counted: %v", l.crowd.in)
+		}
+		panic("before it is served")
+	}()
+	if len(l.crowd.in) != 0 {
+		t.Errorf("still counted: %v", l.crowd.in)
 	}
 }

@@ -9,7 +9,7 @@ import (
 // A buffer is small while somebody types or nothing happens, and grows with what comes.
 const (
 	firstBuffer = 512
-	mostBuffer  = 128 << 10
+	mostBuffer  = 256 << 10
 	stepBuffer  = 8 // times as large, or as small
 )
 

@@ -16,7 +16,7 @@ import (
 // ways are the connections to targets.
 func (d *Door) ways() *target.Dialer {
 	d.once.Do(func() {
-		d.out = &target.Dialer{Now: d.now, Config: algorithms(), Version: version, Spares: max(0, d.Limits.orDefault().Spares), Ours: target.Own(d.Own...)}
+		d.out = &target.Dialer{Now: d.now, Config: algorithms(), Version: version, Spares: max(0, d.Limits.orDefault().Spares), Own: d.Own}
 		if d.Keys != nil {
 			d.out.Sign = d.Keys.TargetCert
 		}
@@ -31,6 +31,9 @@ func (d *Door) Try(ctx context.Context, who policy.Principal, name, language str
 	t := d.Desk.Policy().Targets[name]
 	if t == nil {
 		return "", fmt.Errorf("there is no target %s", name)
+	}
+	if t.Kind == "http" { // nobody answers SSH there
+		return "", nil
 	}
 	err = d.ways().Look(ctx, t)
 	kind := target.KindOf(err)

@@ -146,12 +146,12 @@ func (c *client) dial(ctx context.Context, v *gateway.Visit) (*target.Conn, erro
 	if t == nil || t.Machine() != v.Grant().Machine { // the policy changed since the visit was opened
 		return nil, fmt.Errorf("target %s is not the machine any more that grant %s is for", v.Session.Target, v.Grant().ID)
 	}
-	seen, err := d.Desk.See(ctx, v.Session.Who, v.Grant().ID)
+	digest, err := v.Digest(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read request %s: %w", v.Grant().ID, err)
+		return nil, err
 	}
 	// What the target's own log shows: the request, a position in our log that holds all it rests on, and its hash.
-	id := fmt.Sprintf("r-%s/%d/%.16s", v.Grant().ID, d.Gateway.Ledger.Last(), seen.Digest)
+	id := fmt.Sprintf("r-%s/%d/%.16s", v.Grant().ID, d.Gateway.Ledger.Last(), digest)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	defer context.AfterFunc(v.Context(), stop)()

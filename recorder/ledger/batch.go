@@ -67,9 +67,45 @@ func (m *member) run(ctx context.Context, tx *Tx, fn func(*Tx) error) (err error
 type queue struct {
 	mu      sync.Mutex
 	waiting []*member
+	patient []*member // share a commit with who comes, or have one of their own at alarm
+	alarm   *time.Timer
 	running bool
 	closed  bool
 	idle    sync.Cond // of mu: running is false
+}
+
+// patience is how long UpdateSoon waits for company.
+const patience = 50 * time.Millisecond
+
+// linger is join for who is patient.
+func (q *queue) linger(m *member, run func()) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return ErrClosed
+	}
+	q.patient = append(q.patient, m)
+	if q.alarm == nil {
+		q.alarm = time.AfterFunc(patience, func() {
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			q.hurry(run)
+		})
+	}
+	return nil
+}
+
+// hurry has the patient ones wait no longer. mu is held.
+func (q *queue) hurry(run func()) {
+	if q.alarm != nil {
+		q.alarm.Stop()
+		q.alarm = nil
+	}
+	q.waiting, q.patient = append(q.waiting, q.patient...), nil
+	if len(q.waiting) > 0 && !q.running {
+		q.running = true
+		go run() // close waits for it
+	}
 }
 
 // join starts run, which serves the queue until it is empty, if it does not run.
@@ -91,31 +127,34 @@ func (q *queue) join(m *member, run func()) error {
 func (q *queue) leave(m *member) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	i := slices.Index(q.waiting, m)
-	if i < 0 {
-		return false
+	for _, all := range []*[]*member{&q.waiting, &q.patient} {
+		if i := slices.Index(*all, m); i >= 0 {
+			*all = slices.Delete(*all, i, i+1)
+			return true
+		}
 	}
-	q.waiting = slices.Delete(q.waiting, i, i+1)
-	return true
+	return false
 }
 
 // next is nil when nobody waits.
 func (q *queue) next() *member {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.waiting) == 0 {
-		return nil
+	for _, all := range []*[]*member{&q.waiting, &q.patient} {
+		if len(*all) > 0 {
+			m := (*all)[0]
+			*all = (*all)[1:]
+			return m
+		}
 	}
-	m := q.waiting[0]
-	q.waiting = q.waiting[1:]
-	return m
+	return nil
 }
 
 func (q *queue) all() []*member {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	all := q.waiting
-	q.waiting = nil
+	all := append(q.waiting, q.patient...)
+	q.waiting, q.patient = nil, nil
 	return all
 }
 
@@ -130,9 +169,10 @@ func (q *queue) more() bool {
 }
 
 // close refuses who comes later, and waits for who is here.
-func (q *queue) close() {
+func (q *queue) close(run func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.hurry(run)
 	for q.closed = true; q.running; {
 		q.idle.Wait()
 	}

@@ -172,11 +172,21 @@ func checkForm(r Reader) error {
 // all who come later wait for it, so it should wait for nobody. It does not run
 // when ctx ends before its turn.
 func (l *Ledger) Update(ctx context.Context, fn func(*Tx) error) error {
+	return l.update(ctx, fn, l.queue.join)
+}
+
+// UpdateSoon is Update for what nobody waits for: it may take 50 ms more, so that
+// it shares a commit with what comes meanwhile.
+func (l *Ledger) UpdateSoon(ctx context.Context, fn func(*Tx) error) error {
+	return l.update(ctx, fn, l.queue.linger)
+}
+
+func (l *Ledger) update(ctx context.Context, fn func(*Tx) error, join func(*member, func()) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	m := newMember()
-	if err := l.queue.join(m, l.serve); err != nil {
+	if err := join(m, l.serve); err != nil {
 		return err
 	}
 	left := ctx.Done()
@@ -287,6 +297,6 @@ func (l *Ledger) Close() error {
 	}
 	close(l.done)
 	l.mu.Unlock()
-	l.queue.close()
+	l.queue.close(l.serve)
 	return l.engine.Close()
 }

@@ -16,7 +16,8 @@ const (
 type recalled struct {
 	raw  []byte // the row, as it stood in the store
 	leaf []byte // the event that wrote it, which was proven to be in the log; nil: that was not asked
-	is   any    // what its JSON decodes to, of a kind that can be copied; nil: that was not asked
+	is   any    // what its JSON decodes to, of a type that can be copied; nil: that was not asked
+	kind *kind  // of is
 }
 
 func (r *recalled) size() int {
@@ -41,7 +42,7 @@ type memory struct {
 	mu         sync.Mutex // guards what follows
 	young, old map[string]*recalled
 	size       int // of young
-	kinds      map[reflect.Type]bool
+	kinds      map[reflect.Type]*kind
 }
 
 // row gives what is remembered of these bytes under key; nil for nothing.
@@ -97,17 +98,17 @@ func (m *memory) forget(rows map[string]draft) {
 	}
 }
 
-// copies says whether values of a kind can be copied, see copyable.
-func (m *memory) copies(t reflect.Type) bool {
+// kind says how values of a type are copied; false: they are not.
+func (m *memory) kind(t reflect.Type) (*kind, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	ok, known := m.kinds[t]
+	k, known := m.kinds[t]
 	if !known {
 		if m.kinds == nil {
-			m.kinds = map[reflect.Type]bool{}
+			m.kinds = map[reflect.Type]*kind{}
 		}
-		ok = copyable(t, nil)
-		m.kinds[t] = ok
+		k = kindOf(t)
+		m.kinds[t] = k
 	}
-	return ok
+	return k, k.can()
 }

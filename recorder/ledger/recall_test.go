@@ -234,3 +234,83 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 		t.Errorf("%d bytes are remembered", n)
 	}
 }
+
+// TestARowIsReadOnceInATransaction, and still proven when proof is asked for after it was believed.
+func TestARowIsReadOnceInATransaction(t *testing.T) {
+	b := newBook(t)
+	b.put("paper/x", paper{Name: "first"})
+	good := b.all()[string(ledger.RowAt("paper/x"))]
+	bad := strings.Replace(good, "first", "other", 1)
+	b.edit(func(w ledger.Writer) error { return w.Put(ledger.RowAt("paper/x"), []byte(bad)) })
+	look := func(tx *ledger.Tx) error {
+		var p paper
+		if ok, err := tx.Get("paper/x", &p); !ok || err != nil || p.Name != "other" {
+			t.Errorf("Get: %+v, %v, %v", p, ok, err)
+		}
+		for range 2 {
+			if _, err := tx.Verified("paper/x", &p); !errors.Is(err, ledger.ErrTampered) {
+				t.Errorf("Verified: got %v", err)
+			}
+		}
+		return nil
+	}
+	if err := b.View(t.Context(), look); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Update(t.Context(), look); err != nil {
+		t.Fatal(err)
+	}
+	err := b.Update(t.Context(), func(tx *ledger.Tx) error { // and nothing is built on it
+		var p paper
+		_, err := tx.Get("paper/x", &p)
+		_, err2 := tx.Append(did("y"))
+		return errors.Join(err, tx.Put("paper/x", paper{Name: "new"}), err2)
+	})
+	if !errors.Is(err, ledger.ErrTampered) {
+		t.Errorf("Put: got %v", err)
+	}
+	b.edit(func(w ledger.Writer) error { return w.Put(ledger.RowAt("paper/x"), []byte(good)) })
+	err = b.Update(t.Context(), func(tx *ledger.Tx) error {
+		var p, q, gone paper
+		_, err := tx.Verified("paper/x", &p)
+		err = errors.Join(err, tx.Put("paper/x", paper{Name: "second"}))
+		_, err2 := tx.Verified("paper/x", &q)
+		err = errors.Join(err, err2, tx.Delete("paper/x"))
+		left, err2 := tx.Verified("paper/x", &gone)
+		if p.Name != "first" || q.Name != "second" || left {
+			t.Errorf("%+v, %+v, %v", p, q, left)
+		}
+		_, err3 := tx.Append(did("y"))
+		return errors.Join(err, err2, err3)
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// A knot holds itself, and what nobody can copy.
+type knot struct {
+	Next   *knot `json:"next,omitempty"`
+	Name   string
+	hidden []string
+}
+
+// TestWhatCannotBeCopiedIsReadAgain: the kind of a part of it that was looked at on the way is not believed.
+func TestWhatCannotBeCopiedIsReadAgain(t *testing.T) {
+	b := newBook(t)
+	b.put("paper/x", map[string]any{"next": map[string]any{"Name": "in"}, "Name": "out"})
+	for range 3 {
+		var all struct{ Next *knot }
+		var one knot
+		err := b.View(t.Context(), func(tx *ledger.Tx) error {
+			_, err := tx.Verified("paper/x", &one)
+			_, err2 := tx.Verified("paper/x", &all)
+			return errors.Join(err, err2)
+		})
+		if err != nil || one.Name != "out" || one.Next.Name != "in" || all.Next.Name != "in" || one.Next.hidden != nil {
+			t.Fatalf("%+v, %+v, %v", one, all, err)
+		}
+		one.Next.Name, all.Next.Name = "!", "!"
+		one.Next.hidden = []string{"!"}
+	}
+}

@@ -98,16 +98,13 @@ func (tx *Tx) planRows(p *plan) error {
 }
 
 func (tx *Tx) planRow(p *plan, seq int64, key string, d draft) error {
-	b, err := tx.log.Get(rowAt(key))
+	f, err := tx.find(key)
 	if err != nil {
 		return err
 	}
-	var was row
+	b, was := f.raw, f.row
 	if b != nil {
-		if was, err = parseRow(b); err != nil {
-			return tampered("%w", err)
-		}
-		if err := tx.prove(key, b, was); err != nil { // or an edit would be committed to with what is built on it
+		if err := tx.prove(key, f); err != nil { // or an edit would be committed to with what is built on it
 			return err
 		}
 	}

@@ -29,6 +29,7 @@ type Tx struct {
 	over bool
 
 	rows   map[string]draft
+	found  map[string]*found // what was read, see find
 	events []Event
 	erased []int64
 	wrote  bool           // state, so that an event is due
@@ -77,30 +78,70 @@ func (tx *Tx) get(key string, v any, proof bool) (bool, error) {
 		err := readRow(key, d.value, v)
 		return err == nil, err
 	}
-	b, err := tx.log.Get(rowAt(key))
-	if err == nil && b == nil && proof && !tx.l.newest.holds(key, -1, tx.log.N) {
+	f, err := tx.find(key)
+	if err == nil && f.raw == nil && proof && !tx.l.newest.holds(key, -1, tx.log.N) {
 		err = tampered("row %s was removed", key)
 	}
-	if err != nil || b == nil {
+	if err != nil || f.raw == nil {
 		return false, err
 	}
-	row, err := parseRow(b)
-	if err != nil {
-		return false, tampered("row %s: %w", key, err)
-	}
 	if proof {
-		if err := tx.prove(key, b, row); err != nil {
+		if err := tx.prove(key, f); err != nil {
 			return false, err
 		}
 	}
-	err = tx.decode(key, b, row, v)
+	err = tx.decode(key, f.raw, f.row, v)
 	return err == nil, err
 }
 
-// prove proves that event r.seq wrote the row, whose bytes are raw. A row that
+// A found is what a transaction found under a key, which stays so as long as it
+// lasts: what it writes itself is elsewhere, and nobody else writes meanwhile.
+type found struct {
+	raw    []byte // nil: there is none
+	row    row    // of raw
+	proven bool
+}
+
+const foundMost = 1000 // rows; of more, each is read again
+
+// find reads a row once.
+func (tx *Tx) find(key string) (*found, error) {
+	if f := tx.found[key]; f != nil {
+		return f, nil
+	}
+	b, err := tx.log.Get(rowAt(key))
+	if err != nil {
+		return nil, err
+	}
+	f := &found{raw: b}
+	if b != nil {
+		if f.row, err = parseRow(b); err != nil {
+			return nil, tampered("row %s: %w", key, err)
+		}
+	}
+	if tx.found == nil {
+		tx.found = map[string]*found{}
+	}
+	if len(tx.found) < foundMost {
+		tx.found[key] = f
+	}
+	return f, nil
+}
+
+// prove proves, once in a transaction, that the event which a row names wrote it.
+func (tx *Tx) prove(key string, f *found) error {
+	if f.proven {
+		return nil
+	}
+	err := tx.proves(key, f.raw, f.row)
+	f.proven = err == nil
+	return err
+}
+
+// proves proves that event r.seq wrote the row, whose bytes are raw. A row that
 // was proven before, with these bytes, needs no more than that its event is
 // still there with its own.
-func (tx *Tx) prove(key string, raw []byte, r row) error {
+func (tx *Tx) proves(key string, raw []byte, r row) error {
 	if r.seq < 0 || r.seq >= tx.log.N {
 		return tampered("row %s was edited: there is no event %d", key, r.seq)
 	}
@@ -124,7 +165,7 @@ func (tx *Tx) prove(key string, raw []byte, r row) error {
 	if r.seq < tx.firm {
 		now := &recalled{raw: bytes.Clone(raw), leaf: bytes.Clone(leaf)}
 		if was != nil {
-			now.is = was.is
+			now.is, now.kind = was.is, was.kind
 		}
 		tx.l.memory.keep(key, now)
 	}
@@ -149,19 +190,22 @@ func (tx *Tx) decode(key string, raw []byte, r row, v any) error {
 	was := tx.l.memory.row(key, raw)
 	if was != nil && was.is != nil {
 		if from := reflect.ValueOf(was.is).Elem(); from.Type() == to.Type() {
-			copied(to, from)
+			to.Set(from)
+			was.kind.part(to)
 			return nil
 		}
 	}
 	if err := readRow(key, r.value, v); err != nil {
 		return err
 	}
-	if r.seq < 0 || r.seq >= tx.firm || !tx.l.memory.copies(to.Type()) {
+	kind, ok := tx.l.memory.kind(to.Type())
+	if r.seq < 0 || r.seq >= tx.firm || !ok {
 		return nil
 	}
 	mine := reflect.New(to.Type())
-	copied(mine.Elem(), to)
-	now := &recalled{is: mine.Interface()}
+	mine.Elem().Set(to)
+	kind.part(mine.Elem())
+	now := &recalled{is: mine.Interface(), kind: kind}
 	if was != nil {
 		now.raw, now.leaf = was.raw, was.leaf
 	} else {

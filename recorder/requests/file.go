@@ -8,7 +8,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -43,6 +42,10 @@ type file struct {
 }
 
 func newFile(dir string, number int, key [32]byte) (*file, error) {
+	return createFile(filepath.Join(dir, fmt.Sprintf("%08d.log", number)), key)
+}
+
+func createFile(path string, key [32]byte) (*file, error) {
 	f := &file{head: append([]byte(magic), make([]byte, 32)...), bytes: int64(headSize)}
 	_, _ = rand.Read(f.head[len(magic):]) // never fails
 	var err error
@@ -52,7 +55,7 @@ func newFile(dir string, number int, key [32]byte) (*file, error) {
 	if f.enc, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithLowerEncoderMem(true)); err != nil {
 		return nil, err
 	}
-	if f.out, err = os.OpenFile(filepath.Join(dir, fmt.Sprintf("%08d.log", number)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+	if f.out, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 		return nil, err
 	}
 	if _, err = f.out.Write(f.head); err != nil {
@@ -86,14 +89,6 @@ func (f *file) append(lines []byte) error {
 }
 
 func (f *file) close() error { return errors.Join(f.enc.Close(), f.out.Close()) }
-
-func appendLine(b []byte, l Line) []byte {
-	line, err := json.Marshal(l)
-	if err != nil { // a time beyond all calendars
-		return b
-	}
-	return append(append(b, line...), '\n')
-}
 
 // A kept is a file in the folder.
 type kept struct {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,14 +58,21 @@ type Log struct {
 	bounds Bounds
 	report func(error)
 
-	lines chan Line
+	mu    sync.Mutex // guards lines
+	lines []Line     // that wait
+	wake  chan struct{}
 	asks  chan chan struct{} // closed when all that was taken before is written
+	turns chan chan struct{} // as asks, and the next line goes to a new file
 	quit  chan struct{}
 	done  chan struct{}
 	once  sync.Once
-	lost  atomic.Int64 // lines that there was no room for
+	lost  atomic.Int64 // lines that there was no room for, and that the log does not tell of yet
+	all   atomic.Int64 // of those, since the start
+
+	disk sync.Mutex // held by who removes or replaces a file
 
 	// The writer's own:
+	spare  []Line // the other half of lines
 	red    *redact.Redactor
 	file   *file
 	number int
@@ -73,7 +81,8 @@ type Log struct {
 }
 
 const (
-	waiting    = 4096 // lines
+	waiting    = 4096                  // lines
+	gather     = 20 * time.Millisecond // so long the writer lets lines come together
 	batchMost  = 64 << 10
 	flushAfter = 500 * time.Millisecond
 	textMost   = 2 << 10 // bytes of a path
@@ -86,10 +95,13 @@ func Open(dir string, key [32]byte, b Bounds, report func(error)) (*Log, error) 
 	}
 	l := &Log{
 		Now: time.Now, dir: dir, key: key, bounds: b.withDefaults(), report: report,
-		lines: make(chan Line, waiting), asks: make(chan chan struct{}), quit: make(chan struct{}), done: make(chan struct{}),
+		wake: make(chan struct{}, 1), asks: make(chan chan struct{}), turns: make(chan chan struct{}), quit: make(chan struct{}), done: make(chan struct{}),
 		red: redact.New(policy.RedactTokens | policy.RedactKeys | policy.RedactCPR | policy.RedactCards),
 	}
 	all, err := l.files()
+	if err == nil {
+		err = l.clear()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open the request log: %w", err)
 	}
@@ -106,11 +118,30 @@ func (l *Log) Add(line Line) {
 	if l == nil {
 		return
 	}
-	select {
-	case l.lines <- line:
-	default:
-		l.lost.Add(1)
+	l.mu.Lock()
+	n := len(l.lines)
+	if n < waiting {
+		l.lines = append(l.lines, line)
 	}
+	l.mu.Unlock()
+	switch n {
+	case waiting:
+		l.lost.Add(1)
+		l.all.Add(1)
+	case 0, waiting / 2:
+		select {
+		case l.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Missed is how many lines there was no room for, since it was opened.
+func (l *Log) Missed() int64 {
+	if l == nil {
+		return 0
+	}
+	return l.all.Load()
 }
 
 // Close writes what is left, and ends the log.
@@ -123,44 +154,69 @@ func (l *Log) Close() error {
 	return nil
 }
 
-// run is the writer.
+// run is the writer. It comes for many lines at once.
 func (l *Log) run() {
 	defer close(l.done)
-	late := time.NewTimer(flushAfter)
+	late, soon := time.NewTimer(flushAfter), time.NewTimer(gather)
 	late.Stop()
+	soon.Stop()
+	hour := time.NewTicker(time.Hour)
+	defer hour.Stop()
 	for {
 		select {
-		case line := <-l.lines:
-			if len(l.batch) == 0 {
-				late.Reset(flushAfter)
+		case <-l.wake:
+			if l.many() {
+				l.gather(late)
+			} else {
+				soon.Reset(gather)
 			}
-			l.take(line)
+		case <-soon.C:
+			l.gather(late)
 		case <-late.C:
 			l.flush()
 		case asked := <-l.asks:
-			l.drain()
+			l.gather(late)
+			l.flush()
 			close(asked)
+		case asked := <-l.turns:
+			l.gather(late)
+			l.flush()
+			l.told(l.leave())
+			close(asked)
+		case <-hour.C: // where nobody comes, what is too old goes all the same
+			l.gather(late)
+			l.flush()
+			l.told(errors.Join(l.leave(), l.trim()))
 		case <-l.quit:
-			l.drain()
-			if l.file != nil {
-				l.told(l.file.close())
-			}
+			l.gather(late)
+			l.flush()
+			l.told(l.leave())
 			return
 		}
 	}
 }
 
-// drain writes all that waits.
-func (l *Log) drain() {
-	for {
-		select {
-		case line := <-l.lines:
-			l.take(line)
-			continue
-		default:
+// many says whether so many lines wait that there may soon be no room.
+func (l *Log) many() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.lines) >= waiting/2
+}
+
+// gather takes the lines that wait; they are written when late comes.
+func (l *Log) gather(late *time.Timer) {
+	l.mu.Lock()
+	l.lines, l.spare = l.spare[:0], l.lines
+	l.mu.Unlock()
+	for _, line := range l.spare {
+		if len(l.batch) == 0 {
+			late.Reset(flushAfter)
 		}
-		l.flush()
-		return
+		l.take(line)
+	}
+	clear(l.spare)
+	if cap(l.spare) > waiting/8 { // after a rush
+		l.spare = nil
 	}
 }
 
@@ -208,7 +264,7 @@ func (l *Log) told(err error) {
 // write writes a batch to the newest file, or to a new one.
 func (l *Log) write(batch []byte) (err error) {
 	if l.file != nil && (l.file.bytes > l.bounds.Bytes/16 || l.broken) {
-		err, l.file = l.file.close(), nil
+		err = l.leave()
 	}
 	if l.file == nil {
 		l.number++
@@ -222,8 +278,28 @@ func (l *Log) write(batch []byte) (err error) {
 	return errors.Join(err, l.file.append(batch))
 }
 
+// leave ends the newest file.
+func (l *Log) leave() error {
+	f := l.file
+	if l.file = nil; f == nil {
+		return nil
+	}
+	return f.close()
+}
+
+// clear removes what Erase was about to put in the place of a file, when it was stopped.
+func (l *Log) clear() error {
+	left, err := filepath.Glob(filepath.Join(l.dir, "*.new"))
+	for _, path := range left {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
+}
+
 // trim removes the oldest files while there is too much, and what is too old.
 func (l *Log) trim() error {
+	l.disk.Lock()
+	defer l.disk.Unlock()
 	all, err := l.files()
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package requests
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -209,8 +210,8 @@ func TestAFullDiskIsReportedOnceAndStopsNobody(t *testing.T) {
 }
 
 func TestManyLinesAtOnceNeverWait(t *testing.T) {
-	l := &Log{lines: make(chan Line, 2)} // nobody writes
-	for n := range 5 {
+	l := &Log{wake: make(chan struct{}, 1)} // nobody writes
+	for n := range waiting + 3 {
 		l.Add(line(n))
 	}
 	if got := l.lost.Load(); got != 3 {
@@ -257,6 +258,27 @@ func FuzzSplit(f *testing.F) {
 		}
 		if !bytes.HasPrefix(b, out) {
 			t.Errorf("got %q of %q", out, b)
+		}
+	})
+}
+
+// FuzzLine: a line is written as encoding/json writes it.
+func FuzzLine(f *testing.F) {
+	f.Add("a", "<&>\u2028\"\\", int64(1795348800123456789), 1.5, int64(1))
+	f.Add("", "\xff\x00\x7f", int64(-62135596800), 0.0, int64(-1))
+	f.Add("é", "", int64(1<<62), 1e-9, int64(0))
+	f.Fuzz(func(t *testing.T, s, u string, at int64, ms float64, n int64) {
+		for _, l := range []Line{
+			{At: time.Unix(0, at).UTC(), ID: s, Who: u, From: s, Target: u, Session: s, Method: u, Path: s, Status: int(n), Code: u, Outcome: s, Milli: ms, In: n, Out: -n},
+			{At: time.Unix(at, n), ID: u, Path: u, Outcome: u, Milli: -ms},
+		} {
+			want, err := json.Marshal(l)
+			if err == nil {
+				want = append(want, '\n')
+			}
+			if got := appendLine(nil, l); string(got) != string(want) {
+				t.Fatalf("got  %s\nwant %s", got, want)
+			}
 		}
 	})
 }

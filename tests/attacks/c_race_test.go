@@ -267,15 +267,14 @@ func TestB04ARevocationRightAfterOpeningEndsIt(t *testing.T) {
 	w.Touch(t, w.Eng, a.Terminal)
 	var armed atomic.Bool
 	revoked := make(chan error, 1)
-	plain := *w.Desk
-	desk := plain
+	desk := w.DeskLike()
 	desk.Policy = func() *policy.Policy {
 		if armed.CompareAndSwap(true, false) {
-			go func() { revoked <- plain.Revoke(t.Context(), w.Ann.Principal, code, "now") }()
+			go func() { revoked <- w.Desk.Revoke(t.Context(), w.Ann.Principal, code, "now") }()
 		}
 		return w.Policy()
 	}
-	g := &gateway.Gateway{Desk: &desk, Ledger: w.Ledger, Shelf: w.Shelf, Report: func(err error) { t.Log(err) }}
+	g := &gateway.Gateway{Desk: desk, Ledger: w.Ledger, Shelf: w.Shelf, Report: func(err error) { t.Log(err) }}
 	t.Cleanup(func() { g.Close("the test is over") })
 	set(w, func() { armed.Store(true) })
 	v, got, err := g.Visit(t.Context(), knock(w.Eng))

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/tls"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -127,16 +126,6 @@ func (s *stage) status(text string) int {
 		return all[0].StatusCode
 	}
 	return 0
-}
-
-// code is that in the JSON of an answer.
-func code(t *testing.T, res *http.Response) string {
-	t.Helper()
-	var b struct{ Code string }
-	if json.NewDecoder(res.Body).Decode(&b) != nil {
-		return ""
-	}
-	return b.Code
 }
 
 // get is a GET of somebody inside, with more headers.

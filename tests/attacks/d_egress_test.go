@@ -79,7 +79,7 @@ func TestD14AddressesThatNoTargetHas(t *testing.T) {
 	} {
 		t.Run(address, func(t *testing.T) {
 			s := newStageAt(t, address, policy.HTTPGet, func(_ *policy.Policy, d *httpproxy.Door) {
-				d.Own = append(d.Own, netip.MustParseAddrPort(own))
+				d.Own = append(d.Own, net.TCPAddrFromAddrPort(netip.MustParseAddrPort(own)))
 			})
 			if got := s.status(get("/")); got != http.StatusBadGateway {
 				t.Errorf("got %d, want 502", got)

@@ -309,8 +309,8 @@ func TestB04AClosingGatewayDoesNotWaitForWhoWasRefused(t *testing.T) {
 		must(t, err)
 		w.Touch(t, h, a.Terminal)
 	}
-	desk, closed, asked := *w.Desk, make(chan struct{}), -1
-	g := &gateway.Gateway{Desk: &desk, Ledger: w.Ledger, Shelf: w.Shelf, Report: func(error) {}}
+	desk, closed, asked := w.DeskLike(), make(chan struct{}), -1
+	g := &gateway.Gateway{Desk: desk, Ledger: w.Ledger, Shelf: w.Shelf, Report: func(error) {}}
 	set(w, func() { asked = 0; must(t, w.Desk.Revoke(t.Context(), w.Ann.Principal, code, "now")) })
 	desk.Policy = func() *policy.Policy {
 		if asked >= 0 {

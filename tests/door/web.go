@@ -71,7 +71,7 @@ func open(t testing.TB, scheme string, conf *tls.Config, roots *x509.CertPool, a
 		Gateway: w.Gateway, Desk: w.Desk, People: w.People, Portal: world.Party().Origins[0], Apps: scheme + "://localhost:" + port,
 		Report: func(err error) { t.Log("reported:", err) },
 		Sign:   func(c httpproxy.Claims) (string, error) { return own.Sign(c) }, Keys: own.JWKS,
-		Own: []netip.AddrPort{netip.MustParseAddrPort(w.Addr)},
+		Own: []net.Addr{l.Addr()},
 	}
 	words := WebPolicy(address)
 	for _, c := range change {

@@ -8,11 +8,14 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
+	"lockbox/gateway/heap"
 	"lockbox/gateway/httpproxy"
 	"lockbox/policy"
+	"lockbox/recorder/requests"
 )
 
 // WebEnv of a process that is a gateway with an HTTP door: a WebConfig as JSON.
@@ -55,11 +58,18 @@ func ServeWeb() {
 }
 
 func serveWeb(t testing.TB, c WebConfig) error {
-	w := NewWeb(t, c.Target, func(p *policy.Policy, _ *httpproxy.Door) {
+	log, err := requests.Open(filepath.Join(c.Dir, "requests"), [32]byte{1}, requests.Bounds{}, func(err error) { fmt.Fprintln(os.Stderr, "reported:", err) })
+	if err != nil {
+		return err
+	}
+	w := NewWeb(t, c.Target, func(p *policy.Policy, d *httpproxy.Door) {
 		p.Targets[Wiki].Web.Streams = 9999
 		p.Rules[1].Fresh = 4 * time.Hour
+		d.Requests = log
+		p.Ready() // as in production
 	})
 	w.Shelf.Patience, w.Shelf.Reserve = 0, 0 // as in production
+	go heap.Keep(t.Context())                // as in production; it ends with the process
 	w.Grant(t, w.Eng, policy.HTTPPut)
 	_, portal := w.SignIn(t, w.Eng)
 	h := WebHello{Addr: w.Addr, Host: w.Host}

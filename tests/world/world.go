@@ -75,7 +75,7 @@ func New(t testing.TB, address, hostKey string) *World {
 	w.People = &identity.Directory{Ledger: w.Ledger, Log: Log, Party: Party(), Policy: w.Policy, Now: now, PeopleCA: ring.PeopleCA}
 	w.Charter = &charter.Charter{Ledger: w.Ledger, People: w.People, Policy: w.Policy, Log: Log, Party: Party(), Effect: w.People.Effect}
 	w.People.Charter = w.Charter
-	w.Desk = &approvals.Desk{Ledger: w.Ledger, People: w.People, Charter: w.Charter, Policy: w.Policy, Log: Log, Party: Party()}
+	w.Desk = w.DeskLike()
 	w.Shelf = &recorder.Shelf{
 		Dir: filepath.Join(w.Dir, "recordings"), Recipients: []age.Recipient{ring.Vault.Recipient()}, AtRest: ring.AtRest,
 		Signer: ring.Log, Verifier: ring.LogVerifier, Now: now, Patience: 5 * time.Second, Reserve: -1,
@@ -93,6 +93,11 @@ func New(t testing.TB, address, hostKey string) *World {
 	t.Cleanup(func() { w.Gateway.Close("the test is over") })
 	w.populate(t)
 	return w
+}
+
+// DeskLike is a new desk over the same ledger, to be changed before its first use.
+func (w *World) DeskLike() *approvals.Desk {
+	return &approvals.Desk{Ledger: w.Ledger, People: w.People, Charter: w.Charter, Policy: w.Policy, Log: Log, Party: Party()}
 }
 
 func must(t testing.TB, err error) {

@@ -28,8 +28,9 @@ const (
 type House struct {
 	Gateway *gateway.Gateway
 	Desk    *approvals.Desk
-	Tokens  Tokens // nil: `token` gives none
-	Portal  string // public URL of the pages, without a slash at its end
+	Tokens  Tokens                     // nil: `token` gives none
+	Portal  string                     // public URL of the pages, without a slash at its end
+	Apps    func(target string) string // where an application is; nil: there is no HTTP door
 	Now     func() time.Time
 	Keys    sshconfig.Setup                      // the keys of the gateway; the rest is filled in
 	Address func(hostport string) (string, bool) // where a tunnel may end, in the one spelling that rules have

@@ -14,6 +14,7 @@ import (
 // A Place is a target as programs read it.
 type Place struct {
 	Target    string         `json:"target"`
+	URL       string         `json:"url,omitempty"` // of an application, which browsers open
 	Class     string         `json:"class"`
 	Customers []string       `json:"customers"`
 	Logins    []PlaceLogin   `json:"logins"`
@@ -30,7 +31,12 @@ type PlaceLogin struct {
 // targets lists where the person may ask to go.
 func (c *console) targets() (int, error) {
 	places := []Place{}
-	c.visible(func(_ *policy.Target, at Place) { places = append(places, at) })
+	c.visible(func(t *policy.Target, at Place) {
+		if t.Kind == "http" && c.Apps != nil {
+			at.URL = c.Apps(t.Name)
+		}
+		places = append(places, at)
+	})
 	if c.json {
 		return Done, c.object(places)
 	}
@@ -40,6 +46,9 @@ func (c *console) targets() (int, error) {
 			logins = append(logins, l.Name)
 		}
 		c.print("%s  %s", at.Target, strings.Join(logins, ", "))
+		if at.URL != "" {
+			c.print("      %s", at.URL)
+		}
 		c.print("      %s", c.say.Data(at.Customers, at.Needs))
 	}
 	if len(places) == 0 {
@@ -69,7 +78,7 @@ func PlaceOf(p *policy.Policy, t *policy.Target, who policy.Principal, from neti
 		if t.NeedsCustomer(l.Name) {
 			q.Customer = t.Customers[0]
 		}
-		for _, do := range []policy.Action{policy.Shell, policy.Exec} {
+		for _, do := range []policy.Action{policy.Shell, policy.Exec, policy.HTTPGet, policy.HTTPPut} {
 			q.Do = do
 			d := p.Decide(q)
 			if d.Verdict == policy.Deny {

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/netip"
 	"sync"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 
 	"lockbox/gateway/keys"
+	"lockbox/gateway/outside"
 	"lockbox/gateway/sshproxy/wire"
 	"lockbox/policy"
 )
@@ -20,12 +20,12 @@ import (
 type Dialer struct {
 	Sign    func(keys.CertAsk) (*ssh.Certificate, error)
 	Now     func() time.Time
-	Config  ssh.Config                // the algorithms
-	Version string                    // as clients say it
-	Spares  int                       // connections kept keyed ahead, in all; 0: none. Two for a place used in quick succession, else one
-	Renew   time.Duration             // how old one of them gets; sshd lets in nobody after 120 s: 75 s
-	Idle    time.Duration             // how long one is kept after the last use: 5 min
-	Ours    func(netip.AddrPort) bool // whether we listen there ourselves; nil: nowhere
+	Config  ssh.Config    // the algorithms
+	Version string        // as clients say it
+	Spares  int           // connections kept keyed ahead, in all; 0: none. Two for a place used in quick succession, else one
+	Renew   time.Duration // how old one of them gets; sshd lets in nobody after 120 s: 75 s
+	Idle    time.Duration // how long one is kept after the last use: 5 min
+	Own     []net.Addr    // where we listen ourselves
 
 	wires wire.Pool
 	wg    sync.WaitGroup // lines, spares and looks
@@ -123,7 +123,7 @@ func (d *Dialer) dial(ctx context.Context, to place) (*line, error) {
 		return nil, errNoPin
 	}
 	dialer := net.Dialer{
-		ControlContext:  d.onlyOutside,
+		ControlContext:  outside.Only(d.Own),
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 15 * time.Second, Count: 3},
 	}
 	socket, err := dialer.DialContext(ctx, "tcp", to.address)

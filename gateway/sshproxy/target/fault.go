@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"syscall"
 
 	"golang.org/x/crypto/ssh"
 
+	"lockbox/gateway/outside"
 	"lockbox/policy"
 )
 
@@ -107,8 +107,6 @@ func KindOf(err error) Kind {
 var (
 	errLate      = fmt.Errorf("it took longer than %s", dialTime)
 	errNoPin     = errors.New("its host key is not pinned")
-	errAddress   = errors.New("no target has such an address")
-	errOurs      = errors.New("the gateway itself listens there")
 	errTwice     = errors.New("it asks for a second certificate")
 	errAnybody   = errors.New("it lets in anybody, without a certificate")
 	errDropped   = errors.New("nobody claimed the connection")
@@ -152,9 +150,9 @@ func kind(err error) Kind {
 		return Unsigned
 	case errors.Is(err, errAnybody), errors.Is(err, errTwice):
 		return Unwelcome
-	case errors.Is(err, errOurs):
+	case errors.Is(err, outside.ErrOurs):
 		return Ourselves
-	case errors.Is(err, errAddress):
+	case errors.Is(err, outside.ErrAddress):
 		return Forbidden
 	case errors.As(err, &none) && len(none.SupportedAlgorithms) > 0 && none.SupportedAlgorithms[0] == ssh.CertAlgoED25519v01:
 		return HostCert // it has none, and the policy wants one
@@ -199,22 +197,4 @@ func (l *line) held() bool {
 	stop()
 	gate := l.socket.gate.Load()
 	return gate != nil && (*gate)(now) != nil
-}
-
-// onlyOutside refuses what no target has for an address, whatever its name
-// led to: the link's own (where clouds keep their secrets), everybody's,
-// nobody's and ours.
-func (d *Dialer) onlyOutside(_ context.Context, _, address string, _ syscall.RawConn) error {
-	at, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errAddress, err)
-	}
-	ip := at.Addr().Unmap().WithZone("")
-	if ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() || ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
-		return fmt.Errorf("%w: %s", errAddress, ip)
-	}
-	if d.Ours != nil && d.Ours(at) {
-		return fmt.Errorf("%w: %s", errOurs, at)
-	}
-	return nil
 }

@@ -22,6 +22,10 @@ type Conn struct {
 	err   error // of fill
 	quick int   // so many reads after the handshake are acknowledged at once, too
 
+	left []byte // of a short write, not written yet; of who writes
+	pour func(fd uintptr) bool
+	lost error // of pour
+
 	mu      sync.Mutex // guards the rest
 	moved   sync.Cond  // room was made, or the socket failed
 	out     *buffer    // what is to be written; nil while nothing is
@@ -34,7 +38,7 @@ type Conn struct {
 func (p *Pool) Conn(c net.Conn) *Conn {
 	w := &Conn{Conn: c, pool: p, quick: 32}
 	w.moved.L = &w.mu
-	w.fill = w.take
+	w.fill, w.pour = w.take, w.give
 	if s, ok := c.(syscall.Conn); ok {
 		w.raw, _ = s.SyscallConn() // nil: as if it had none
 	}
@@ -66,6 +70,10 @@ func (c *Conn) Unsent() (yes bool) {
 		_ = c.raw.Control(func(fd uintptr) { yes = holds(fd) }) // of a closed one nobody knows
 	}
 	return yes
+}
+
+func (c *Conn) wrong(op string, err error) error {
+	return &net.OpError{Op: op, Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: err}
 }
 
 // Close closes the socket, and lets go whoever waits for it.

@@ -16,6 +16,15 @@ func readOnce(fd uintptr, p []byte) (int, error) {
 	}
 }
 
+func writeOnce(fd uintptr, p []byte) (int, error) {
+	for {
+		n, err := syscall.Write(int(fd), p)
+		if !errors.Is(err, syscall.EINTR) {
+			return n, err
+		}
+	}
+}
+
 func again(err error) bool { return errors.Is(err, syscall.EAGAIN) }
 
 func quickAck(uintptr) {} // only Linux has it

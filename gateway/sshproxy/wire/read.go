@@ -1,9 +1,6 @@
 package wire
 
-import (
-	"io"
-	"net"
-)
+import "io"
 
 // unsettled is how much is read ahead of who is not known yet, in bytes.
 const unsettled = 16 << 10
@@ -65,7 +62,7 @@ func (c *Conn) take(fd uintptr) bool {
 	case err == nil:
 		c.err = io.EOF
 	default:
-		c.err = &net.OpError{Op: "read", Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: err}
+		c.err = c.wrong("read", err)
 	}
 	return true
 }

@@ -82,7 +82,7 @@ func (c *Conn) flush() {
 func (c *Conn) send(p []byte) error {
 	c.writing = true
 	c.mu.Unlock()
-	_, err := c.Conn.Write(p)
+	err := c.put(p)
 	if err != nil {
 		_ = c.Conn.Close() // it may be closed already
 	}
@@ -91,4 +91,36 @@ func (c *Conn) send(p []byte) error {
 		c.failed = err
 	}
 	return err
+}
+
+// put writes p. What is short is written by who is there, see writeOnce; more may
+// take a while, in which its processor is another's.
+func (c *Conn) put(p []byte) error {
+	if len(p) >= much || c.raw == nil {
+		_, err := c.Conn.Write(p)
+		return err
+	}
+	c.left, c.lost = p, nil
+	err := c.raw.Write(c.pour)
+	c.left = nil
+	if err != nil { // closed, or its time is up
+		return err
+	}
+	return c.lost
+}
+
+// give writes what is left; false: not all of it can be taken yet.
+func (c *Conn) give(fd uintptr) bool {
+	for len(c.left) > 0 {
+		n, err := writeOnce(fd, c.left)
+		if again(err) {
+			return false
+		}
+		if err != nil {
+			c.lost = c.wrong("write", err)
+			return true
+		}
+		c.left = c.left[n:]
+	}
+	return true
 }

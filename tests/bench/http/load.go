@@ -17,8 +17,16 @@ import (
 	"time"
 )
 
+// What is measured on connections that are kept. On a machine that others use
+// the processor time tells more than the rate.
+const (
+	keepRate = "requests/s, keep-alive"
+	allTime  = "with the client's and the target's"
+)
+
 var (
 	perSecond = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
+	requests  = regexp.MustCompile(`(\d+) requests in`)
 	failures  = regexp.MustCompile(`Non-2xx or 3xx responses: (\d+)|Socket errors: connect (\d+), read (\d+), write (\d+)`)
 )
 
@@ -30,17 +38,40 @@ func (b *bench) keepAlive(w way) error {
 			args = append(args, "-H", name+": "+value)
 		}
 	}
-	out, err := exec.Command("wrk", append(args, "https://"+w.addr+"/")...).CombinedOutput()
-	m := perSecond.FindSubmatch(out)
-	if err != nil || m == nil {
+	before, err := b.spent(w)
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command("wrk", append(args, "https://"+w.addr+"/")...)
+	out, err := cmd.CombinedOutput()
+	m, n := perSecond.FindSubmatch(out), requests.FindSubmatch(out)
+	if err != nil || m == nil || n == nil {
 		return fmt.Errorf("wrk: %w\n%s", err, out)
 	}
 	if bad := failures.Find(out); bad != nil {
 		return fmt.Errorf("wrk: %s", bad)
 	}
-	n, err := strconv.ParseFloat(string(m[1]), 64)
-	b.add("requests/s, keep-alive", w.name, "1/s", n)
-	return err
+	after, err := b.spent(w)
+	if err != nil {
+		return err
+	}
+	rate, err := strconv.ParseFloat(string(m[1]), 64)
+	if err != nil {
+		return err
+	}
+	count, err := strconv.ParseFloat(string(n[1]), 64)
+	if err != nil {
+		return err
+	}
+	micros := func(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) / count }
+	all := after.way - before.way + cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	if w.name != direct {
+		all += after.app - before.app
+	}
+	b.add(keepRate, w.name, "1/s", rate)
+	b.add("processor time of one, of the way", w.name, "µs", micros(after.way-before.way))
+	b.add(allTime, w.name, "µs", micros(all))
+	return nil
 }
 
 // connections makes new TLS connections, each for one request, without resumption.
@@ -85,7 +116,10 @@ func (w way) once() error {
 }
 
 // ask opens a connection and sends the head of a GET.
-func (w way) ask(lines string) (*tls.Conn, *http.Response, error) {
+func (w way) ask(lines string) (*tls.Conn, *http.Response, error) { return w.send("GET /", lines, "") }
+
+// send opens a connection and sends one request.
+func (w way) send(what, lines, body string) (*tls.Conn, *http.Response, error) {
 	c, err := tls.Dial("tcp", w.addr, &tls.Config{InsecureSkipVerify: true, ServerName: "localhost", NextProtos: []string{"http/1.1"}}) // made for this run
 	if err != nil {
 		return nil, nil, err
@@ -94,7 +128,7 @@ func (w way) ask(lines string) (*tls.Conn, *http.Response, error) {
 	if host == "" {
 		host = w.addr
 	}
-	if _, err = fmt.Fprintf(c, "GET / HTTP/1.1\r\nHost: %s\r\nCookie: %s\r\n%s\r\n", host, w.cookie, lines); err != nil {
+	if _, err = fmt.Fprintf(c, "%s HTTP/1.1\r\nHost: %s\r\nCookie: %s\r\n%s\r\n%s", what, host, w.cookie, lines, body); err != nil {
 		return nil, nil, errors.Join(err, c.Close())
 	}
 	res, err := http.ReadResponse(bufio.NewReader(c), nil)
@@ -132,10 +166,15 @@ func (b *bench) idle() error {
 			return fmt.Errorf("WebSocket %d: got %s", i, res.Status)
 		}
 	}
-	if err := b.gate.Tell("collect"); err != nil {
-		return err
+	for range 3 { // as heap.Keep does at rest: a stack shrinks by half at each
+		if err := b.gate.Tell("collect"); err != nil {
+			return err
+		}
 	}
 	after, err := b.gate.RSS()
+	if b.heap != "" {
+		err = errors.Join(err, b.gate.Tell("heap "+b.heap), b.gate.Tell("memory "+b.heap+".json"), b.gate.Tell("stacks "+b.heap+".stacks"))
+	}
 	b.add(fmt.Sprintf("memory of one of %d idle WebSockets", b.sockets), gate, "KiB", float64(after-before)/float64(b.sockets))
 	return err
 }

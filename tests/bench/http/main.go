@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -25,6 +28,11 @@ type bench struct {
 	gate    *door.Gateway
 	hello   door.WebHello
 	missing []string
+	heap    string         // file
+	app     int            // pid of the application
+	only    string         // names of ways, by comma
+	parts   string         // what is measured, by comma
+	ended   sync.WaitGroup // peers
 }
 
 func main() {
@@ -35,6 +43,9 @@ func main() {
 	flag.DurationVar(&b.long, "for", 3*time.Second, "how long each measurement lasts")
 	flag.IntVar(&b.conns, "conns", 32, "connections at a time")
 	flag.IntVar(&b.sockets, "sockets", 5000, "WebSockets that are idle; 0: none")
+	flag.StringVar(&b.only, "only", "", "which ways are measured, by comma; all where it is empty")
+	flag.StringVar(&b.parts, "parts", "keep,new,idle", "what is measured: requests on connections that are kept, new connections, idle WebSockets")
+	flag.StringVar(&b.heap, "heap", "", "file for a profile of the gateway's memory with the WebSockets open; beside it what the runtime says, and all goroutines")
 	profile := flag.String("profile", "", "file for a profile of the gateway's processor time under keep-alive load")
 	out := flag.String("json", "", "file for the figures as JSON")
 	flag.Parse()
@@ -58,19 +69,15 @@ func (b *bench) run(profile, out string) (err error) {
 		return err
 	}
 	ctx, stop := context.WithCancel(context.Background())
+	defer b.ended.Wait()
 	defer stop() // ends the peers
 	if err := b.start(ctx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.gate.Stop()) }()
 	for range b.rounds {
-		for _, w := range b.ways {
-			if err := b.keepAlive(w); err != nil {
-				return fmt.Errorf("%s: %w", w.name, err)
-			}
-			if err := b.connections(w); err != nil {
-				return fmt.Errorf("%s: %w", w.name, err)
-			}
+		if err := b.round(); err != nil {
+			return err
 		}
 	}
 	if profile != "" {
@@ -78,13 +85,35 @@ func (b *bench) run(profile, out string) (err error) {
 			return err
 		}
 	}
-	if b.sockets > 0 {
+	if b.sockets > 0 && b.does("idle") {
 		if err := b.idle(); err != nil {
 			return fmt.Errorf("idle WebSockets: %w", err)
 		}
 	}
 	return b.print(out)
 }
+
+// round measures each way once.
+func (b *bench) round() error {
+	for _, w := range b.ways {
+		if b.only != "" && !slices.Contains(strings.Split(b.only, ","), w.name) {
+			continue
+		}
+		if b.does("keep") {
+			if err := b.keepAlive(w); err != nil {
+				return fmt.Errorf("%s: %w", w.name, err)
+			}
+		}
+		if b.does("new") {
+			if err := b.connections(w); err != nil {
+				return fmt.Errorf("%s: %w", w.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (b *bench) does(part string) bool { return slices.Contains(strings.Split(b.parts, ","), part) }
 
 func (b *bench) profile(file string) error {
 	if err := b.gate.Tell("cpu " + file); err != nil {

@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"log"
 	"math/big"
 	"net"
@@ -19,6 +18,8 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/coder/websocket"
@@ -31,6 +32,7 @@ const (
 	direct = "direct"
 	gate   = "gateway"
 	bare   = "ReverseProxy"
+	tuned  = "tuned ReverseProxy"
 	nginx  = "nginx"
 	caddy  = "caddy"
 	oauth2 = "oauth2-proxy"
@@ -39,6 +41,7 @@ const (
 // A way leads to the application over TLS 1.3.
 type way struct {
 	name, addr, host, cookie string
+	pid                      int
 }
 
 func (b *bench) way(name string) (w way) {
@@ -55,9 +58,10 @@ const peerEnv = "LOCKBOX_BENCH_PEER"
 
 type peer struct {
 	Addr, Target, Cert, Key string // Target "": it is the application
+	Tuned                   bool   // a ReverseProxy with buffers, and connections that stay
 }
 
-// servePeer makes this process the application, or a bare ReverseProxy before it.
+// servePeer makes this process the application, or a ReverseProxy before it.
 func servePeer() {
 	text := os.Getenv(peerEnv)
 	if text == "" {
@@ -70,7 +74,12 @@ func servePeer() {
 	h := http.Handler(http.HandlerFunc(application))
 	if p.Target != "" {
 		to := &url.URL{Scheme: "http", Host: p.Target}
-		h = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to); r.SetXForwarded() }}
+		proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to); r.SetXForwarded() }}
+		if p.Tuned {
+			proxy.BufferPool = &pool{}
+			proxy.Transport = &http.Transport{MaxIdleConns: 256, MaxIdleConnsPerHost: 256, DisableCompression: true}
+		}
+		h = proxy
 	}
 	s := &http.Server{Addr: p.Addr, Handler: h, TLSConfig: &tls.Config{MinVersion: tls.VersionTLS13}}
 	if p.Cert == "" {
@@ -78,6 +87,18 @@ func servePeer() {
 	}
 	log.Fatal(s.ListenAndServeTLS(p.Cert, p.Key))
 }
+
+// A pool lends buffers.
+type pool struct{ sync.Pool }
+
+func (p *pool) Get() []byte {
+	if b, ok := p.Pool.Get().(*[32 << 10]byte); ok {
+		return b[:]
+	}
+	return make([]byte, 32<<10)
+}
+
+func (p *pool) Put(b []byte) { p.Pool.Put((*[32 << 10]byte)(b)) }
 
 // application answers 1 KiB, or keeps a WebSocket.
 func application(w http.ResponseWriter, r *http.Request) {
@@ -101,13 +122,36 @@ func (b *bench) start(ctx context.Context) error {
 		return err
 	}
 	app, front := free(), free()
-	if err := b.peer(ctx, peer{Addr: app}); err != nil {
+	var err error
+	if b.app, err = b.peer(ctx, peer{Addr: app}); err != nil {
 		return err
 	}
-	if err := b.peer(ctx, peer{Addr: front, Cert: cert, Key: key}); err != nil {
+	pid, err := b.peer(ctx, peer{Addr: front, Cert: cert, Key: key})
+	if err != nil {
 		return err
 	}
-	b.ways = append(b.ways, way{name: direct, addr: front})
+	b.ways = append(b.ways, way{name: direct, addr: front, pid: pid})
+	if err := b.gateway(app); err != nil {
+		return err
+	}
+	for _, name := range []string{bare, tuned} {
+		w := way{name: name, addr: free()}
+		if w.pid, err = b.peer(ctx, peer{Addr: w.addr, Target: app, Cert: cert, Key: key, Tuned: name == tuned}); err != nil {
+			return err
+		}
+		b.ways = append(b.ways, w)
+	}
+	b.others(ctx, app, cert, key)
+	for _, w := range b.ways {
+		if err := w.answers(); err != nil {
+			return fmt.Errorf("%s: %w", w.name, err)
+		}
+	}
+	return nil
+}
+
+// gateway starts it, with sessions enough for the WebSockets.
+func (b *bench) gateway(app string) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -119,18 +163,7 @@ func (b *bench) start(ctx context.Context) error {
 	if b.gate, b.hello, err = door.StartWeb(cmd, door.WebConfig{Dir: b.dir, Target: app, Sessions: max(1, (b.sockets+199)/200)}); err != nil {
 		return err
 	}
-	b.ways = append(b.ways, way{gate, b.hello.Addr, b.hello.Host, b.hello.Cookies[0]})
-	proxy := free()
-	if err := b.peer(ctx, peer{Addr: proxy, Target: app, Cert: cert, Key: key}); err != nil {
-		return err
-	}
-	b.ways = append(b.ways, way{name: bare, addr: proxy})
-	b.others(ctx, app, cert, key)
-	for _, w := range b.ways {
-		if err := w.answers(); err != nil {
-			return fmt.Errorf("%s: %w", w.name, err)
-		}
-	}
+	b.ways = append(b.ways, way{gate, b.hello.Addr, b.hello.Host, b.hello.Cookies[0], b.gate.Pid})
 	return nil
 }
 
@@ -151,7 +184,7 @@ http { access_log %[1]s/access.log; client_body_temp_path %[1]s/a; proxy_temp_pa
 		port, port, cert, key, b.dir, app), "caddy", "run", "--adapter", "caddyfile", "--config", b.file("Caddyfile"))
 	at = free()
 	b.other(ctx, oauth2, at, "oauth2.cfg", fmt.Sprintf("https_address = %q\nhttp_address = \"\"\ntls_cert_file = %q\ntls_key_file = %q\nupstreams = [\"http://%s/\"]\nemail_domains = [\"*\"]\n"+
-		"cookie_secret = \"0123456789abcdef0123456789abcdef\"\nclient_id = \"x\"\nclient_secret = \"x\"\nprovider = \"github\"\nhtpasswd_file = \"\"\nskip_auth_routes = [\".*\"]\n", at, cert, key, app),
+		"cookie_secret = \"0123456789abcdef0123456789abcdef\"\nclient_id = \"x\"\nclient_secret = \"x\"\nprovider = \"github\"\nhtpasswd_file = %q\n", at, cert, key, app, b.passwords()),
 		"oauth2-proxy", "--config", b.file("oauth2.cfg"))
 }
 
@@ -169,11 +202,14 @@ func (b *bench) other(ctx context.Context, name, at, file, text string, command 
 		err = os.WriteFile(b.file(file), []byte(text), 0o600)
 	}
 	w := way{name: name, addr: at}
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // nginx ends its workers then
 	if err == nil {
 		err = cmd.Start()
 	}
 	if err == nil {
-		err = w.answers()
+		w.pid = cmd.Process.Pid
+		b.ended.Go(func() { _ = cmd.Wait() }) // it was told to
+		err = w.enter()
 	}
 	if err != nil {
 		said, _ := os.ReadFile(b.file(name + ".out")) // it may have said nothing
@@ -183,18 +219,25 @@ func (b *bench) other(ctx context.Context, name, at, file, text string, command 
 	b.ways = append(b.ways, w)
 }
 
-func (b *bench) peer(ctx context.Context, p peer) error {
+func (b *bench) peer(ctx context.Context, p peer) (pid int, err error) {
 	self, err := os.Executable()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	text, err := json.Marshal(p)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	cmd := exec.CommandContext(ctx, self)
-	cmd.Env, cmd.Stderr = append(os.Environ(), peerEnv+"="+string(text)), io.Discard
-	return cmd.Start()
+	cmd.Env = append(os.Environ(), peerEnv+"="+string(text))
+	if cmd.Stderr, err = os.Create(b.file(fmt.Sprintf("peer%s.log", p.Addr))); err != nil {
+		return 0, err
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	b.ended.Go(func() { _ = cmd.Wait() }) // it was told to
+	return cmd.Process.Pid, nil
 }
 
 // answers waits until the way does.
