@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -44,7 +43,7 @@ func newSite(t testing.TB, pol *policy.Policy) *site {
 	must(t, err)
 	_, port, err := net.SplitHostPort(in.Addr().String())
 	must(t, err)
-	dir, url := inMemory(t), "http://localhost:"+port
+	dir, url := world.InMemory(t), "http://localhost:"+port
 	ring, err := keys.Create(filepath.Join(dir, "keys"), world.Log)
 	must(t, err)
 	engine, err := boltengine.Open(filepath.Join(dir, "ledger.db"))
@@ -135,18 +134,6 @@ func (s *site) recorded(who, code string, fn func(*recorder.Recording) error) (s
 		_, err := tx.Append(ledger.Event{Kind: "session.close", Actor: who, Subjects: []string{words.ID, code, "nord"}})
 		return err
 	})
-}
-
-// inMemory is a folder that no disk holds up, where the machine has one: while packages are built a disk may take
-// seconds, in which recordings give up as they should.
-func inMemory(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "lockbox")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
-	return dir
 }
 
 func must(t testing.TB, err error) {
