@@ -21,6 +21,7 @@ type trouble struct {
 	why     error
 	until   time.Time     // what failed is tried again till then; zero while the disk does not answer
 	watched bool          // a step is under way
+	due     time.Time     // when dog is to bark, by the machine's own clock: an older bark that had to wait says nothing
 	changed chan struct{} // closed, and made anew, at each change
 }
 
@@ -95,7 +96,13 @@ func (r *Recording) alive() {
 		d = min(d, r.oldest.Add(lead).Sub(r.now()))
 	}
 	r.trouble.watched = true
-	r.dog.Reset(max(d, time.Millisecond))
+	r.guard(max(d, time.Millisecond))
+}
+
+// guard gives the disk so long. Needs mu.
+func (r *Recording) guard(d time.Duration) {
+	r.trouble.due = time.Now().Add(d)
+	r.dog.Reset(d)
 }
 
 // idle says that nothing is asked of the disk.
@@ -111,10 +118,10 @@ func (r *Recording) overdue() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
-	case !r.trouble.watched:
+	case !r.trouble.watched, time.Now().Before(r.trouble.due):
 	case r.trouble.why == nil:
 		r.freeze(errStalled)
-		r.dog.Reset(r.patience)
+		r.guard(r.patience)
 	default:
 		r.give(r.trouble.why)
 	}

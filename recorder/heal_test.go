@@ -311,3 +311,31 @@ func checkKeys(t *testing.T, evs []Event) {
 		t.Errorf("got %d keys in 10 minutes", keys)
 	}
 }
+
+// A bark that waited for its turn while the disk answered, or while the recording froze, is no second one.
+func TestALateBarkEndsNothing(t *testing.T) {
+	r := newRig(t)
+	_, rec, tr := r.begin(t, pty)
+	rec.mu.Lock()
+	rec.trouble.watched = true
+	rec.guard(time.Hour)
+	rec.mu.Unlock()
+	rec.overdue()
+	if _, _, why := rec.Trouble(); why != nil {
+		t.Errorf("frozen an hour too early: %v", why)
+	}
+	rec.mu.Lock()
+	rec.freeze(errStalled)
+	rec.mu.Unlock()
+	rec.overdue()
+	rec.mu.Lock()
+	given := rec.err
+	rec.thaw()
+	rec.mu.Unlock()
+	if given != nil {
+		t.Errorf("given up an hour too early: %v", given)
+	}
+	must(t, tr.Close())
+	_, err := rec.Close("done")
+	must(t, err)
+}

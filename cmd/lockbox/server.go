@@ -242,6 +242,23 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	serve("rulebook", s.Book.Run)
 	serve("witnesses", s.cosign)
+	s.chores(ctx, &wg, stop)
+	if s.Ready != nil {
+		s.Ready(s)
+	}
+	<-ctx.Done()
+	s.Gateway.Close("the gateway is stopping")
+	wg.Wait()
+	s.hangUp()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// chores are what the gateway does by itself, beside its doors.
+func (s *Server) chores(ctx context.Context, wg *sync.WaitGroup, stop context.CancelCauseFunc) {
+	report := s.failed
 	if s.Reloads {
 		wg.Go(func() { s.onHangup(ctx, report) })
 	}
@@ -256,17 +273,6 @@ func (s *Server) Run(ctx context.Context) error {
 	wg.Go(func() { s.guard(ctx, stop, report) })
 	wg.Go(func() { heap.Keep(ctx) })
 	wg.Go(func() { s.tell(ctx) })
-	if s.Ready != nil {
-		s.Ready(s)
-	}
-	<-ctx.Done()
-	s.Gateway.Close("the gateway is stopping")
-	wg.Wait()
-	s.hangUp()
-	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
-		return cause
-	}
-	return nil
 }
 
 // own is where this gateway listens.

@@ -43,7 +43,7 @@ func newSite(t testing.TB, pol *policy.Policy) *site {
 	must(t, err)
 	_, port, err := net.SplitHostPort(in.Addr().String())
 	must(t, err)
-	dir, url := t.TempDir(), "http://localhost:"+port
+	dir, url := world.InMemory(t), "http://localhost:"+port
 	ring, err := keys.Create(filepath.Join(dir, "keys"), world.Log)
 	must(t, err)
 	engine, err := boltengine.Open(filepath.Join(dir, "ledger.db"))

@@ -105,11 +105,11 @@ func (r *relay) lend() (back func()) {
 		lent = append(lent, w.do)
 		_, _ = r.ch.SendRequest(w.request, true, w.payload) // a lost channel shows elsewhere
 	}
-	return func() {
+	return sync.OnceFunc(func() {
 		for _, do := range lent {
 			r.s.c.lends.add(r.st.visit, do, -1)
 		}
-	}
+	})
 }
 
 // offered answers a channel that the target of a visit opens towards the

@@ -161,8 +161,8 @@ func (h *house) grantedSome(t *testing.T) string {
 }
 
 func TestAnInternalErrorIsAReference(t *testing.T) {
-	var said error
-	h := newHouse(t, func(d *Door) { d.Report = func(err error) { said = err } })
+	reported := make(chan error, 10)
+	h := newHouse(t, func(d *Door) { d.Report = func(err error) { reported <- err } })
 	code := h.granted(t, h.Eng, time.Hour)
 	h.forge(t, code, func(g *policy.Grant) { g.For = 90 * time.Hour })
 	got := run(t, h.dial(t, login, h.Eng), "true")
@@ -171,7 +171,7 @@ func TestAnInternalErrorIsAReference(t *testing.T) {
 	}
 	_, ref, _ := strings.Cut(got.Stderr, "reference ")
 	ref, _, _ = strings.Cut(ref, "\n")
-	if said == nil || !strings.HasPrefix(said.Error(), ref+": ") || !strings.Contains(said.Error(), "not proven") {
+	if said := <-reported; !strings.HasPrefix(said.Error(), ref+": ") || !strings.Contains(said.Error(), "not proven") {
 		t.Errorf("reported %v for %q", said, ref)
 	}
 }

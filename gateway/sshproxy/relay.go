@@ -207,6 +207,7 @@ func (r *relay) outcome() *refusal {
 	if !closed(r.told) {
 		return nil // the client is gone, and the target does not answer
 	}
+	r.back() // before the client hears of the end
 	if r.exit != nil && r.gate() == nil && s.claim() {
 		s.out.exit(r.exit)
 		r.await(r.gone)

@@ -89,7 +89,9 @@ func TestD31FloodsOfFramesStopNobody(t *testing.T) {
 			_ = f.enc.WriteField(hpack.HeaderField{Name: "x-more", Value: strings.Repeat("y", 100), Sensitive: true}) // to memory
 			return f.WriteContinuation(1, false, f.head.Bytes())
 		},
-		"settings":       func(f *framer, _ int) error { return f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 16}) },
+		"settings": func(f *framer, _ int) error {
+			return f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 16})
+		},
 		"pings":          func(f *framer, _ int) error { return f.WritePing(false, [8]byte{1}) },
 		"empty data":     func(f *framer, _ int) error { return f.WriteData(1, false, nil) },
 		"window updates": func(f *framer, _ int) error { return f.WriteWindowUpdate(0, 1) },
@@ -178,7 +180,7 @@ func TestD29MemoryDoesNotGrowWithWhatPasses(t *testing.T) {
 		close(done)
 		top := <-most
 		t.Logf("%s: %d KiB before, %d KiB at most", name, before>>10, top>>10)
-		if top > before+64<<20 { // of which half is this test's own, and what is not collected yet
+		if top > before+96<<20 { // of 256 there and back; half is this test's own, and what is not collected yet
 			t.Errorf("%s: %d MiB more were in use", name, (top-before)>>20)
 		}
 	}

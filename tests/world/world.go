@@ -58,7 +58,7 @@ func Party() statement.Party {
 // New makes a world whose target db1.prod has the address and host key given.
 func New(t testing.TB, address, hostKey string) *World {
 	t.Helper()
-	w, now := &World{Dir: t.TempDir()}, Clock()
+	w, now := &World{Dir: InMemory(t)}, Clock()
 	w.SetPolicy(Policy(address, hostKey))
 	ring, err := keys.Create(filepath.Join(w.Dir, "keys"), Log)
 	must(t, err)

@@ -105,8 +105,22 @@ func (p *Person) Click(selector string) {
 func (p *Person) Press(text string) {
 	p.t.Helper()
 	says := fmt.Sprintf(`//*[self::button or self::a or self::summary][contains(normalize-space(.), %q)]`, text)
+	p.until("find at rest "+text, atRest, says)
 	p.do("press "+text, chromedp.Click(says, chromedp.NodeVisible))
 }
+
+// atRest says whether what an XPath finds is in sight, on top, and where it was when last asked: Chromium is told to press
+// at a place, and on a page that is still being laid out another thing may be there by then.
+const atRest = `(xpath) => {
+	const all = document.evaluate(xpath, document, null, XPathResult.ORDERED_NODE_SNAPSHOT_TYPE, null);
+	const shown = [...Array(all.snapshotLength).keys()].map(i => all.snapshotItem(i)).find(e => e.checkVisibility());
+	if (!shown || document.readyState != "complete") return false;
+	shown.scrollIntoView({block: "center", behavior: "instant"});
+	const r = shown.getBoundingClientRect(), at = [r.x, r.y, r.width, r.height, location.href].join();
+	const still = shown.wasAt == at, top = document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2);
+	shown.wasAt = at;
+	return still && !!top && (shown.contains(top) || top.contains(shown));
+}`
 
 // Type replaces what is in the field.
 func (p *Person) Type(selector, text string) {
@@ -126,6 +140,12 @@ func (p *Person) Choose(selector, value string) {
 func (p *Person) WaitText(text string) {
 	p.t.Helper()
 	p.until("see "+text, `(text) => !!document.body && document.body.innerText.includes(text)`, text)
+}
+
+// WaitGone waits until a page that has loaded no longer shows text.
+func (p *Person) WaitGone(text string) {
+	p.t.Helper()
+	p.until("no longer see "+text, `(text) => document.readyState == "complete" && !document.body.innerText.includes(text)`, text)
 }
 
 // WaitURL waits until the address contains part.
