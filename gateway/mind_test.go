@@ -45,7 +45,7 @@ func TestG02ALostRecordingEndsTheSessionAlthoughTheLogWaits(t *testing.T) {
 	becomes(t, v, "frozen", isFrozen) // and that is to be written down
 	folder, err := recorder.Find(w.Shelf.Dir, v.Session.ID)
 	must(t, err)
-	must(t, os.Rename(folder, filepath.Join(t.TempDir(), "away")))
+	must(t, os.Rename(folder, filepath.Join(w.Dir, "away")))
 	lost := time.Now()
 	select {
 	case <-v.Context().Done():

@@ -115,10 +115,10 @@ func (s *Server) cosign(ctx context.Context) error {
 	if len(s.asker.Peers) == 0 {
 		return nil
 	}
-	done := make(chan struct{})
+	done, from := make(chan struct{}), s.Ledger.Last()
 	go func() {
 		defer close(done)
-		for _, err := range s.Ledger.Watch(ctx, s.Ledger.Last()) {
+		for _, err := range s.Ledger.Watch(ctx, from) {
 			if err != nil {
 				return // the ledger's end is told elsewhere; Run looks again by itself
 			}

@@ -229,7 +229,7 @@ func (x *exchange) rewrite(p *httputil.ProxyRequest) {
 	if x.target.Web.Plain {
 		out.URL.Scheme = "http"
 	}
-	out.URL.Host, out.Host = x.target.Address, c.r.Host
+	out.URL.Host, out.Host = x.seat.visit.Session.ID, c.r.Host // by it connections are kept apart, see transport
 	if x.target.Web.Host != "" {
 		out.Host = x.target.Web.Host
 	}

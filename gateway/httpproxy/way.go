@@ -91,7 +91,8 @@ func orMost[N int | time.Duration](n, otherwise N) N {
 	return otherwise
 }
 
-// transport speaks to one target, at its address and nowhere else.
+// transport speaks to one target, at its address and nowhere else. The host of a request's address is the session it is
+// of: connections are kept by it, so that what a target says too much on one is never an answer in another session.
 func (d *Door) transport(t *policy.Target) (*http.Transport, error) {
 	dialer := &net.Dialer{
 		Timeout: connectMost, ControlContext: outside.Only(d.Own),

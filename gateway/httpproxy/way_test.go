@@ -223,3 +223,23 @@ func TestWhatMovesNothingForTooLongIsCut(t *testing.T) {
 	}
 	<-over
 }
+
+// What a target says too much on a connection is nobody else's answer: sessions share none, and keep their own.
+func TestD01SessionsShareNoConnectionToATarget(t *testing.T) {
+	whence := func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Proto, " from ", r.RemoteAddr) }
+	self := issue(t, "wiki.internal", nil)
+	plain := httptest.NewServer(http.HandlerFunc(whence))
+	t.Cleanup(plain.Close)
+	for proto, w := range map[string]*door.Web{
+		"HTTP/1.1": door.NewWeb(t, plain.Listener.Addr().String()),
+		"HTTP/2.0": door.NewWeb(t, overTLS(t, self, nil, whence), spoken(policy.Web{CA: pin(self), Name: "wiki.internal"})),
+	} {
+		one, other := w.In(t, w.Eng, false, policy.HTTPGet, "/"), w.In(t, w.Mate, false, policy.HTTPGet, "/")
+		_, first := fetch(t, one.Browser, "GET", w.URL("/"))
+		_, second := fetch(t, other.Browser, "GET", w.URL("/"))
+		_, again := fetch(t, one.Browser, "GET", w.URL("/"))
+		if first == second || again != first || !strings.HasPrefix(first, proto) {
+			t.Errorf("got %q, then %q for another person, then %q", first, second, again)
+		}
+	}
+}

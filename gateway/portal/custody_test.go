@@ -92,7 +92,7 @@ func TestATrimmedRecordingIsBroughtBackFirst(t *testing.T) {
 	id := s.recorded(s.World.Grant(t, s.Eng, time.Hour), "support_nord", []string{"nord"}, "hello\r\n")
 	folder, err := recorder.Find(s.World.Shelf.Dir, id)
 	must(t, err)
-	away := filepath.Join(t.TempDir(), id)
+	away := filepath.Join(s.World.Dir, id)
 	must(t, os.Rename(folder, away))
 	aud := s.visitor(s.Aud)
 	if page := aud.looks(id); page.status != http.StatusOK || !strings.Contains(page.body, "The recording of this session is not here.") {

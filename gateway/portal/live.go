@@ -90,18 +90,21 @@ func (p *Portal) follow(ctx context.Context, x *exchange, changes chan<- string)
 	}
 }
 
-// untilSignedOut ends the stream when its person's session does.
+// untilSignedOut ends the stream when its person's session does, and at once if it has ended since the request was let in.
 func (p *Portal) untilSignedOut(ctx context.Context, x *exchange, end func()) {
-	for e, err := range p.Ledger.Watch(ctx, p.Ledger.Last()) {
+	defer end()
+	from := p.Ledger.Last()
+	if _, err := p.People.SignedIn(ctx, x.cookie()); err != nil {
+		return
+	}
+	for e, err := range p.Ledger.Watch(ctx, from) {
 		if err != nil {
-			end()
 			return
 		}
 		if !concerns(e) {
 			continue
 		}
 		if _, err := p.People.SignedIn(ctx, x.cookie()); err != nil {
-			end()
 			return
 		}
 	}

@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -280,5 +282,23 @@ func TestFiftyWatchersAreLessThanASecondBehind(t *testing.T) {
 	t.Logf("50 watchers, %d moments: p50 %v, p99 %v, worst %v", len(late), p50, p99, late[len(late)-1])
 	if p99 > time.Second {
 		t.Errorf("p99 %v", p99)
+	}
+}
+
+// A passkey that is retired after the request was let in and before anybody listens for that is noticed all the same (B32).
+func TestB32AStreamThatBeganTooLateEndsAtOnce(t *testing.T) {
+	s := newStage(t)
+	v := s.visitor(s.Aud)
+	second := s.World.Second(t, s.Aud)
+	ask, err := s.World.People.BeginRetire(t.Context(), s.Aud.ID, s.Aud.Fingerprint)
+	must(t, err)
+	must(t, s.World.People.Retire(t.Context(), s.Aud.ID, ask.ID, second.Answer(t, ask.Options)))
+	r := httptest.NewRequest(http.MethodPost, "/s/x/live", nil)
+	r.AddCookie(v.cookies[0])
+	ctx, end := context.WithTimeout(t.Context(), 20*time.Second)
+	defer end()
+	s.Portal.untilSignedOut(ctx, &exchange{p: s.Portal, r: r}, end)
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		t.Errorf("the stream ended by %v", ctx.Err())
 	}
 }

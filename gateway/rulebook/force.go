@@ -203,9 +203,10 @@ func (b *Book) Run(ctx context.Context) error {
 	defer wg.Wait()
 	defer stop()
 	wake := make(chan error, 1)
+	from := b.Ledger.Last()
 	wake <- nil // what happened before this began
 	wg.Go(func() {
-		for e, err := range b.Ledger.Watch(ctx, b.Ledger.Last()) {
+		for e, err := range b.Ledger.Watch(ctx, from) {
 			if err == nil && e.Kind != "policy.activated" {
 				continue
 			}

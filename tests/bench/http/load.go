@@ -68,9 +68,9 @@ func (b *bench) keepAlive(w way) error {
 	if w.name != direct {
 		all += after.app - before.app
 	}
-	b.add(keepRate, w.name, "1/s", rate)
-	b.add("processor time of one, of the way", w.name, "µs", micros(after.way-before.way))
-	b.add(allTime, w.name, "µs", micros(all))
+	b.Add(keepRate, w.name, "1/s", rate)
+	b.Add("processor time of one, of the way", w.name, "µs", micros(after.way-before.way))
+	b.Add(allTime, w.name, "µs", micros(all))
 	return nil
 }
 
@@ -97,7 +97,7 @@ func (b *bench) connections(w way) error {
 	if err := first.Load(); err != nil {
 		return *err
 	}
-	b.add("new TLS connections/s", w.name, "1/s", float64(n.Load())/time.Since(began).Seconds())
+	b.Add("new TLS connections/s", w.name, "1/s", float64(n.Load())/time.Since(began).Seconds())
 	return nil
 }
 
@@ -175,6 +175,6 @@ func (b *bench) idle() error {
 	if b.heap != "" {
 		err = errors.Join(err, b.gate.Tell("heap "+b.heap), b.gate.Tell("memory "+b.heap+".json"), b.gate.Tell("stacks "+b.heap+".stacks"))
 	}
-	b.add(fmt.Sprintf("memory of one of %d idle WebSockets", b.sockets), gate, "KiB", float64(after-before)/float64(b.sockets))
+	b.Add(fmt.Sprintf("memory of one of %d idle WebSockets", b.sockets), gate, "KiB", float64(after-before)/float64(b.sockets))
 	return err
 }

@@ -13,17 +13,19 @@ import (
 	"syscall"
 	"time"
 
+	"lockbox/tests/bench/figures"
 	"lockbox/tests/door"
 )
 
 // A bench collects figures and keeps its files in one folder.
 type bench struct {
+	figures.Table
+
 	dir     string
 	rounds  int
 	long    time.Duration // of each measurement
 	conns   int
 	sockets int
-	figures []*figure
 	ways    []way
 	gate    *door.Gateway
 	hello   door.WebHello
@@ -38,7 +40,7 @@ type bench struct {
 func main() {
 	door.ServeWeb()
 	servePeer()
-	b := &bench{}
+	b := &bench{Table: figures.Table{Goals: goals()}}
 	flag.IntVar(&b.rounds, "rounds", 5, "how often everything is measured")
 	flag.DurationVar(&b.long, "for", 3*time.Second, "how long each measurement lasts")
 	flag.IntVar(&b.conns, "conns", 32, "connections at a time")
@@ -90,7 +92,7 @@ func (b *bench) run(profile, out string) (err error) {
 			return fmt.Errorf("idle WebSockets: %w", err)
 		}
 	}
-	return b.print(out)
+	return b.report(out)
 }
 
 // round measures each way once.

@@ -24,13 +24,14 @@ import (
 
 	"github.com/coder/websocket"
 
+	"lockbox/tests/bench/figures"
 	"lockbox/tests/door"
 )
 
 // The ways to the application.
 const (
-	direct = "direct"
-	gate   = "gateway"
+	direct = figures.Direct
+	gate   = figures.Gateway
 	bare   = "ReverseProxy"
 	tuned  = "tuned ReverseProxy"
 	nginx  = "nginx"

@@ -44,12 +44,12 @@ func (b *bench) bulk() error {
 				if err != nil {
 					return err
 				}
-				b.add(d.what, w.name, "MiB/s", float64(b.size>>20)/took.Seconds())
+				b.Add(d.what, w.name, "MiB/s", float64(b.size>>20)/took.Seconds())
 				after, err := w.cpu()
 				if err != nil || w.process == nil {
 					return err
 				}
-				b.add(d.cpu, w.name, "s", (after-before).Seconds()/(float64(b.size)/(1<<30)))
+				b.Add(d.cpu, w.name, "s", (after-before).Seconds()/(float64(b.size)/(1<<30)))
 				return w.sweep()
 			})
 			if err != nil {

@@ -55,10 +55,10 @@ func (b *bench) idle() error {
 		return err
 	}
 	for what, v := range start {
-		b.add(what+", at the start", gate, "", v)
-		b.add(what+", at the end", gate, "", end[what])
+		b.Add(what+", at the start", gate, "", v)
+		b.Add(what+", at the end", gate, "", end[what])
 	}
-	b.add("memory of an idle recorded pty session", gate, "KiB", start["RSS, KiB"]/float64(n+busy))
+	b.Add("memory of an idle recorded pty session", gate, "KiB", start["RSS, KiB"]/float64(n+busy))
 	return b.revoke(w.process, all)
 }
 
@@ -135,8 +135,8 @@ func (b *bench) work(w *way, all []seat) error {
 		if err != nil {
 			return err
 		}
-		b.add("keystroke p50, among idle ones", gate, "ms", percentile(took, 50))
-		b.add("keystroke p99, among idle ones", gate, "ms", percentile(took, 99))
+		b.Add("keystroke p50, among idle ones", gate, "ms", percentile(took, 50))
+		b.Add("keystroke p99, among idle ones", gate, "ms", percentile(took, 99))
 		if err := b.bare(w, len(all)); err != nil {
 			return err
 		}
@@ -163,8 +163,8 @@ func (b *bench) bare(w *way, n int) error {
 	if err != nil {
 		return err
 	}
-	b.add("keystroke p50, among idle ones", direct, "ms", percentile(took, 50))
-	b.add("keystroke p99, among idle ones", direct, "ms", percentile(took, 99))
+	b.Add("keystroke p50, among idle ones", direct, "ms", percentile(took, 50))
+	b.Add("keystroke p99, among idle ones", direct, "ms", percentile(took, 99))
 	return nil
 }
 
@@ -232,7 +232,7 @@ func (b *bench) revoke(g *door.Gateway, all []seat) error {
 	}
 	said := time.Since(began)
 	wg.Wait()
-	b.add("revoked: written down after", gate, "ms", ms(said))
-	b.add("revoked: the last was gone after", gate, "ms", ms(time.Since(began)))
+	b.Add("revoked: written down after", gate, "ms", ms(said))
+	b.Add("revoked: the last was gone after", gate, "ms", ms(time.Since(began)))
 	return nil
 }

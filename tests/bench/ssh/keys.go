@@ -79,8 +79,8 @@ func (b *bench) echo(w *way, when string) error {
 	if err != nil {
 		return err
 	}
-	b.add("keystroke p50, "+when, w.name, "ms", percentile(took, 50))
-	b.add("keystroke p99, "+when, w.name, "ms", percentile(took, 99))
+	b.Add("keystroke p50, "+when, w.name, "ms", percentile(took, 50))
+	b.Add("keystroke p99, "+when, w.name, "ms", percentile(took, 99))
 	return nil
 }
 

@@ -9,11 +9,14 @@ import (
 	"syscall"
 	"time"
 
+	"lockbox/tests/bench/figures"
 	"lockbox/tests/door"
 )
 
 // A bench collects figures and keeps its files in one folder.
 type bench struct {
+	figures.Table
+
 	dir     string
 	rounds  int
 	n       int
@@ -21,13 +24,12 @@ type bench struct {
 	long    time.Duration
 	profile string
 	sshd    string // lines of its configuration, before the others
-	figures []*figure
 }
 
 func main() {
 	door.Serve()
 	serveNaive()
-	b := &bench{}
+	b := &bench{Table: figures.Table{Goals: goals(), With: []string{sshVersion()}}}
 	flag.IntVar(&b.rounds, "rounds", 5, "how often everything is measured")
 	flag.IntVar(&b.n, "n", 0, "how many sessions, for -only sessions, memory and idle; 0: 160, 200 and 2,000")
 	flag.DurationVar(&b.long, "for", 10*time.Minute, "how long -only idle lasts")
@@ -66,10 +68,10 @@ func (b *bench) run(only, out string) (err error) {
 			return err
 		}
 		if err := part.do(); err != nil {
-			return errors.Join(fmt.Errorf("%s: %w\n%s", part.name, err, b.reported()), b.print(out))
+			return errors.Join(fmt.Errorf("%s: %w\n%s", part.name, err, b.reported()), b.Print(out))
 		}
 	}
-	return b.print(out)
+	return b.Print(out)
 }
 
 // reported is the end of what the gateways reported.

@@ -73,7 +73,7 @@ func (b *bench) rest(name, program string, n int) error {
 	if err != nil {
 		return err
 	}
-	b.add("memory of an idle recorded pty session", name, "KiB", float64(after-before)/float64(n))
+	b.Add("memory of an idle recorded pty session", name, "KiB", float64(after-before)/float64(n))
 	for range 3 { // a stack shrinks by half each time
 		if err := w.process.Tell("collect"); err != nil {
 			return err
@@ -82,7 +82,7 @@ func (b *bench) rest(name, program string, n int) error {
 	if after, err = w.process.RSS(); err != nil {
 		return err
 	}
-	b.add("memory of it that is held", name, "KiB", float64(after-before)/float64(n))
+	b.Add("memory of it that is held", name, "KiB", float64(after-before)/float64(n))
 	if b.profile == "" {
 		return nil
 	}

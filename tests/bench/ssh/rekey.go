@@ -31,8 +31,8 @@ func (b *bench) rekey() error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
-		b.add("rekeys, both ways", w.name, "", float64(n))
-		b.add("there and back with them", w.name, "MiB/s", float64(b.size>>20)/took.Seconds())
+		b.Add("rekeys, both ways", w.name, "", float64(n))
+		b.Add("there and back with them", w.name, "MiB/s", float64(b.size>>20)/took.Seconds())
 	}
 	return nil
 }

@@ -41,13 +41,13 @@ func (b *bench) sessions() error {
 			if failed > 0 && w.process != nil && w.name != "naive" { // a naive relay loses some
 				return fmt.Errorf("%d of %d sessions failed: %w", failed, n, err)
 			}
-			b.add("sessions, 8 clients", w.name, "1/s", float64(n)/time.Since(began).Seconds())
-			b.add("sessions that failed", w.name, "", float64(failed))
+			b.Add("sessions, 8 clients", w.name, "1/s", float64(n)/time.Since(began).Seconds())
+			b.Add("sessions that failed", w.name, "", float64(failed))
 			after, err := w.cpu()
 			if err != nil || w.process == nil {
 				return err
 			}
-			b.add("gateway CPU per session", w.name, "ms", ms(after-before)/float64(n))
+			b.Add("gateway CPU per session", w.name, "ms", ms(after-before)/float64(n))
 			return w.sweep()
 		})
 		if err != nil {

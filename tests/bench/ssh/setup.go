@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"time"
 
+	"lockbox/tests/bench/figures"
+
 	"golang.org/x/crypto/ssh"
 )
 
@@ -45,7 +47,7 @@ func (b *bench) setup() error {
 					}
 					took = append(took, ms(time.Since(began)))
 				}
-				b.add(what, w.name, "ms", median(took))
+				b.Add(what, w.name, "ms", figures.Median(took))
 				return nil
 			})
 			if err != nil {
