@@ -10,7 +10,7 @@ import (
 func (d *Desk) Question(tx *ledger.Tx, who policy.Principal, do policy.Action, q *policy.Request) (policy.Question, error) {
 	ask := policy.Question{Now: tx.Now(), Who: who, Do: do, Request: q}
 	var err error
-	if q.Emergency {
+	if q != nil && q.Emergency {
 		if ask.Incidents, err = d.Incidents(tx); err != nil {
 			return ask, err
 		}
