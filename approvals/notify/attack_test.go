@@ -125,3 +125,48 @@ func TestC28QuietHoursHideNoTheft(t *testing.T) {
 		must(t, w.Ledger.Close())
 	})
 }
+
+// TestC22ALoopOfSessionsIsNoFloodOfNotices: a script that comes in a thousand times
+// under one grant is told of now and then; how it stands at last is told, and
+// what others do to it is told each time.
+func TestC22ALoopOfSessionsIsNoFloodOfNotices(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &hook{name: "mail"}
+		w := newWorld(t, h)
+		following(t, w, func(*Follower) {
+			code := w.submit(t, "eng1@x.eu", "support_nord")
+			must(t, w.approve("ceo@x.eu", code))
+			must(t, w.approve("ann@nord.x", code))
+			event := func(kind, session, by string) {
+				must(t, w.Ledger.Update(t.Context(), func(tx *ledger.Tx) error {
+					_, err := tx.Append(ledger.Event{Kind: kind, Actor: by, Subjects: []string{session, code}})
+					return err
+				}))
+			}
+			for i := range 500 {
+				id := fmt.Sprintf("S%025d", i)
+				event("session.open", id, "eng1@x.eu")
+				if i%100 == 0 {
+					event("session.frozen-by", id, "cto@x.eu")
+				}
+				event("session.close", id, "eng1@x.eu")
+				must(t, pause(t.Context(), time.Second))
+			}
+			must(t, pause(t.Context(), 3*time.Hour))
+			of := func(kind string) int {
+				return h.count(func(n Notice) bool { return n.To == "ceo@x.eu" && n.Topic == Session && n.Kind == kind })
+			}
+			if n := of("session.open") + of("session.close"); n < 2 || n > 3*often {
+				t.Errorf("%d notices of beginnings and ends", n)
+			}
+			if n := of("session.frozen-by"); n != 5 {
+				t.Errorf("%d of 5 notices of what somebody did to a session", n)
+			}
+			last := w.Ledger.Last()
+			if h.count(func(n Notice) bool { return n.To == "ceo@x.eu" && n.Kind == "session.close" && n.Seq >= last-3 }) != 1 {
+				t.Error("the last end is not told")
+			}
+		})
+		must(t, w.Ledger.Close())
+	})
+}
