@@ -9,10 +9,15 @@ import (
 // may make who a deputy.
 func (d *Desk) Question(tx *ledger.Tx, who policy.Principal, do policy.Action, q *policy.Request) (policy.Question, error) {
 	ask := policy.Question{Now: tx.Now(), Who: who, Do: do, Request: q}
+	var err error
+	if q != nil && q.Emergency {
+		if ask.Incidents, err = d.Incidents(tx); err != nil {
+			return ask, err
+		}
+	}
 	if d.Charter == nil {
 		return ask, nil
 	}
-	var err error
 	ask.Delegations, err = d.Charter.Delegations(tx, who.ID)
 	return ask, err
 }

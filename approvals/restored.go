@@ -9,7 +9,7 @@ import (
 )
 
 // EndAll ends every grant, takes back every request, and forgets every statement
-// and touch that waits or was given: for a ledger that was restored, of which
+// and touch that waits or was given, and every sealed code: for a ledger that was restored, of which
 // nobody knows what was ended or used up since.
 func (d *Desk) EndAll(tx *ledger.Tx, why string) error {
 	grants, err := inForce(tx)
@@ -31,6 +31,9 @@ func (d *Desk) EndAll(tx *ledger.Tx, why string) error {
 	})
 	if err != nil {
 		return err
+	}
+	if _, _, err := unseal(tx, by.ID, ""); err != nil { // one may have been opened since
+		return fmt.Errorf("retire sealed codes: %w", err)
 	}
 	return dropAll(tx, ballotKey(""), touchKey(""), proofKey(""), touchedKey(""))
 }

@@ -218,7 +218,7 @@ type SealedState struct {
 func (d *Desk) SealedCodes(ctx context.Context) (all []SealedState, err error) {
 	err = d.Ledger.View(ctx, func(tx *ledger.Tx) error {
 		all = nil
-		batches, err := d.batches(tx)
+		batches, err := batches(tx)
 		if err != nil {
 			return err
 		}
@@ -237,7 +237,7 @@ func (d *Desk) SealedCodes(ctx context.Context) (all []SealedState, err error) {
 	return all, err
 }
 
-func (d *Desk) batches(tx *ledger.Tx) (all []batch, err error) {
+func batches(tx *ledger.Tx) (all []batch, err error) {
 	err = tx.Scan(batchKey(""), func(_ string, raw json.RawMessage) (bool, error) {
 		var b batch
 		err := json.Unmarshal(raw, &b)
@@ -274,37 +274,35 @@ func (r sealedRow) waits(tx *ledger.Tx) bool {
 // Retire ends codes that were not used: one by its number, a batch, or ("") all.
 func (d *Desk) Retire(ctx context.Context, actor, which string) (n int, err error) {
 	err = d.Ledger.Update(ctx, func(tx *ledger.Tx) error {
-		n = 0
-		batches, err := d.batches(tx)
-		if err != nil {
-			return err
+		known := false
+		if n, known, err = unseal(tx, actor, which); err == nil && !known {
+			err = refuse("there is no code or batch %q; `lockbox glass list` lists them", which)
 		}
-		known := which == ""
-		for _, b := range batches {
-			for _, number := range b.Codes {
-				if which != "" && which != b.ID && which != number {
-					continue
-				}
-				known = true
-				gone, err := retire(tx, number)
-				if err != nil {
-					return err
-				}
-				n += gone
-			}
-		}
-		if !known {
-			return refuse("there is no code or batch %q; `lockbox glass list` lists them", which)
-		}
-		if n == 0 {
-			return nil
-		}
-		_, err = tx.Append(ledger.Event{
-			Kind: "glass.code-retired", Actor: actor, Detail: map[string]string{"which": or(which, "all"), "count": strconv.Itoa(n)},
-		})
 		return err
 	})
 	return n, err
+}
+
+func unseal(tx *ledger.Tx, actor, which string) (n int, known bool, err error) {
+	all, err := batches(tx)
+	known = which == ""
+	for _, b := range all {
+		for _, number := range b.Codes {
+			if err != nil || which != "" && which != b.ID && which != number {
+				continue
+			}
+			gone := 0
+			gone, err = retire(tx, number)
+			n, known = n+gone, true
+		}
+	}
+	if err != nil || n == 0 {
+		return n, known, err
+	}
+	_, err = tx.Append(ledger.Event{
+		Kind: "glass.code-retired", Actor: actor, Detail: map[string]string{"which": or(which, "all"), "count": strconv.Itoa(n)},
+	})
+	return n, known, err
 }
 
 func retire(tx *ledger.Tx, number string) (int, error) {

@@ -33,6 +33,9 @@ func (p *Policy) voteOn(q *Question, s Status) Decision {
 			case q.Do == Approve && q.Request.spent(len(q.Request.Votes), Vote{Stage: i, By: q.Who, Behalf: seat.behalf()}):
 				why = "you approved another stage of this request, or the person you stand for has; this one takes somebody else"
 				continue
+			case q.Do == Approve && st.Kind == ByGlass && q.lockedOut():
+				why = "you broke the glass, and nobody ratified it within 24 h: until that is settled this takes somebody else"
+				continue
 			case st.Phase != Pending:
 				why = "this stage is " + string(st.Phase)
 				continue

@@ -15,7 +15,7 @@ func glassPolicy(t *testing.T) *Policy {
 		Name: "emergency", Position: "r.yaml:30:1", Actions: []Action{Shell, SFTPPut}, Groups: []string{"engineers"}, Targets: []string{"db1.prod"}, Reasons: []Reason{"outage"},
 		Stages: []Stage{{Kind: ByGlass, Group: "oncall", Count: 1, Expires: 15 * time.Minute}}, Fresh: time.Hour, Witnesses: 2,
 		Limits: Limits{Default: 2 * time.Hour, Max: 8 * time.Hour, ActivateWithin: 8 * time.Hour},
-	}, Rule{Name: "endless", Actions: []Action{Agent}, Groups: []string{"engineers"}, Targets: []string{"web.prod"}, Stages: []Stage{{Kind: ByGlass, Group: "oncall", Count: 1}}})
+	}, Rule{Name: "endless", Actions: []Action{Agent}, Groups: []string{"engineers"}, Targets: []string{"night.prod"}, Stages: []Stage{{Kind: ByGlass, Group: "oncall", Count: 1}}})
 	return p
 }
 
@@ -54,6 +54,11 @@ func TestDecideInAnEmergency(t *testing.T) {
 	by := func(who Principal, do Action, lent ...*Motion) Question {
 		return Question{Now: at(2), Who: who, Do: do, Request: emergency(), Delegations: lent, Binding: "statement", Proofs: []Proof{{Passkey, who.ID, at(2), "statement"}}}
 	}
+	lets := func(x Incident) Question {
+		q := by(peer, Approve)
+		q.Incidents = []Incident{x}
+		return q
+	}
 	for _, c := range []struct {
 		rule string
 		q    Question
@@ -63,7 +68,7 @@ func TestDecideInAnEmergency(t *testing.T) {
 	}{
 		{"who breaks the glass asks a second person", ask(same), Ask, NoGrant, "no active grant"},
 		{"a normal question finds normal rules alone", ask(func(q *Question) { q.Emergency = false }), Ask, NoGrant, ""},
-		{"and is told of the glass where there is no other", ask(func(q *Question) { q.Emergency, q.Do, q.On, q.Login = false, Agent, "web.prod", "app" }), Deny, ByPolicy, "only in an emergency"},
+		{"and is told of the glass where there is no other", ask(func(q *Question) { q.Emergency, q.Do, q.On, q.Login = false, Agent, "night.prod", "root" }), Deny, ByPolicy, "only in an emergency"},
 		{"an emergency finds no normal rule", ask(func(q *Question) { q.Do = Exec }), Deny, ByPolicy, "no rule lets you break the glass for exec"},
 		{"its conditions hold", ask(func(q *Question) { q.Reason = "planned" }), Deny, ByPolicy, "permits it only for"},
 		{"a forbid holds in an emergency", ask(func(q *Question) { q.Do = SFTPPut }), Deny, ByPolicy, "forbids"},
@@ -91,6 +96,8 @@ func TestDecideInAnEmergency(t *testing.T) {
 		{"others elsewhere are not", ask(locks(Incident{Who: "x", Target: "x", Marks: []string{"name x"}, At: noon.Add(-48 * time.Hour)})), Ask, NoGrant, ""},
 
 		{"a second person says yes", by(peer, Approve), Allow, "", "you may decide"},
+		{"not who is locked for an emergency of their own", lets(incident), Deny, ByPolicy, "you broke the glass"},
+		{"whom another's does not lock", lets(Incident{Who: "x", Target: "db1.prod", At: noon.Add(-48 * time.Hour)}), Allow, "", ""},
 		{"not who asks", by(eng, Approve), Deny, ByPolicy, "their own request"},
 		{"not who confirmed their key", by(op, Approve), Deny, ByPolicy, "you confirmed the key"},
 		{"not an executive, who ratifies it", by(ceo, Approve), Deny, ByPolicy, "not among those"},
@@ -126,7 +133,7 @@ func TestAnEmergencyIsShortAndWaitsForNoWitness(t *testing.T) {
 	if got := (&Request{Emergency: true, Customers: []string{"nord", "syd"}}).Skipped(); len(got) != 3 || (&Request{}).Skipped() != nil {
 		t.Errorf("skipped are %+v", got)
 	}
-	q.Do, q.On, q.Login = Agent, "web.prod", "app"
+	q.Do, q.On, q.Login = Agent, "night.prod", "root"
 	if d = p.Decide(q); d.Limits.Max != GlassMost {
 		t.Errorf("a rule without a longest time gives %s", d.Limits.Max)
 	}

@@ -57,6 +57,12 @@ func (q *Question) barred(d *Decision, t *Target) Sentence {
 	return Sentence{}
 }
 
+// lockedOut says whether who asks is locked for what they did: they let nobody
+// else in either, or two who cover each other could go on for ever.
+func (q *Question) lockedOut() bool {
+	return slices.ContainsFunc(q.Incidents, func(x Incident) bool { return x.Who == q.Who.ID && !q.Now.Before(x.Due()) })
+}
+
 // locked is the earlier of an end and of the first lock that is to come.
 func (q *Question) locked(end time.Time, t *Target) time.Time {
 	for i := range q.Incidents {

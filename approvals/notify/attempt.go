@@ -43,7 +43,10 @@ func (c *carrier) attempt(ctx context.Context, e *entry, later []*entry) (outcom
 		return c.failed(e, err)
 	case !yes:
 		return c.drop(e)
-	case !hold.IsZero():
+	case hold.IsZero():
+		hold = c.calm(e, time.Now())
+	}
+	if !hold.IsZero() {
 		return quiet, hold
 	}
 	long := c.f.Patience
@@ -62,6 +65,7 @@ func (c *carrier) attempt(ctx context.Context, e *entry, later []*entry) (outcom
 		c.through()
 		c.f.count(c.ch.Name(), func(n *Counts) { n.Sent++ })
 		c.f.finish(e, true)
+		c.tired(e, time.Now())
 		return sent, time.Time{}
 	case errors.Is(err, ErrMoot):
 		return c.drop(e)
@@ -71,9 +75,12 @@ func (c *carrier) attempt(ctx context.Context, e *entry, later []*entry) (outcom
 	return c.failed(e, err)
 }
 
-// overtaken says whether a later rung for the same stage waits behind a notice:
-// nobody is told twice at once.
+// overtaken says whether a later rung for the same stage, or a later beginning or
+// end of a session, waits behind a notice: nobody is told twice at once.
 func overtaken(e *entry, later []*entry) bool {
+	if e.tires() {
+		return slices.ContainsFunc(later, (*entry).tires)
+	}
 	return e.Topic == Waits && slices.ContainsFunc(later, func(l *entry) bool {
 		return l.Topic == Waits && l.Stage == e.Stage && l.Rung > e.Rung
 	})
@@ -152,7 +159,7 @@ func backOff(tries int, most time.Duration) time.Duration {
 func (c *carrier) notThrough(e *entry, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	key := e.To + "\x00" + e.About
+	key := e.lane()
 	if c.down.fails++; c.down.fails == 1 {
 		c.down.lane, c.down.since = key, now
 	}

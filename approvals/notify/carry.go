@@ -21,6 +21,7 @@ type carrier struct {
 	size  int // notices in all lanes
 	wake  chan struct{}
 	down  outage
+	sent  map[string][]time.Time // by lane: notices that tire, of the last hour
 }
 
 // A lane is what waits for one reader about one thing.
@@ -51,7 +52,7 @@ func (c *carrier) take(e *entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.size++
-	key := e.To + "\x00" + e.About
+	key := e.lane()
 	l := c.lanes[key]
 	if l == nil {
 		l = &lane{key: key, next: e.Next, all: []*entry{e}}

@@ -26,6 +26,7 @@ type Follower struct {
 	counts   map[string]Counts
 	read     mark
 	dying    chan struct{}
+	tested   map[string]time.Time // who was sent a test within testEach
 }
 
 // Counts are what became of the notices of one channel since the start.

@@ -80,8 +80,13 @@ func (p *Planner) stillMoves(tx *ledger.Tx, n Notice, who policy.Principal, plac
 
 // quiet says until when a notice that can wait does.
 func (p *Planner) quiet(tx *ledger.Tx, n Notice) (time.Time, error) {
-	if n.Topic == Glass || n.Topic == Alarm {
+	switch n.Topic {
+	case Glass, Alarm, Account: // whoever took a session over would make it quiet first
 		return time.Time{}, nil
+	case Motion:
+		if v, err := p.Desk.Charter.Raw(tx, n.About); err != nil || v.Motion.Kind == policy.ToRatify {
+			return time.Time{}, err
+		}
 	}
 	set, err := SettingOf(tx, n.To)
 	if err != nil {

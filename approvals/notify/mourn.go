@@ -13,19 +13,33 @@ import (
 // deadEvent is the kind of the alarm that notices were given up.
 const deadEvent = "notice.dead"
 
-// gather is how long such alarms are gathered: what is given up then is one alarm.
-const gather = time.Minute
+// Alarms about one channel are gathered: what is given up within a minute is one,
+// and while more is, they come less and less often, down to one an hour.
+const (
+	gather = time.Minute
+	seldom = time.Hour
+)
+
+// A grief is when there was an alarm about a channel, and how long the next one waits.
+type grief struct {
+	at   time.Time
+	wait time.Duration
+}
 
 // mourn writes an alarm into the log about notices that were given up, until ctx ends.
 func (f *Follower) mourn(ctx context.Context) {
+	by := map[string]grief{}
 	for {
-		if err := f.lament(ctx); err != nil && ctx.Err() == nil {
+		more, err := f.lament(ctx, by)
+		if err != nil && ctx.Err() == nil {
 			f.Report(fmt.Errorf("tell that notices were given up: %w", err))
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-f.dying:
+		if !more {
+			select {
+			case <-ctx.Done():
+				return
+			case <-f.dying:
+			}
 		}
 		if err := pause(ctx, gather); err != nil {
 			return
@@ -33,26 +47,41 @@ func (f *Follower) mourn(ctx context.Context) {
 	}
 }
 
-// lament tells of those of which nobody was told, one event for each channel.
-func (f *Follower) lament(ctx context.Context) error {
+// lament tells of those of which nobody was told, one event for each channel
+// whose time it is; or says that some wait.
+func (f *Follower) lament(ctx context.Context, griefs map[string]grief) (more bool, err error) {
 	all, err := f.Outbox.Dead()
 	if err != nil {
-		return err
+		return false, err
 	}
-	all = slices.DeleteFunc(all, func(d Dead) bool { return d.Told })
 	by := map[string][]Dead{}
 	for _, d := range all {
-		by[d.Channel] = append(by[d.Channel], d)
+		if !d.Told {
+			by[d.Channel] = append(by[d.Channel], d)
+		}
 	}
 	for channel, some := range by {
+		g, now := griefs[channel], time.Now()
+		since := now.Sub(g.at)
+		if since < g.wait {
+			more = true
+			continue
+		}
 		if err := f.Ledger.Update(ctx, func(tx *ledger.Tx) error {
 			_, err := tx.Append(deadLetter(channel, some))
 			return err
 		}); err != nil {
-			return err
+			return true, err
 		}
+		if err := f.Outbox.told(some, now); err != nil {
+			return true, err
+		}
+		if g.wait = min(4*max(g.wait, gather), seldom); since > 2*seldom {
+			g.wait = gather
+		}
+		griefs[channel] = grief{now, g.wait}
 	}
-	return f.Outbox.told(all, time.Now())
+	return more, nil
 }
 
 func deadLetter(channel string, all []Dead) ledger.Event {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -200,7 +201,7 @@ func (f *Follower) pingAll(ctx context.Context) error {
 		for _, p := range r.People {
 			if !done[p.ID] && len(p.Ways) > 0 {
 				done[p.ID] = true
-				_, e := f.Test(ctx, p.ID)
+				_, e := f.test(ctx, p.ID)
 				err = errors.Join(err, e)
 			}
 		}
@@ -208,8 +209,29 @@ func (f *Follower) pingAll(ctx context.Context) error {
 	return err
 }
 
+// testEach is how often a person may be sent a test: nobody fills a channel with them.
+const testEach = time.Minute
+
 // Test sends a person a test over each channel that reaches them, and says over how many.
 func (f *Follower) Test(ctx context.Context, id string) (n int, err error) {
+	f.mu.Lock()
+	now := time.Now()
+	maps.DeleteFunc(f.tested, func(_ string, at time.Time) bool { return now.Sub(at) >= testEach })
+	_, soon := f.tested[id]
+	if !soon {
+		if f.tested == nil {
+			f.tested = map[string]time.Time{}
+		}
+		f.tested[id] = now
+	}
+	f.mu.Unlock()
+	if soon {
+		return 0, refuse("a test was sent a moment ago; wait a minute")
+	}
+	return f.test(ctx, id)
+}
+
+func (f *Follower) test(ctx context.Context, id string) (n int, err error) {
 	var names []string
 	err = f.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
 		names, err = f.Planner.reach(tx, id)

@@ -65,9 +65,12 @@ func (s *Settings) Set(ctx context.Context, who policy.Principal, set Setting) e
 		if err != nil {
 			return err
 		}
-		set.Was, set.WasUntil = was.Was, was.WasUntil
+		set.Was = slices.DeleteFunc(slices.Clone(was.Was), func(f Former) bool { return !tx.Now().Before(f.Until) })
 		if was.Mail != set.Mail {
-			set.Was, set.WasUntil = was.address(who.ID), tx.Now().Add(wasTold)
+			if len(set.Was) >= moves {
+				return refuse("the address was changed %d times within a week; change it later", moves)
+			}
+			set.Was = append(set.Was, Former{was.address(who.ID), tx.Now().Add(wasTold)})
 		}
 		set.Since, err = tx.Append(ledger.Event{
 			Kind: "notify.changed", Actor: who.ID, Customers: customersOf(who),
@@ -83,8 +86,10 @@ func (s *Settings) Set(ctx context.Context, who policy.Principal, set Setting) e
 	})
 }
 
-// wasTold is how long the address that was changed is told of it.
-const wasTold = 7 * 24 * time.Hour
+const (
+	wasTold = 7 * 24 * time.Hour // an address that was changed is told of it for so long …
+	moves   = 3                  // … and there are no more changes than this: whoever makes them takes it from nobody
+)
 
 func customersOf(who policy.Principal) []string {
 	if who.Customer == "" {
@@ -161,8 +166,10 @@ func Addresses(tx *ledger.Tx, who policy.Principal, t Topic) (all []string, err 
 	if at := s.address(who.ID); at != "" {
 		all = append(all, at)
 	}
-	if t == Account && s.Was != "" && tx.Now().Before(s.WasUntil) && !slices.Contains(all, s.Was) {
-		all = append(all, s.Was)
+	for _, f := range s.Was {
+		if t == Account && f.Mail != "" && tx.Now().Before(f.Until) && !slices.Contains(all, f.Mail) {
+			all = append(all, f.Mail)
+		}
 	}
 	return all, nil
 }

@@ -93,8 +93,13 @@ type Setting struct {
 	Quiet Quiet    `json:"quiet,omitzero"`  // when only what cannot wait is sent: Glass, Alarm, and the last rung of an escalation
 	Since int64    `json:"since,omitempty"` // event that set it
 
-	Was      string    `json:"was,omitempty"`      // address before the last change, which is told of it …
-	WasUntil time.Time `json:"was_until,omitzero"` // … until then
+	Was []Former `json:"was,omitempty"` // addresses before the last changes
+}
+
+// A Former is an address that is told for a while what becomes of the account.
+type Former struct {
+	Mail  string    `json:"mail"`
+	Until time.Time `json:"until"`
 }
 
 // Quiet are hours of each day.

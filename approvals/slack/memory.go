@@ -98,8 +98,9 @@ func (m *memory) wrote(id, to, about string, at spot) error {
 	})
 }
 
-// spot finds the message that tells somebody of something.
-func (m *memory) spot(to, about string) (at spot, found bool, err error) {
+// spot finds the message that tells somebody of something, as the user or channel
+// that they are known by now: another one may be somebody else's by now.
+func (m *memory) spot(to, about, as string) (at spot, found bool, err error) {
 	err = m.db.View(func(tx *bbolt.Tx) error {
 		raw := tx.Bucket([]byte("spot")).Get([]byte(spotKey(to, about)))
 		if found = raw != nil; !found {
@@ -107,7 +108,7 @@ func (m *memory) spot(to, about string) (at spot, found bool, err error) {
 		}
 		return json.Unmarshal(raw, &at)
 	})
-	return at, found, err
+	return at, found && at.To == as, err
 }
 
 // lost forgets a message that is not there any more.

@@ -77,6 +77,7 @@ func is(err error, codes ...string) bool {
 
 // A spot is where a message stands.
 type spot struct {
+	To      string    `json:"to,omitempty"` // the user or channel that it was written to
 	Channel string    `json:"channel"`
 	TS      string    `json:"ts"`
 	At      time.Time `json:"at"`
@@ -106,7 +107,7 @@ func (s *Slack) post(ctx context.Context, to, thread string, m message) (spot, e
 	if err != nil {
 		return spot{}, failed("chat.postMessage", err)
 	}
-	return spot{channel, ts, s.now()}, nil
+	return spot{to, channel, ts, s.now()}, nil
 }
 
 // update writes a message anew.

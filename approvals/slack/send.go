@@ -24,7 +24,7 @@ func (s *Slack) Send(ctx context.Context, n notify.Notice) error {
 	if err != nil {
 		return err
 	}
-	at, known, err := s.memory.spot(n.To, n.About)
+	at, known, err := s.memory.spot(n.To, n.About, to)
 	if err != nil {
 		return err
 	}
@@ -33,16 +33,16 @@ func (s *Slack) Send(ctx context.Context, n notify.Notice) error {
 	case known && n.Topic == notify.Decided:
 		err = s.update(ctx, at, s.decided(n, story))
 	case known && !asks:
-		_, err = s.post(ctx, at.Channel, at.TS, s.told(n, story))
+		_, err = s.post(ctx, at.Channel, at.TS, s.told(n, story, known))
 		at = spot{}
 	default:
-		at, err = s.post(ctx, to, "", s.told(n, story))
+		at, err = s.post(ctx, to, "", s.told(n, story, known))
 	}
 	if known && is(err, "message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found", "channel_not_found") {
 		if err := s.memory.lost(n.To, n.About); err != nil {
 			return err
 		}
-		at, err = s.post(ctx, to, "", s.told(n, story))
+		at, err = s.post(ctx, to, "", s.told(n, story, false))
 	}
 	if err != nil {
 		return err
@@ -95,21 +95,15 @@ func (s *Slack) decided(n notify.Notice, story notify.Story) message {
 	return s.over(story)
 }
 
-// told is a message of its own.
-func (s *Slack) told(n notify.Notice, story notify.Story) message {
+// told is a message of its own. Known says that the person has the card before them already.
+func (s *Slack) told(n notify.Notice, story notify.Story, known bool) message {
 	switch {
 	case place(n.To):
 		return s.one(story)
 	case n.Topic == notify.Decided:
 		return s.over(story)
-	case n.Topic == notify.Waits && story.Open && story.View.Request != nil && !(n.Rung > 0 && s.has(n)):
+	case n.Topic == notify.Waits && story.Open && story.View.Request != nil && !(n.Rung > 0 && known):
 		return s.card(story)
 	}
 	return s.note(n, story)
-}
-
-// has says whether the person has the card before them already.
-func (s *Slack) has(n notify.Notice) bool {
-	_, known, err := s.memory.spot(n.To, n.About)
-	return known && err == nil
 }

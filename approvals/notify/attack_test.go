@@ -1,0 +1,172 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"lockbox/approvals"
+	"lockbox/recorder/ledger"
+)
+
+// TestC28EveryAddressOfThisWeekIsToldOfTheChange: a stolen session that changes
+// the address twice does not take it from the one who could do something about it.
+func TestC28EveryAddressOfThisWeekIsToldOfTheChange(t *testing.T) {
+	w := newWorld(t, &hook{name: "mail"})
+	defer func() { must(t, w.Ledger.Close()) }()
+	set := &Settings{Ledger: w.Ledger, Planner: w.planner}
+	who := w.who("ceo@x.eu")
+	var err error
+	for i := 0; err == nil && i < 20; i++ {
+		err = set.Set(t.Context(), who, Setting{Mail: fmt.Sprintf("thief%d@evil.example", i)})
+	}
+	if no := (*approvals.Refusal)(nil); !errors.As(err, &no) {
+		t.Errorf("an address is changed as often as one likes: %v", err)
+	}
+	must(t, w.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
+		all, err := Addresses(tx, who, Account)
+		if !slices.Contains(all, who.ID) || !slices.Contains(all, "thief0@evil.example") {
+			t.Errorf("only %v are told", all)
+		}
+		if all, _ = Addresses(tx, who, Waits); len(all) != 1 {
+			t.Errorf("%v are asked", all)
+		}
+		return err
+	}))
+}
+
+// TestC22OnePersonFillsNoChannel: neither by tests nor by what others are told
+// of them; what is for somebody else arrives.
+func TestC22OnePersonFillsNoChannel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := true
+		h := &hook{name: "mail"}
+		h.send = func(context.Context, Notice) error {
+			if down {
+				return errors.New("no answer")
+			}
+			return nil
+		}
+		w := newWorld(t, h)
+		following(t, w, func(f *Follower) {
+			tests := 0
+			for range 50 {
+				if _, err := f.Test(t.Context(), "eng1@x.eu"); err == nil {
+					tests++
+				}
+			}
+			if tests > 1 {
+				t.Errorf("%d tests are under way to one person", tests)
+			}
+			must(t, pause(t.Context(), time.Hour))
+			down = false
+			must(t, pause(t.Context(), time.Hour))
+			if _, err := f.Test(t.Context(), "eng1@x.eu"); err != nil {
+				t.Errorf("the next test: %v", err)
+			}
+		})
+		must(t, w.Ledger.Close())
+	})
+}
+
+// TestADeadReceiverIsNotAnAlarmEachMinute: what is given up one after another is
+// told when it begins, and then now and then.
+func TestADeadReceiverIsNotAnAlarmEachMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gone := &hook{name: "webhook:gone", send: func(context.Context, Notice) error { return ErrNever }}
+		good := &hook{name: "good"}
+		w := newWorld(t, gone, good)
+		gone.off = map[string]bool{}
+		for _, p := range w.crowd.all {
+			gone.off[p.ID] = true
+		}
+		w.planner.Places = []Place{{Channel: "webhook:gone", To: "gone", Topics: []Topic{Deed}}}
+		following(t, w, func(f *Follower) {
+			code := w.submit(t, "eng1@x.eu", "support_nord")
+			for i := range 40 {
+				_, err := w.Say(t.Context(), w.who("eng1@x.eu"), code, "", fmt.Sprint("and another thing, number ", i))
+				must(t, err)
+				must(t, pause(t.Context(), 3*time.Minute))
+			}
+			must(t, pause(t.Context(), 3*time.Hour))
+			dead, err := f.Outbox.Dead()
+			must(t, err)
+			if i := slices.IndexFunc(dead, func(d Dead) bool { return !d.Told }); i >= 0 || len(dead) < 40 {
+				t.Errorf("of %d that were given up, one was told to nobody", len(dead))
+			}
+		})
+		n := strings.Count(strings.Join(w.all(t), " "), deadEvent)
+		if n == 0 || n > 8 {
+			t.Errorf("%d alarms in five hours", n)
+		}
+		must(t, w.Ledger.Close())
+	})
+}
+
+// TestC28QuietHoursHideNoTheft: a stolen session that makes it quiet first does
+// not keep its person from hearing what it does next.
+func TestC28QuietHoursHideNoTheft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // midnight, UTC
+		h := &hook{name: "mail"}
+		w := newWorld(t, h)
+		set := &Settings{Ledger: w.Ledger, Planner: w.planner}
+		following(t, w, func(*Follower) {
+			must(t, set.Set(t.Context(), w.who("ceo@x.eu"), Setting{Quiet: Quiet{From: 0, To: 24*time.Hour - time.Minute}}))
+			must(t, pause(t.Context(), time.Minute))
+			if n := h.count(func(n Notice) bool { return n.To == "ceo@x.eu" && n.Kind == "notify.changed" }); n != 1 {
+				t.Error("the change that makes it quiet is not told")
+			}
+		})
+		must(t, w.Ledger.Close())
+	})
+}
+
+// TestC22ALoopOfSessionsIsNoFloodOfNotices: a script that comes in a thousand times
+// under one grant is told of now and then; how it stands at last is told, and
+// what others do to it is told each time.
+func TestC22ALoopOfSessionsIsNoFloodOfNotices(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &hook{name: "mail"}
+		w := newWorld(t, h)
+		following(t, w, func(*Follower) {
+			code := w.submit(t, "eng1@x.eu", "support_nord")
+			must(t, w.approve("ceo@x.eu", code))
+			must(t, w.approve("ann@nord.x", code))
+			event := func(kind, session, by string) {
+				must(t, w.Ledger.Update(t.Context(), func(tx *ledger.Tx) error {
+					_, err := tx.Append(ledger.Event{Kind: kind, Actor: by, Subjects: []string{session, code}})
+					return err
+				}))
+			}
+			for i := range 500 {
+				id := fmt.Sprintf("S%025d", i)
+				event("session.open", id, "eng1@x.eu")
+				if i%100 == 0 {
+					event("session.frozen-by", id, "cto@x.eu")
+				}
+				event("session.close", id, "eng1@x.eu")
+				must(t, pause(t.Context(), time.Second))
+			}
+			must(t, pause(t.Context(), 3*time.Hour))
+			of := func(kind string) int {
+				return h.count(func(n Notice) bool { return n.To == "ceo@x.eu" && n.Topic == Session && n.Kind == kind })
+			}
+			if n := of("session.open") + of("session.close"); n < 2 || n > 3*often {
+				t.Errorf("%d notices of beginnings and ends", n)
+			}
+			if n := of("session.frozen-by"); n != 5 {
+				t.Errorf("%d of 5 notices of what somebody did to a session", n)
+			}
+			last := w.Ledger.Last()
+			if h.count(func(n Notice) bool { return n.To == "ceo@x.eu" && n.Kind == "session.close" && n.Seq >= last-3 }) != 1 {
+				t.Error("the last end is not told")
+			}
+		})
+		must(t, w.Ledger.Close())
+	})
+}
