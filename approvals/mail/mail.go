@@ -2,11 +2,14 @@ package mail
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/textproto"
 	"strconv"
 	"strings"
 	"time"
@@ -19,12 +22,7 @@ import (
 )
 
 // A Secret is never printed.
-type Secret string
-
-func (Secret) String() string { return "secret" }
-
-// GoString is String.
-func (Secret) GoString() string { return "secret" }
+type Secret = notify.Secret
 
 // Options say which server takes the mail.
 type Options struct {
@@ -34,6 +32,7 @@ type Options struct {
 	User     string // "" where the server takes mail without
 	Password Secret
 	Roots    *x509.CertPool // that the server's certificate leads to; nil: the machine's
+	Key      []byte         // that the ids of mails are made with, so that nobody guesses them; none: one of this process
 
 	Ledger *ledger.Ledger
 	Teller Teller
@@ -56,7 +55,10 @@ type Mail struct {
 // Name is the channel's.
 const Name = "mail"
 
-const perStep = 20 * time.Second // for one command and its answer
+const (
+	perStep   = 20 * time.Second // until the server knows us, and then again for the mail
+	mostHeard = 256 << 10        // bytes of a connection, with what TLS takes
+)
 
 // New checks the options. It connects to nothing.
 func New(o Options) (*Mail, error) {
@@ -73,9 +75,16 @@ func New(o Options) (*Mail, error) {
 	case (o.User == "") != (o.Password == ""):
 		return nil, errors.New("user and password belong together")
 	}
+	if len(o.Key) == 0 {
+		o.Key = make([]byte, 32)
+		_, _ = rand.Read(o.Key) // never fails
+	}
 	_, domain, _ := strings.Cut(o.From, "@")
 	return &Mail{o: o, host: host, port: n, domain: domain}, nil
 }
+
+// Format says where mail goes, and nothing that is secret.
+func (m *Mail) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "mail by "+m.o.Server) } // fmt has nowhere to report to
 
 // Name is "mail".
 func (m *Mail) Name() string { return Name }
@@ -120,57 +129,72 @@ func (m *Mail) Send(ctx context.Context, n notify.Notice) error {
 
 // deliver hands one message over. Whatever the server does, it ends with ctx.
 func (m *Mail) deliver(ctx context.Context, msg *gomail.Msg) error {
-	conf := &tls.Config{ServerName: m.host, RootCAs: m.o.Roots, MinVersion: tls.VersionTLS12}
-	var raw net.Conn
-	dial := func(ctx context.Context, network, addr string) (_ net.Conn, err error) {
-		var d net.Dialer
-		if raw, err = d.DialContext(ctx, network, addr); err != nil || !m.o.Implicit {
-			return raw, err
-		}
-		c := tls.Client(raw, conf)
-		if err := c.HandshakeContext(ctx); err != nil {
-			_ = raw.Close() // it said nothing that counts
-			return nil, err
-		}
-		return c, nil
-	}
-	opts := []gomail.Option{
-		gomail.WithPort(m.port), gomail.WithTimeout(perStep), gomail.WithDialContextFunc(dial), gomail.WithTLSConfig(conf),
-		gomail.WithHELO(m.domain), gomail.WithoutNoop(),
-	}
-	if m.o.Implicit {
-		opts = append(opts, gomail.WithTLSPolicy(gomail.TLSOpportunistic)) // within TLS already
-	} else {
-		opts = append(opts, gomail.WithTLSPolicy(gomail.TLSMandatory))
-	}
-	if m.o.User != "" {
-		opts = append(opts, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(m.o.User), gomail.WithPassword(string(m.o.Password)))
-	}
-	c, err := gomail.NewClient(m.host, opts...)
+	at, stop := context.WithTimeout(ctx, perStep)
+	defer stop()
+	raw, err := new(net.Dialer).DialContext(at, "tcp", m.o.Server)
 	if err != nil {
-		return m.hide(err)
+		return m.failed("connect to", err)
+	}
+	defer raw.Close() // after QUIT, or instead of it
+	cut := context.AfterFunc(ctx, func() { _ = raw.Close() })
+	defer cut()
+	conf := &tls.Config{ServerName: m.host, RootCAs: m.o.Roots, MinVersion: tls.VersionTLS12}
+	var conn net.Conn = &meter{Conn: raw, left: mostHeard}
+	policy := gomail.TLSMandatory
+	if m.o.Implicit {
+		c := tls.Client(conn, conf)
+		if err := c.HandshakeContext(at); err != nil {
+			return m.failed("connect to", err)
+		}
+		conn, policy = c, gomail.TLSOpportunistic // it is within TLS already
+	}
+	c, err := gomail.NewClient(m.host, m.options(conn, conf, policy)...)
+	if err != nil {
+		return m.failed("speak to", err)
 	}
 	if err := c.DialWithContext(ctx); err != nil {
-		if raw != nil {
-			_ = raw.Close() // the library leaves it open
-		}
-		return m.hide(fmt.Errorf("connect to %s: %w", m.o.Server, err))
+		return m.failed("sign in at", err)
 	}
-	cut := context.AfterFunc(ctx, func() { _ = raw.Close() }) // it may wait for the server
-	defer cut()
-	defer raw.Close() // after QUIT, or instead of it
 	if err := c.Send(msg); err != nil {
-		return m.hide(m.refused(err))
+		return m.refused(err)
 	}
 	_ = c.Close() // the server has taken it
 	return nil
 }
 
+func (m *Mail) options(conn net.Conn, conf *tls.Config, policy gomail.TLSPolicy) []gomail.Option {
+	dialled := func(context.Context, string, string) (net.Conn, error) { return conn, nil }
+	all := []gomail.Option{
+		gomail.WithPort(m.port), gomail.WithTimeout(perStep), gomail.WithDialContextFunc(dialled), gomail.WithTLSConfig(conf),
+		gomail.WithTLSPolicy(policy), gomail.WithHELO(m.domain), gomail.WithoutNoop(),
+	}
+	if m.o.User != "" {
+		all = append(all, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(m.o.User), gomail.WithPassword(string(m.o.Password)))
+	}
+	return all
+}
+
+// A meter ends what a server says that does not stop talking.
+type meter struct {
+	net.Conn
+	left int // bytes
+}
+
+// Read is that of the connection, until enough was heard.
+func (c *meter) Read(b []byte) (int, error) {
+	if c.left <= 0 {
+		return 0, fmt.Errorf("the server said more than %d bytes", mostHeard)
+	}
+	n, err := c.Conn.Read(b[:min(len(b), c.left)])
+	c.left -= n
+	return n, err
+}
+
 // refused says whether there is any use in coming back.
 func (m *Mail) refused(err error) error {
 	var e *gomail.SendError
-	if !errors.As(err, &e) {
-		return fmt.Errorf("send by %s: %w", m.o.Server, err)
+	if !errors.As(err, &e) || e.ErrorCode() == 0 {
+		return m.failed("send by", err)
 	}
 	code := e.ErrorCode()
 	about := fmt.Errorf("%s answered %d %s (%s)", m.o.Server, code, e.EnhancedStatusCode(), e.Reason)
@@ -184,7 +208,27 @@ func (m *Mail) refused(err error) error {
 	return about
 }
 
-// hide takes the password out of what a server or library says.
+// failed says what went wrong, but not in the server's words: they may repeat the
+// password, and hold anything.
+func (m *Mail) failed(doing string, err error) error {
+	var theirs *textproto.Error
+	var odd textproto.ProtocolError
+	var send *gomail.SendError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &theirs):
+		return fmt.Errorf("%s %s: it answered %d", doing, m.o.Server, theirs.Code)
+	case errors.As(err, &odd):
+		return fmt.Errorf("%s %s: what it answered is no SMTP", doing, m.o.Server)
+	case errors.As(err, &send):
+		return fmt.Errorf("%s %s: the connection ended (%s)", doing, m.o.Server, send.Reason)
+	case errors.As(err, &op) && op.Op == "remote error": // the server's alert
+		return fmt.Errorf("%s %s: TLS: %w", doing, m.o.Server, op.Err)
+	}
+	return m.hide(fmt.Errorf("%s %s: %w", doing, m.o.Server, err))
+}
+
+// hide takes the password out of what a library says.
 func (m *Mail) hide(err error) error {
 	if m.o.Password == "" || !strings.Contains(err.Error(), string(m.o.Password)) {
 		return err

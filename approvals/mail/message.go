@@ -1,9 +1,14 @@
 package mail
 
 import (
+	"cmp"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"html"
 	"strings"
+	"unicode"
 
 	gomail "github.com/wneessen/go-mail"
 
@@ -22,13 +27,14 @@ func (m *Mail) message(n notify.Notice, s notify.Story, to string) (*gomail.Msg,
 	if err := msg.To(to); err != nil {
 		return nil, err
 	}
-	msg.Subject(oneLine(s.Title))
+	msg.Subject(header(s.Title))
 	msg.SetDate()
-	msg.SetMessageIDWithValue(n.ID + "@" + m.domain)
+	msg.SetMessageIDWithValue(m.id("mail", n.ID))
+	msg.SetGenHeader("List-Id", "Lockbox <lockbox."+m.domain+">") // answering machines stay silent (RFC 3834, section 2; RFC 5230, section 4.6)
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
 	msg.SetGenHeader("X-Auto-Response-Suppress", "All")
-	if s.Code != "" {
-		root := "<request." + s.Code + "@" + m.domain + ">"
+	if about := cmp.Or(s.Code, n.About); about != "" {
+		root := "<" + m.id("thread", n.To, about) + ">"
 		msg.SetGenHeader(gomail.HeaderReferences, root)
 		msg.SetGenHeader(gomail.HeaderInReplyTo, root)
 	}
@@ -39,14 +45,36 @@ func (m *Mail) message(n notify.Notice, s notify.Story, to string) (*gomail.Msg,
 	return msg, nil
 }
 
-// oneLine keeps a text from ending a header.
+// id is a Message-ID that is the same each time, and that only we can make: what
+// is not from us stands in no thread of ours.
+func (m *Mail) id(parts ...string) string {
+	mac := hmac.New(sha256.New, m.o.Key)
+	for _, p := range parts {
+		fmt.Fprintf(mac, "%d:%s", len(p), p)
+	}
+	return hex.EncodeToString(mac.Sum(nil)[:16]) + "@" + m.domain
+}
+
+// oneLine keeps a text from ending a line or a header, and from turning what stands around it.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 {
+		switch {
+		case unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp):
 			return ' '
+		case unicode.Is(unicode.Cf, r): // marks of direction, and all that nobody sees
+			return -1
 		}
 		return r
-	}, s)
+	}, strings.ToValidUTF8(s, "?"))
+}
+
+const longest = 250 // runes of a subject
+
+// header is a text for a header: not too long, and nothing in it is taken for the
+// encoding of something else (RFC 2047).
+func header(s string) string {
+	r := []rune(strings.ReplaceAll(oneLine(s), "=?", "= ?"))
+	return string(r[:min(len(r), longest)])
 }
 
 // A portion is a paragraph, a table of facts, the link, or what is set as it is.
@@ -111,10 +139,7 @@ func asText(parts []portion) string {
 		case p.link != "":
 			b.WriteString(p.link + "\n\n")
 		case p.small != "":
-			for l := range strings.Lines(p.small) {
-				b.WriteString("  " + l)
-			}
-			b.WriteString("\n")
+			b.WriteString(p.small + "\n\n") // byte by byte as it was signed
 		default:
 			b.WriteString(p.text + "\n")
 			if !strings.HasSuffix(p.text, ":") {
@@ -134,7 +159,7 @@ func asHTML(lang string, parts []portion) string {
 		case p.facts != nil:
 			b.WriteString("<table>\n")
 			for _, f := range p.facts {
-				fmt.Fprintf(&b, "<tr><th align=\"left\" valign=\"top\">%s</th><td>%s</td></tr>\n", html.EscapeString(f.Label), html.EscapeString(oneLine(f.Text)))
+				fmt.Fprintf(&b, "<tr><th align=\"left\" valign=\"top\">%s</th><td dir=\"auto\">%s</td></tr>\n", html.EscapeString(f.Label), html.EscapeString(oneLine(f.Text)))
 			}
 			b.WriteString("</table>\n")
 		case p.link != "":
@@ -143,7 +168,7 @@ func asHTML(lang string, parts []portion) string {
 		case p.small != "":
 			fmt.Fprintf(&b, "<pre>%s</pre>\n", html.EscapeString(p.small))
 		default:
-			fmt.Fprintf(&b, "<p>%s</p>\n", html.EscapeString(p.text))
+			fmt.Fprintf(&b, "<p dir=\"auto\">%s</p>\n", html.EscapeString(p.text))
 		}
 	}
 	b.WriteString("</body></html>\n")

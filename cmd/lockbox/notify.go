@@ -71,8 +71,12 @@ func (s *Server) openMail(told *notify.Teller, words *notify.Words) error {
 	if err != nil {
 		return err
 	}
+	key, err := s.Keys.Mails()
+	if err != nil {
+		return err
+	}
 	m, err := mail.New(mail.Options{
-		Server: c.Server, Implicit: c.TLS == "implicit", From: c.From, User: c.User, Password: mail.Secret(password),
+		Server: c.Server, Implicit: c.TLS == "implicit", From: c.From, User: c.User, Password: mail.Secret(password), Key: key,
 		Ledger: s.Ledger, Teller: told, Words: words,
 	})
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 
 // What verify reads; said where it is given anything else.
 const verifiable = "lockbox verify reads a receipt or a monthly statement (JSON), a recording (a folder or a tar), a clip of one (a tar), " +
-	"a whole log (a tar, or a folder of tiles), a checkpoint (text) and a proof of growth (JSON)"
+	"a whole log (a tar, or a folder of tiles), a checkpoint (text, or the mail that ends with it) and a proof of growth (JSON)"
 
 func verifyCommand() *cobra.Command {
 	c := &cobra.Command{
@@ -28,7 +28,7 @@ func verifyCommand() *cobra.Command {
 			"  a recording        a folder, or a tar; with --receipt: that it is the one that the log names\n" +
 			"  a clip             a piece of a recording, a tar; with --receipt, too\n" +
 			"  a whole log        a tar as it is downloaded, or a folder of tiles (C2SP tlog-tiles)\n" +
-			"  a checkpoint       a signed note\n" +
+			"  a checkpoint       a signed note, or a mail of Lockbox, which ends with one\n" +
 			"  a proof of growth  from the page of a log (JSON)\n\n" +
 			"With --since, that nothing was rewritten since an older checkpoint, receipt or log that you kept.\n" +
 			"`lockbox found --json` prints the pins of a gateway; compare them with their owners over another channel.\n" +

@@ -147,6 +147,10 @@ func openData(path string, data []byte) (*object, error) {
 	default:
 		o.kind, o.data = aCheckpoint, unmailed(data)
 		if _, err := proof.Peek(o.data); err != nil {
+			if found, merr := mailed(data); merr == nil {
+				o.data = found
+				return o, nil
+			}
 			return nil, fmt.Errorf("%s is no checkpoint either: %w; %s", path, err, verifiable)
 		}
 	}

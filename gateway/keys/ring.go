@@ -145,6 +145,15 @@ func (r *Ring) Requests() (key [32]byte, err error) {
 	return [32]byte(b), nil
 }
 
+// Mails is the key that the ids of mails are made with, derived as State is.
+func (r *Ring) Mails() ([]byte, error) {
+	b, err := hkdf.Key(sha256.New, r.AtRest[:], nil, "lockbox/mails/v1", 32)
+	if err != nil {
+		return nil, fmt.Errorf("derive the key of the ids of mails: %w", err)
+	}
+	return b, nil
+}
+
 // A Vault is the age identity that opens recordings. It prints as "secret".
 type Vault struct{ id *age.HybridIdentity }
 

@@ -26,6 +26,8 @@ type Way struct {
 	Mail int  // answers MAIL with this code
 	Hang bool // never answers DATA
 	Drop bool // cuts the line amid DATA
+
+	HangFor string // never answers DATA for this address
 }
 
 // A Letter is what came.
@@ -171,7 +173,7 @@ func (c *session) Data(r io.Reader) (err error) {
 	if c.l.Body, err = io.ReadAll(r); err != nil {
 		return err
 	}
-	if w.Hang {
+	if w.Hang || w.HangFor != "" && w.HangFor == c.l.To {
 		<-c.s.free
 	}
 	if err := answer(w.Data); err != nil {
