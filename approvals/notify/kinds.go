@@ -12,6 +12,7 @@ const (
 	nobody    audience = iota
 	deciders           // those who may decide on a request now, once for each stage; and, where a stage is over, those who were asked
 	climbers           // those whom a rung of an escalation reminds or adds
+	asker              // who asked
 	asked              // who asked, and all who were asked to decide
 	minders            // those who said yes, and who asked
 	talkers            // those of one thread, but for who wrote
@@ -47,11 +48,13 @@ type partKinds struct {
 
 func parts() []partKinds {
 	return []partKinds{
+		{part{Asked, asker}, "request.made"},
 		{part{Waits, deciders}, "request.made vote.approve vote.reject vote.notice vote.standing"},
 		{part{Waits, climbers}, "request.reminded request.escalated"},
 		{part{Decided, asked}, "grant.made request.rejected request.expired request.withdrawn request.void"},
 		{part{Said, talkers}, "request.remark"},
 		{part{Session, minders}, "session.open session.close session.extended session.frozen session.frozen-by session.thawed session.ended-by"},
+		{part{Ending, asker}, "session.open session.extended"},
 		{part{Ended, minders}, "grant.ended grant.revoked"},
 		{part{Motion, signers}, "motion.made"},
 		{part{Motion, movers}, "motion.passed motion.rejected motion.expired motion.ended"},

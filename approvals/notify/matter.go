@@ -24,8 +24,12 @@ func (p *Planner) Matters(tx *ledger.Tx, n Notice) (yes bool, wait time.Time, er
 		}
 	}
 	switch n.Topic {
+	case Asked:
+		yes, err = p.stillWaits(tx, n, who, true)
 	case Waits:
 		yes, err = p.stillWaits(tx, n, who, place)
+	case Ending: // whoever works is awake
+		return p.ends(tx, n)
 	case Motion:
 		yes, err = p.stillMoves(tx, n, who, place)
 	case Session:
@@ -38,6 +42,31 @@ func (p *Planner) Matters(tx *ledger.Tx, n Notice) (yes bool, wait time.Time, er
 	}
 	wait, err = p.quiet(tx, n)
 	return yes, wait, err
+}
+
+// soon is how long before an access is over its holder is told so.
+const soon = 5 * time.Minute
+
+// ends says when the holder of a grant is told that it is soon over: never of one
+// that is over, goes on under another, or lasts hardly longer than that.
+func (p *Planner) ends(tx *ledger.Tx, n Notice) (yes bool, wait time.Time, err error) {
+	v, err := p.Desk.Raw(tx, n.About)
+	switch {
+	case errors.Is(err, approvals.ErrUnknown):
+		return false, wait, nil
+	case err != nil:
+		return false, wait, err
+	case v.Grant == nil, v.Grant.Over(tx.Now()) != "", v.Grant.Until().Sub(n.At) < 2*soon:
+		return false, wait, nil
+	}
+	_, next, err := p.Desk.Extension(tx, n.About)
+	if err != nil || next != nil && next.Over(tx.Now()) == "" {
+		return false, wait, err
+	}
+	if at := v.Grant.Until().Add(-soon); tx.Now().Before(at) {
+		wait = at
+	}
+	return true, wait, nil
 }
 
 func (p *Planner) isPlace(n Notice) bool {

@@ -123,7 +123,7 @@ func (o *Outbox) advance(m mark, notices []Notice, over []string, now time.Time)
 		for _, n := range notices {
 			told := tx.Bucket([]byte(inTold))
 			key := under(n.About, n.ID)
-			if n.Topic == Waits {
+			if n.Topic == Waits || n.Topic == Ending {
 				if told.Get(key) != nil {
 					continue
 				}

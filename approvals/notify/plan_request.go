@@ -24,6 +24,11 @@ func (l *plan) ofRequest(as part) error {
 		return l.waits(q)
 	case climbers:
 		return l.climb(q)
+	case asker:
+		if to := l.e.Detail["to"]; as.topic == Ending && to != "" {
+			l.about = to // under which the session goes on
+		}
+		return l.person(as.topic, q.Who.ID, 0, 0)
 	case asked:
 		l.places(as.topic)
 		all, err := l.all(q)
@@ -294,8 +299,8 @@ func (l *plan) minders(as part, q *policy.Request) error {
 			return err
 		}
 	}
-	if l.e.Actor == q.Who.ID {
-		return nil // they know
+	if l.e.Actor == q.Who.ID && as.topic != Ended {
+		return nil // they know; that it is over they are told whoever did it in their name
 	}
 	return l.person(as.topic, q.Who.ID, 0, 0)
 }

@@ -293,8 +293,8 @@ func (d *driver) checkPost(want map[string][]due, p *post) (arrived, missed int)
 			case came[code][w.told]:
 				arrived++
 			case w.maybe:
-			case w.topic == Waits && w.moot.Equal(w.at), // over before anybody could be told
-				w.topic == Waits && !w.moot.IsZero() && overlaps(impaired, w.at, w.moot),
+			case w.topic != Decided && w.moot.Equal(w.at), // over before anybody could be told
+				w.topic != Decided && !w.moot.IsZero() && overlaps(impaired, w.at, w.moot),
 				w.topic == Decided && !w.always && !asked[w.to]:
 				missed++
 			default:

@@ -73,10 +73,12 @@ type Slack struct {
 	host   string // of the portal, for people to read
 	memory *memory
 	counts counts
+	health health
 
 	alive context.Context // ends with Close
 	stop  context.CancelFunc
 	work  sync.WaitGroup
+	first sync.Mutex    // held while the first message about somebody's own request is written
 	room  chan struct{} // as many clicks are worked on at once
 }
 
@@ -84,6 +86,7 @@ const (
 	callLimit = 10 * time.Second // of one call to Slack
 	ackLimit  = 2 * time.Second  // Slack waits for 3
 	workLimit = 30 * time.Second // of what one click does
+	lookEvery = time.Minute      // at the cards that ask somebody
 	atOnce    = 32
 	bodyMost  = 1 << 20
 )

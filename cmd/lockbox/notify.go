@@ -123,6 +123,7 @@ func (s *Server) tell(ctx context.Context) {
 	defer wg.Wait()
 	wg.Go(func() { f.LookEvery(ctx, lookReachable) })
 	if app := s.tells.slack; app != nil {
+		s.seen.slack(app)
 		wg.Go(func() {
 			if err := app.Run(ctx); err != nil && ctx.Err() == nil {
 				s.failed(fmt.Errorf("slack: %w", err))
@@ -227,6 +228,7 @@ func (s *Server) lookAtNotices(ctx context.Context) (all []finding) {
 	if len(dead) > 0 || err != nil {
 		all = append(all, judge("notices", "", errors.Join(err, fmt.Errorf("%d could not be delivered; `lockbox notify dead` lists them", len(dead)))))
 	}
+	all = append(all, s.lookAtSlack(ctx)...)
 	reach, err := s.preview(ctx, toNotify{})
 	if err != nil {
 		return append(all, judge("reach", "", err))
