@@ -103,6 +103,25 @@ func (l *telling) names(v approvals.View, as string) string {
 	return strings.Join(names, "")
 }
 
+// besides says how many other requests of the same person wait: whoever is asked
+// often looks less. A customer is not told of what concerns others.
+func (l *telling) besides(v approvals.View) error {
+	if l.who.Kind == policy.Reviewer {
+		return nil
+	}
+	open, err := l.Planner.Desk.MineIn(l.tx, v.Request.Who.ID)
+	n := 0
+	for _, o := range open {
+		if o.Status.Phase == policy.Pending && o.Request.ID != v.Request.ID {
+			n++
+		}
+	}
+	if err == nil && n > 0 {
+		l.s.Facts = append(l.s.Facts, Fact{"besides", l.text("Also waiting"), l.text("{n} more from {who}", "n", n, "who", plain(v.Request.Who.Name, 80))})
+	}
+	return err
+}
+
 // asked tells somebody that their request is on its way.
 func (l *telling) asked(v approvals.View) {
 	l.s.Title = l.text("Access request {code}: sent; answer by {when}", "code", v.Request.ID, "when", l.clock(l.answer(v)))

@@ -19,6 +19,7 @@ type words struct {
 
 	Unknown, Stale, NoSuch, Internal, Busy, Later, Said, Declined string
 	NotYou, Help, ListHead, ListNone, Waiting, Until, Ready       string
+	ForYou, ListFoot                                              string
 	Known, Withdrawn, Ended, NotYours                             string
 }
 
@@ -45,6 +46,7 @@ func english() *words {
 		NotYou:   "This was for whoever may decide on it. That is not you any more.",
 		Help:     "/lockbox ask asks for access · /lockbox list shows what is open · /lockbox revoke CODE takes a request back or ends access · /lockbox link says who you are. Approving takes your passkey, at Lockbox.",
 		ListHead: "Open for you:", ListNone: "Nothing is open for you.", Waiting: "waits, answer by {time}", Until: "open until {time}", Ready: "approved, not begun",
+		ForYou: "waits for you, answer by {time}", ListFoot: "/lockbox revoke CODE takes yours back, or ends an access. Deciding is on each card, and at Lockbox.",
 		Known:     "You are known here as {who}. It can be ended there.",
 		Withdrawn: "Request {code} is withdrawn.", Ended: "The access {code} is ended, with its sessions.",
 		NotYours: "Request {code} waits for others; decline it with the button on its card, or at Lockbox.",
@@ -74,6 +76,7 @@ func danish() *words {
 		NotYou:   "Dette var til den, der må afgøre det. Det er ikke længere dig.",
 		Help:     "/lockbox ask beder om adgang · /lockbox list viser, hvad der er åbent · /lockbox revoke KODE tager en anmodning tilbage eller afslutter en adgang · /lockbox link siger, hvem du er. At godkende kræver din adgangsnøgle, i Lockbox.",
 		ListHead: "Åbent for dig:", ListNone: "Intet er åbent for dig.", Waiting: "venter, svar inden {time}", Until: "åben til {time}", Ready: "godkendt, ikke begyndt",
+		ForYou: "venter på dig, svar inden {time}", ListFoot: "/lockbox revoke KODE tager din egen tilbage eller afslutter en adgang. Du afgør på hvert kort og i Lockbox.",
 		Known:     "Du er kendt her som {who}. Det kan afsluttes der.",
 		Withdrawn: "Anmodning {code} er taget tilbage.", Ended: "Adgangen {code} er afsluttet, med dens sessioner.",
 		NotYours: "Anmodning {code} venter på andre; afvis den med knappen på dens kort, eller i Lockbox.",
