@@ -83,6 +83,8 @@ func (l *telling) tell() error {
 		return l.request()
 	case Motion:
 		return l.motion()
+	case Glass:
+		return l.glass()
 	case Ping:
 		return l.ping()
 	case Deed:

@@ -1,6 +1,9 @@
 package notify
 
 import (
+	"errors"
+
+	"lockbox/approvals"
 	"lockbox/policy"
 )
 
@@ -21,11 +24,70 @@ func (l *telling) motion() error {
 		l.s.Lead = l.text("It was made by {who}.", by...)
 		return nil
 	}
+	if m.Kind == policy.ToRatify {
+		return l.ratify(m, v.Status)
+	}
 	l.s.Title = l.text("Motion {code} waits for your signature", by...)
 	l.s.Lead = l.text("{who} made a motion that takes your signature.", by...)
 	l.s.Next = l.text("If you do nothing, nothing changes.")
 	l.s.Open = v.Status.Phase == policy.Pending
 	return nil
+}
+
+// ratify asks an executive to look at an emergency, and to say whether it was right.
+func (l *telling) ratify(m *policy.Motion, s policy.Status) error {
+	i, err := l.Planner.Desk.IncidentIn(l.tx, l.who, m.About)
+	if err != nil {
+		return err
+	}
+	l.s.Title = l.text("EMERGENCY {code} waits to be ratified", "code", m.About)
+	l.emergency(i)
+	l.s.Page, l.s.Open = l.URL+"/incidents/"+m.About, s.Phase == policy.Pending
+	return nil
+}
+
+// glass tells of an emergency. Who runs the gateway and may not see the request
+// hears that there was one, and no more.
+func (l *telling) glass() (err error) {
+	if !approvals.ValidCode(l.n.About) {
+		return l.event()
+	}
+	var i approvals.Incident
+	if l.place {
+		i.View, err = l.Planner.Desk.Raw(l.tx, l.n.About)
+	} else {
+		i, err = l.Planner.Desk.IncidentIn(l.tx, l.who, l.n.About)
+	}
+	if errors.Is(err, approvals.ErrUnknown) {
+		return l.event()
+	}
+	if err != nil {
+		return err
+	}
+	l.s.Code, l.s.Page = l.n.About, l.URL+"/incidents/"+l.n.About
+	l.s.Title = l.text("EMERGENCY {code}: {what}", "code", l.n.About, "what", l.words(l.n.Kind))
+	l.emergency(i)
+	return nil
+}
+
+// emergency says who did what, and what is asked of whom.
+func (l *telling) emergency(i approvals.Incident) {
+	q := i.Request
+	with := []any{"who", plain(q.Who.Name, 80), "long", l.say.long(q.For), "target", plain(q.Target, 80), "due", l.clock(i.Due), "at", l.clock(i.Settled)}
+	l.s.Lead = l.text("{who} broke the glass for {target}, for {long} at most. Nobody who decides was asked.", with...)
+	if l.place {
+		return
+	}
+	l.s.View, l.s.Facts = i.View, l.facts(i.View)
+	switch {
+	case !i.Settled.IsZero():
+		l.s.Outcome = l.text("The executive board settled it at {at}.", with...)
+	case i.Locked:
+		l.s.Outcome = l.text("Nobody ratified it by {due}: {who} and {target} are locked until two executives settle it.", with...)
+	default:
+		l.s.Facts = append(l.s.Facts, Fact{"ratify", l.text("Ratify by"), l.say.full(i.Due.In(l.zone))})
+		l.s.Next = l.text("If no executive ratifies it by {due}, {who} and {target} are locked.", with...)
+	}
 }
 
 // ping is the monthly test.
@@ -51,7 +113,7 @@ func (l *telling) event() error {
 	case Glass:
 		l.s.Title = l.text("Emergency access: {what}", "what", what)
 		l.s.Lead = l.text("It happened at {when}.", "when", l.clock(l.n.At))
-		l.s.Page = l.URL + "/glass"
+		l.s.Page = l.URL + "/incidents"
 	default:
 		l.s.Title = l.text("Alarm: {what}", "what", what)
 		l.s.Lead = l.text("It happened at {when}. See to it.", "when", l.clock(l.n.At))
