@@ -69,6 +69,14 @@ func parts() []partKinds {
 	}
 }
 
+// regroups says whether somebody may not be among those who decide any more
+// after an event of a kind.
+func regroups(kind string) bool {
+	const kinds = "policy.activated policy.in-force motion.passed motion.ended person.admitted person.dismissed person.recovering person.stripped " +
+		"credential.retired credential.clone"
+	return slices.Contains(strings.Fields(kinds), kind)
+}
+
 // silent are the kinds that are told to programs alone: they happen often, or
 // another event tells people what they come to.
 const silent = "notify.tested channel.refused file.change file.get file.put files.more grant.accepted log.head log.heartbeat motion.shown motion.sign " +

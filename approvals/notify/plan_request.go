@@ -260,6 +260,34 @@ func (l *plan) all(q *policy.Request) (all []policy.Principal, err error) {
 	return all, nil
 }
 
+// released plans to tell those of them who were asked about a request that is
+// still open, and are not among those whom it asks any more.
+func (p *Planner) released(tx *ledger.Tx, e ledger.Event, asked []Notice) ([]Notice, error) {
+	l := &plan{Planner: p, tx: tx, e: e}
+	now := map[string][]policy.Principal{} // by request that is open
+	for _, n := range asked {
+		if _, known := now[n.About]; !known {
+			v, err := p.Desk.Raw(tx, n.About)
+			switch {
+			case errors.Is(err, approvals.ErrUnknown) || err == nil && before(v.Request, e).Tally(e.At).Phase != policy.Pending:
+				continue // what closes it tells
+			case err != nil:
+				return nil, err
+			}
+			all, err := l.all(before(v.Request, e))
+			if err != nil {
+				return nil, err
+			}
+			now[n.About] = all
+		}
+		if !p.isPlace(n) && !holds(now[n.About], n.To) {
+			l.about = n.About
+			l.add(Notice{Channel: n.Channel, To: n.To, Topic: Gone, About: n.About})
+		}
+	}
+	return l.out, nil
+}
+
 // talk tells those of the thread: who asked, and whom its stages ask.
 func (l *plan) talk(q *policy.Request) error {
 	l.places(Said)

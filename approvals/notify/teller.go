@@ -83,6 +83,8 @@ func (l *telling) tell() error {
 		return l.request()
 	case Motion:
 		return l.motion()
+	case Gone:
+		return l.gone()
 	case Glass:
 		return l.glass()
 	case Ping:

@@ -58,7 +58,7 @@ func (l *telling) glass() (err error) {
 	} else {
 		i, err = l.Planner.Desk.IncidentIn(l.tx, l.who, l.n.About)
 	}
-	if errors.Is(err, approvals.ErrUnknown) {
+	if errors.Is(err, approvals.ErrUnknown) && l.who.Kind != policy.Reviewer {
 		return l.event()
 	}
 	if err != nil {
@@ -88,6 +88,14 @@ func (l *telling) emergency(i approvals.Incident) {
 		l.s.Facts = append(l.s.Facts, Fact{"ratify", l.text("Ratify by"), l.say.full(i.Due.In(l.zone))})
 		l.s.Next = l.text("If no executive ratifies it by {due}, {who} and {target} are locked.", with...)
 	}
+}
+
+// gone tells who was asked that they are not any more, and nothing of what they were asked.
+func (l *telling) gone() error {
+	l.s.Code = l.n.About
+	l.s.Title = l.text("Access request {code}: not yours to decide any more", "code", l.n.About)
+	l.s.Lead = l.text("You were asked about it, and are not among those who decide any more. There is nothing to do.")
+	return nil
 }
 
 // ping is the monthly test.
