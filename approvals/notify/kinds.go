@@ -21,6 +21,7 @@ const (
 	oneself            // the one person whose it is
 	operators          // those who run the gateway
 	keepers            // operators and executives
+	board              // executives
 	customers          // the reviewers of every customer concerned, and the operators
 )
 
@@ -65,6 +66,7 @@ func parts() []partKinds {
 		{part{Alarm, keepers}, "policy.suspended ledger.restored credential.clone"},
 		{part{Alarm, customers}, "target.leaves"},
 		{part{Digest, customers}, "month.stated"},
+		{part{Digest, board}, "digest.made"},
 		{part{}, silent},
 	}
 }

@@ -101,6 +101,9 @@ func (l *plan) ofGateway(as part) error {
 	l.about = l.e.Kind
 	stages := []policy.Stage{runners()}
 	switch as.whom {
+	case board:
+		stages = []policy.Stage{{Kind: policy.ByExecutive}}
+		l.about = "week " + l.e.Subjects[0]
 	case keepers:
 		stages = append(stages, policy.Stage{Kind: policy.ByExecutive})
 	case customers:

@@ -87,6 +87,8 @@ func (l *telling) tell() error {
 		return l.gone()
 	case Glass:
 		return l.glass()
+	case Digest:
+		return l.digest()
 	case Ping:
 		return l.ping()
 	case Deed:

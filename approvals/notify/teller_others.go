@@ -2,6 +2,8 @@ package notify
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 
 	"lockbox/approvals"
 	"lockbox/policy"
@@ -88,6 +90,35 @@ func (l *telling) emergency(i approvals.Incident) {
 		l.s.Facts = append(l.s.Facts, Fact{"ratify", l.text("Ratify by"), l.say.full(i.Due.In(l.zone))})
 		l.s.Next = l.text("If no executive ratifies it by {due}, {who} and {target} are locked.", with...)
 	}
+}
+
+// digest tells an executive what happened in a week, in figures: names are on the page.
+func (l *telling) digest() error {
+	week, ok := strings.CutPrefix(l.n.About, "week ")
+	if !ok || l.place {
+		return l.event()
+	}
+	w, err := l.Planner.Desk.WeeklyIn(l.tx, l.who, week)
+	if err != nil {
+		return err
+	}
+	l.s.Page = l.URL + "/digest/" + week
+	l.s.Title = l.text("Week {week}: what was asked, decided and done", "week", week)
+	l.s.Lead = l.text("{n} requests were made; {yes} were approved, {no} declined, {late} not answered in time.", "n", w.Asked, "yes", w.Approved, "no", w.Declined, "late", w.Expired)
+	add := func(key, label string, value any) {
+		l.s.Facts = append(l.s.Facts, Fact{key, l.text(label), fmt.Sprint(value)})
+	}
+	add("used", "Accesses used", len(w.Done))
+	add("emergencies", "Emergencies", len(w.Broken))
+	if len(w.Locked) > 0 {
+		add("locked", "Locked, because nobody ratified it", strings.Join(w.Locked, ", "))
+	}
+	add("unread", "Recordings that nobody watched", len(w.Unread))
+	if len(w.Unreviewed) > 0 {
+		add("unreviewed", "Weeks that two executives have not read", strings.Join(w.Unreviewed, ", "))
+	}
+	l.s.Next = l.text("Read it on the page and sign there that you have. If fewer than two executives do within a week, the next digest says so.")
+	return nil
 }
 
 // gone tells who was asked that they are not any more, and nothing of what they were asked.
