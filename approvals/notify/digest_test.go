@@ -29,26 +29,7 @@ func TestTheBoardIsSentItsWeekOnMondayMorning(t *testing.T) {
 			for _, id := range []string{"ceo@x.eu", "cto@x.eu", "dep@x.eu"} {
 				_, _ = w.Reject(t.Context(), w.who(id), declined, "") // the last is too late
 			}
-			began := time.Now()
-			must(t, w.Ledger.Update(t.Context(), func(tx *ledger.Tx) error {
-				_, err := tx.Append(ledger.Event{Kind: "session.open", Actor: "eng1@x.eu", Subjects: []string{"01JABCDEFGHJKMNPQRSTVWXYZ0", used}})
-				if err != nil {
-					return err
-				}
-				_, err = tx.Append(ledger.Event{Kind: "session.close", Actor: "eng1@x.eu", Subjects: []string{"01JABCDEFGHJKMNPQRSTVWXYZ0", used}, Detail: map[string]string{"bytes": "70000"}})
-				return err
-			}))
-			held := func(_ *ledger.Tx, grant string) ([]approvals.Held, error) {
-				if grant != used {
-					t.Errorf("asked for the sessions of %s", grant)
-				}
-				return []approvals.Held{{
-					Session: recorder.Session{ID: "01JABCDEFGHJKMNPQRSTVWXYZ0", Began: began, Ended: began.Add(9 * time.Minute)},
-					Deeds: &approvals.Deeds{All: []approvals.Deed{
-						{Kind: "pty"}, {Kind: "exec", Command: "cat /etc/secret-name"}, {Kind: "put", File: &approvals.DeedFile{Path: "/srv/a", Bytes: 12}},
-					}},
-				}}, nil
-			}
+			held := w.used(t, used)
 			came := func() int { return h.count(func(n Notice) bool { return n.Kind == "digest.made" }) }
 			monday := time.Date(2000, 1, 3, 7, 0, 0, 0, zone)
 			for _, at := range []time.Time{monday.Add(-time.Minute), monday} {
@@ -64,45 +45,77 @@ func TestTheBoardIsSentItsWeekOnMondayMorning(t *testing.T) {
 			if n := came(); n != 3 { // ceo, cto, dep
 				t.Errorf("%d were sent the week", n)
 			}
-			digest := func(week string) (out approvals.Weekly) {
-				must(t, w.Ledger.View(t.Context(), func(tx *ledger.Tx) (err error) {
-					out, err = w.WeeklyIn(tx, w.who("ceo@x.eu"), week)
-					return err
-				}))
-				return out
-			}
-			got := digest("1999-W52")
-			if got.Asked != 2 || got.Approved != 1 || got.Declined != 1 || len(got.Unread) != 1 || len(got.Done) != 1 {
-				t.Fatalf("%+v", got)
-			}
-			if d := got.Done[0]; d.Code != used || d.Terminals != 1 || d.Commands != 1 || d.Files != 1 || d.Moved != 12 || d.Recorded != 70_000 || d.Long != 9*time.Minute {
-				t.Errorf("%+v", d)
-			}
-			s, err := tell.Story(t.Context(), h.last("digest.made"))
-			must(t, err)
-			all := s.Title + s.Lead + s.Next
-			for _, f := range s.Facts {
-				all += f.Label + f.Text
-			}
-			for _, bad := range []string{"secret-name", "eng1", "contract", "db1", "/srv"} {
-				if strings.Contains(all, bad) {
-					t.Errorf("%q left the house: %s", bad, all)
-				}
-			}
-			if !strings.HasSuffix(s.Page, "/digest/1999-W52") {
-				t.Errorf("it leads to %s", s.Page)
-			}
-			for _, id := range []string{"eng1@x.eu", "ops@x.eu", "ann@nord.x"} {
-				must(t, w.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
-					if _, err := w.WeeklyIn(tx, w.who(id), "1999-W52"); err == nil {
-						t.Errorf("%s reads the board's week", id)
-					}
-					return nil
-				}))
-			}
+			w.weekHolds(t, tell, h.last("digest.made"), used)
 		})
 		must(t, w.Ledger.Close())
 	})
+}
+
+// used has a session of 9 minutes under a grant.
+func (w *world) used(t *testing.T, code string) approvals.Sessions {
+	t.Helper()
+	began, id := time.Now(), "01JABCDEFGHJKMNPQRSTVWXYZ0"
+	must(t, w.Ledger.Update(t.Context(), func(tx *ledger.Tx) error {
+		for _, e := range []ledger.Event{{Kind: "session.open"}, {Kind: "session.close", Detail: map[string]string{"bytes": "70000"}}} {
+			e.Actor, e.Subjects = "eng1@x.eu", []string{id, code}
+			if _, err := tx.Append(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	return func(_ *ledger.Tx, grant string) ([]approvals.Held, error) {
+		if grant != code {
+			t.Errorf("asked for the sessions of %s", grant)
+		}
+		return []approvals.Held{{
+			Session: recorder.Session{ID: id, Began: began, Ended: began.Add(9 * time.Minute)},
+			Deeds: &approvals.Deeds{All: []approvals.Deed{
+				{Kind: "pty"}, {Kind: "exec", Command: "cat /etc/secret-name"}, {Kind: "put", File: &approvals.DeedFile{Path: "/srv/a", Bytes: 12}},
+			}},
+		}}, nil
+	}
+}
+
+// weekHolds looks at what is kept and told of the week.
+func (w *world) weekHolds(t *testing.T, tell *Teller, n Notice, used string) {
+	t.Helper()
+	digest := func(week string) (out approvals.Weekly) {
+		must(t, w.Ledger.View(t.Context(), func(tx *ledger.Tx) (err error) {
+			out, err = w.WeeklyIn(tx, w.who("ceo@x.eu"), week)
+			return err
+		}))
+		return out
+	}
+	got := digest("1999-W52")
+	if got.Asked != 2 || got.Approved != 1 || got.Declined != 1 || len(got.Unread) != 1 || len(got.Done) != 1 {
+		t.Fatalf("%+v", got)
+	}
+	if d := got.Done[0]; d.Code != used || d.Terminals != 1 || d.Commands != 1 || d.Files != 1 || d.Moved != 12 || d.Recorded != 70_000 || d.Long != 9*time.Minute {
+		t.Errorf("%+v", d)
+	}
+	s, err := tell.Story(t.Context(), n)
+	must(t, err)
+	all := s.Title + s.Lead + s.Next
+	for _, f := range s.Facts {
+		all += f.Label + f.Text
+	}
+	for _, bad := range []string{"secret-name", "eng1", "contract", "db1", "/srv"} {
+		if strings.Contains(all, bad) {
+			t.Errorf("%q left the house: %s", bad, all)
+		}
+	}
+	if !strings.HasSuffix(s.Page, "/digest/1999-W52") {
+		t.Errorf("it leads to %s", s.Page)
+	}
+	for _, id := range []string{"eng1@x.eu", "ops@x.eu", "ann@nord.x"} {
+		must(t, w.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
+			if _, err := w.WeeklyIn(tx, w.who(id), "1999-W52"); err == nil {
+				t.Errorf("%s reads the board's week", id)
+			}
+			return nil
+		}))
+	}
 }
 
 func (h *hook) last(kind string) (n Notice) {

@@ -12,14 +12,19 @@ import (
 
 const testWeek = "2026-W46"
 
-// week keeps the digest of a week in which the newest request was used, once.
 func (s *stage) week(done ...approvals.Done) string {
 	s.t.Helper()
+	return keepWeek(s.t, s.World.Ledger, done...)
+}
+
+// keepWeek keeps the digest of a week, once.
+func keepWeek(t testing.TB, l *ledger.Ledger, done ...approvals.Done) string {
+	t.Helper()
 	from := time.Date(2026, 11, 9, 0, 0, 0, 0, time.UTC)
 	body, err := json.Marshal(approvals.Digest{Format: "lockbox-digest/v1", Week: testWeek, From: from, To: from.AddDate(0, 0, 7), Asked: 4, Approved: 2, Declined: 1, Expired: 1,
 		Done: done, Unread: []string{"01JABCDEFGHJKMNPQRSTVWXYZ0"}, Unreviewed: []string{"2026-W45"}})
-	must(s.t, err)
-	must(s.t, s.World.Ledger.Update(s.t.Context(), func(tx *ledger.Tx) error {
+	must(t, err)
+	must(t, l.Update(t.Context(), func(tx *ledger.Tx) error {
 		if ok, err := tx.Get("digest/"+testWeek, new(json.RawMessage)); err != nil || ok {
 			return err
 		}
