@@ -107,7 +107,7 @@ func (p *Planner) stillMoves(tx *ledger.Tx, n Notice, who policy.Principal, plac
 	return v.Status.Phase == policy.Pending, nil
 }
 
-// quiet says until when a notice that can wait does.
+// quiet says until when a notice that can wait does. Nothing about an emergency can.
 func (p *Planner) quiet(tx *ledger.Tx, n Notice) (time.Time, error) {
 	switch n.Topic {
 	case Glass, Alarm, Account: // whoever took a session over would make it quiet first
@@ -122,12 +122,24 @@ func (p *Planner) quiet(tx *ledger.Tx, n Notice) (time.Time, error) {
 		return time.Time{}, err
 	}
 	until := set.Quiet.Ends(tx.Now())
-	if until.IsZero() || n.Topic != Waits {
+	switch {
+	case until.IsZero():
+		return until, nil
+	case n.Kind == "motion.made":
+		m, err := p.Desk.Charter.Raw(tx, n.About)
+		if err == nil && m.Motion.Kind == policy.ToRatify {
+			until = time.Time{}
+		}
+		return until, err
+	case n.Topic != Waits:
 		return until, nil
 	}
 	v, err := p.Desk.Raw(tx, n.About)
 	if err != nil || n.Stage >= len(v.Request.Stages) {
 		return until, err
+	}
+	if v.Request.Emergency {
+		return time.Time{}, nil
 	}
 	if n.Rung >= lastRung(v.Request.Stages[n.Stage]) {
 		return time.Time{}, nil

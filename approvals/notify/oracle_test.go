@@ -58,7 +58,7 @@ func oracle(events []ledger.Event) map[string][]due {
 	return out
 }
 
-func board() []string { return []string{"ceo@x.eu", "cto@x.eu"} }
+func seats() []string { return []string{"ceo@x.eu", "cto@x.eu"} }
 
 func (r *tale) reviewers() []string {
 	if r.customer == "nord" {
@@ -69,9 +69,9 @@ func (r *tale) reviewers() []string {
 
 func (r *tale) stage0() []string {
 	if r.risen {
-		return append(board(), "dep@x.eu")
+		return append(seats(), "dep@x.eu")
 	}
-	return board()
+	return seats()
 }
 
 func (r *tale) add(e ledger.Event, to string, t Topic, stage, rung int, always bool) {
@@ -90,11 +90,11 @@ func (r *tale) hears(e ledger.Event) {
 	switch e.Kind {
 	case "request.made":
 		r.add(e, r.who, Asked, 0, 0, false)
-		for _, to := range board() {
+		for _, to := range seats() {
 			r.add(e, to, Waits, 0, 0, false)
 		}
 	case "request.reminded":
-		for _, to := range board() {
+		for _, to := range seats() {
 			if !r.voted[to] {
 				r.moot(e, func(d due) bool { return d.topic == Waits && d.to == to && d.stage == 0 })
 				r.add(e, to, Waits, 0, 1, false)

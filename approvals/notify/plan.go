@@ -58,7 +58,7 @@ func (p *Planner) Plan(tx *ledger.Tx, e ledger.Event) ([]Notice, error) {
 
 func (l *plan) tell(as part) error {
 	switch as.whom {
-	case deciders, climbers, asker, asked, minders, talkers:
+	case deciders, climbers, asker, asked, minders, skipped, talkers:
 		return l.ofRequest(as)
 	case signers, movers:
 		return l.ofMotion(as)

@@ -83,6 +83,12 @@ func (l *telling) tell() error {
 		return l.request()
 	case Motion:
 		return l.motion()
+	case Gone:
+		return l.gone()
+	case Glass:
+		return l.glass()
+	case Digest:
+		return l.digest()
 	case Ping:
 		return l.ping()
 	case Deed:

@@ -19,6 +19,7 @@ const (
 	Asked   Topic = "asked"   // one's own request is on its way
 	Waits   Topic = "waits"   // the person is asked to decide, or reminded of it
 	Decided Topic = "decided" // what was waited for is over: approved, declined, expired, withdrawn
+	Gone    Topic = "gone"    // the person was asked, and is not any more: they left the group, or were dismissed
 	Said    Topic = "said"    // somebody wrote into the thread
 	Session Topic = "session" // a session began, ended, was frozen; its recording can be watched
 	Ending  Topic = "ending"  // one's own access is soon over

@@ -34,7 +34,9 @@ func (s *Slack) Send(ctx context.Context, n notify.Notice) error {
 	}
 	asks := n.Topic == notify.Waits && n.Rung == 0
 	switch {
-	case known && (n.Topic == notify.Decided || n.Topic == notify.Asked):
+	case !known && n.Topic == notify.Gone:
+		return notify.ErrMoot // there is no card
+	case known && (n.Topic == notify.Decided || n.Topic == notify.Asked || n.Topic == notify.Gone):
 		err = s.update(ctx, at, s.decided(n, story))
 	case known && !asks:
 		_, err = s.post(ctx, at.Channel, at.TS, s.told(n, story, known))

@@ -8,12 +8,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"lockbox/approvals/notify"
 )
 
 // Notify is how people and programs are told. Without it nobody is: they look by themselves.
 type Notify struct {
+	// Zone is whose weeks the digests are of: "Europe/Copenhagen"; UTC where it is not said. They are made on Monday, at 7.
+	Zone string `yaml:"zone"`
 	// Mail is the server that takes mail; it must speak TLS.
 	Mail struct {
 		Server   string `yaml:"server"`   // "smtp.example.eu:465"
@@ -41,7 +44,18 @@ type Webhook struct {
 // wanted says whether anybody is told.
 func (n Notify) wanted() bool { return n.Mail.Server != "" || n.Slack.wanted() || len(n.Webhooks) > 0 }
 
+// zone is that of the digests.
+func (n Notify) zone() *time.Location {
+	if at, err := time.LoadLocation(n.Zone); err == nil {
+		return at
+	}
+	return time.UTC // checked before
+}
+
 func (n Notify) check() error {
+	if _, err := time.LoadLocation(n.Zone); err != nil || n.Zone == "Local" {
+		return fmt.Errorf("notify.zone: %q is no time zone; write Europe/Copenhagen", n.Zone)
+	}
 	if err := n.Slack.check(); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ func TestNotifyIsCheckedInWords(t *testing.T) {
 		{"mail: { server: \"smtp.example.eu:465\", tls: none, from: a@b.eu }", "write implicit (port 465) or starttls"},
 		{"mail: { server: \"smtp.example.eu:465\", tls: implicit, from: \"A <a@b.eu>\" }", "no plain address"},
 		{"mail: { server: \"smtp.example.eu:465\", tls: implicit, from: a@b.eu, user: u, password: hunter2hunter2 }", "never the secret itself"},
+		{"zone: Europe/Aarhus", "is no time zone"},
 		{"mail: { tls: implicit }", "server is missing"},
 		{"mail: { server: x, colour: red }", "unknown field"},
 		{"slack: { team: T024BE7LD, app: A012ABCD0A0, bot: xoxb-hunter2hunter2 }", "never the secret itself"},
