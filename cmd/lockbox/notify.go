@@ -41,6 +41,9 @@ func (s *Server) openNotify() error {
 		return err
 	}
 	told := &notify.Teller{Ledger: s.Ledger, Planner: p, URL: s.Config.URL, Event: portal.EventWords(), Words: words}
+	if n.printed != nil {
+		p.Channels = append(p.Channels, &printer{p, told, s.Ledger, n.printed})
+	}
 	if n.Mail.Server != "" {
 		if err := s.openMail(told, words); err != nil {
 			return err
@@ -223,8 +226,11 @@ func (s *Server) lookAtNotices(ctx context.Context) (all []finding) {
 		return append(all, judge("reach", "", err))
 	}
 	for _, r := range reach {
-		if r.Low {
-			all = append(all, finding{"reach", bad, "too few can be reached for " + r.Stage})
+		if level := bad; r.Low {
+			if s.Config.Mode != modeProduction {
+				level = warn
+			}
+			all = append(all, finding{"reach", level, "too few can be reached for " + r.Stage})
 		}
 	}
 	return all

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -25,6 +26,8 @@ type Notify struct {
 	Slack Slack `yaml:"slack"`
 	// Webhooks are programs that are told of events.
 	Webhooks []Webhook `yaml:"webhooks"`
+
+	printed io.Writer // of `lockbox dev`: mails are lines there; nil: there is no such thing
 }
 
 // A Webhook is one receiver.
@@ -39,7 +42,9 @@ type Webhook struct {
 }
 
 // wanted says whether anybody is told.
-func (n Notify) wanted() bool { return n.Mail.Server != "" || n.Slack.wanted() || len(n.Webhooks) > 0 }
+func (n Notify) wanted() bool {
+	return n.printed != nil || n.Mail.Server != "" || n.Slack.wanted() || len(n.Webhooks) > 0
+}
 
 func (n Notify) check() error {
 	if err := n.Slack.check(); err != nil {

@@ -78,7 +78,7 @@ func (w *toldSite) goesThrough() (code string) {
 }
 
 // settled says whether the receiver heard of all that is to happen with a request.
-func (w *toldSite) settled(code string) bool { return slices.Contains(w.happened(code), "grant.ended") }
+func (w *toldSite) settled(code string) bool { return slices.Contains(w.happened(code), "grant.revoked") }
 
 // settledAt says whether the receiver heard of a request.
 func (w *toldSite) settledAt(code string) bool {

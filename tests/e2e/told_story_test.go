@@ -56,6 +56,10 @@ func (w *toldSite) isToldAll(t *testing.T) {
 		t.Error("nothing under the card leads to the recording")
 	}
 	w.everyoneIsToldWhy(t, code)
+	if got := w.gateway("give-back", code); got.Code != 0 {
+		t.Errorf("give-back: %+v", got)
+	}
+	w.untilUnder("U0CEO", ceo, "the access was ended early")
 }
 
 // everyoneIsToldWhy but the channel, which all may read.
@@ -67,6 +71,12 @@ func (w *toldSite) everyoneIsToldWhy(t *testing.T, code string) {
 	for _, m := range w.slack.Messages(slack.Channel) {
 		if strings.Contains(m.Shown+m.Text, "stuck") || len(m.Links)+len(m.Buttons) > 0 {
 			t.Errorf("the channel is told\n%s", m.Shown)
+		}
+	}
+	posts, _ := w.hook.Posts()
+	for _, p := range posts {
+		if body := string(p.Body); strings.Contains(body, "stuck") || strings.Contains(body, "4312") || strings.Contains(body, "at night") {
+			t.Errorf("the receiver is told what somebody wrote: %s", body)
 		}
 	}
 }
@@ -116,5 +126,5 @@ func (w *toldSite) isRevoked(t *testing.T) {
 	if got := p.Wait(wait); got != 77 {
 		t.Errorf("ssh ended with %d, want 77", got)
 	}
-	w.untilUnder("U0ENG", w.card("U0ENG", code, func(slack.Message) bool { return true }), "revoked")
+	w.untilUnder("U0ENG", w.card("U0ENG", code, func(slack.Message) bool { return true }), "the access was ended early")
 }
