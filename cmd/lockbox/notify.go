@@ -88,7 +88,7 @@ func (s *Server) openMail(told *notify.Teller, words *notify.Words) error {
 
 func (s *Server) openHook(i int) error {
 	w := s.Config.Notify.Webhooks[i]
-	o, err := s.Config.hookOptions(i)
+	o, err := s.Config.hookOptions(i, s.own)
 	if err != nil {
 		return err
 	}
