@@ -54,7 +54,7 @@ func (p *Planner) reachOf(tx *ledger.Tx, s policy.Stage, people []policy.Princip
 		if err != nil {
 			return r, err
 		}
-		if len(ways) > 0 {
+		if slices.ContainsFunc(ways, func(w Way) bool { return !w.Off && !w.Deaf }) {
 			reached++
 		}
 		r.People = append(r.People, Person{who.ID, who.Name, ways})
@@ -251,7 +251,7 @@ func (f *Follower) test(ctx context.Context, id string) (n int, err error) {
 	return len(all), f.Again(all...)
 }
 
-// LookEvery looks until ctx ends.
+// LookEvery looks until ctx ends, and soon after something was given up.
 func (f *Follower) LookEvery(ctx context.Context, every time.Duration) {
 	for !f.running() { // the first start empties the box
 		if pause(ctx, time.Second) != nil {
@@ -262,8 +262,16 @@ func (f *Follower) LookEvery(ctx context.Context, every time.Duration) {
 		if err := f.Look(ctx); err != nil && ctx.Err() == nil {
 			f.Report(fmt.Errorf("look who can be reached: %w", err))
 		}
-		if pause(ctx, every) != nil {
+		t := time.NewTimer(every)
+		select {
+		case <-f.doubt: // something was given up: others may be within a minute
+			if pause(ctx, gather) != nil {
+				return
+			}
+		case <-t.C:
+		case <-ctx.Done():
 			return
 		}
+		t.Stop()
 	}
 }

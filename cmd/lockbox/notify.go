@@ -63,7 +63,7 @@ func (s *Server) openNotify() error {
 	if err != nil {
 		return err
 	}
-	s.tells.outbox = box
+	s.tells.outbox, p.Deaf = box, box.Deaf
 	s.tells.follower = &notify.Follower{Ledger: s.Ledger, Planner: p, Outbox: box, Report: s.failed}
 	return nil
 }

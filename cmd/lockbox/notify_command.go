@@ -76,7 +76,11 @@ func printReach(w io.Writer, all []notify.Reach) {
 			var ways []string
 			for _, way := range p.Ways {
 				if !way.Off {
-					ways = append(ways, way.Channel+" "+way.Address)
+					text := way.Channel + " " + way.Address
+					if way.Deaf {
+						text += " (not reached there the last time)"
+					}
+					ways = append(ways, text)
 				}
 			}
 			if len(ways) == 0 {
