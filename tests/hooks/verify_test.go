@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -19,6 +20,7 @@ import (
 
 	"lockbox/approvals/notify"
 	"lockbox/approvals/webhook"
+	"lockbox/gateway/outside"
 	"lockbox/tests/world"
 )
 
@@ -50,7 +52,7 @@ func sent(t *testing.T, at time.Time) came {
 	roots := x509.NewCertPool()
 	roots.AddCert(srv.Certificate())
 	h, err := webhook.New(webhook.Options{
-		Name: "siem", URL: srv.URL, Secrets: []webhook.Secret{newer, older}, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Roots: roots,
+		Name: "siem", URL: srv.URL, Secrets: []webhook.Secret{newer, older}, May: outside.Public(func() []net.Addr { return nil }, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}), Roots: roots,
 		Source: "https://lock.example.eu", Ledger: world.New(t, "127.0.0.1:1", "").Ledger, Now: func() time.Time { return at },
 	})
 	if err != nil {
