@@ -233,7 +233,7 @@ func (s *Server) Run(ctx context.Context) error {
 		Gateway: s.Gateway, Desk: s.Desk, Charter: s.Charter, Tokens: s.Tokens, Logins: s.People, URL: s.Config.URL, Apps: s.Config.Apps.where(), Report: report, Now: time.Now,
 	}
 	web := pages.Server()
-	web.Handler = s.clicks(s.beside(programs.Beside(web.Handler)))
+	web.Handler = s.clicks(pages, s.beside(programs.Beside(web.Handler)))
 	s.runApps(serve, pages)
 	serve("portal", func(ctx context.Context) error { return serveHTTP(ctx, web, s.web) })
 	serve("control", func(ctx context.Context) error { return serveHTTP(ctx, s.controlServer(), s.control) })
