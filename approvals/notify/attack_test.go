@@ -170,3 +170,31 @@ func TestC22ALoopOfSessionsIsNoFloodOfNotices(t *testing.T) {
 		must(t, w.Ledger.Close())
 	})
 }
+
+// TestC22AnEmergencyIsToldHoweverMuchWaits: a channel that is full, or was down
+// for long, gives up what can wait.
+func TestC22AnEmergencyIsToldHoweverMuchWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &hook{name: "mail"}
+		w := newWorld(t, h)
+		following(t, w, func(f *Follower) {
+			f.carriers["mail"].mu.Lock()
+			f.carriers["mail"].size += mostWaiting
+			f.carriers["mail"].mu.Unlock()
+			must(t, f.Again(
+				Notice{Channel: "mail", To: "ceo@x.eu", Topic: Glass, About: "7KQM", Seq: 1, Kind: "glass.broken"},
+				Notice{Channel: "mail", To: "ceo@x.eu", Topic: Digest, About: "7KQN", Seq: 2, Kind: "month.stated"}))
+			must(t, pause(t.Context(), time.Second))
+			if n := h.count(func(n Notice) bool { return n.Topic == Glass }); n != 1 {
+				t.Error("the emergency was given up")
+			}
+			if n := h.count(func(n Notice) bool { return n.Topic == Digest }); n != 0 {
+				t.Error("nothing was given up")
+			}
+			f.carriers["mail"].mu.Lock()
+			f.carriers["mail"].size -= mostWaiting
+			f.carriers["mail"].mu.Unlock()
+		})
+		must(t, w.Ledger.Close())
+	})
+}

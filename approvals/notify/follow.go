@@ -235,7 +235,7 @@ func (f *Follower) hand(all []*entry) {
 			f.finish(e, false)
 			continue
 		}
-		if c.count() >= mostWaiting {
+		if c.count() >= mostWaiting && e.Topic != Glass && e.Topic != Alarm {
 			c.giveUp(e, errors.New("too many wait before it"))
 			continue
 		}
