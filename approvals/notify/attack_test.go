@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.etcd.io/bbolt"
 
 	"lockbox/approvals"
 	"lockbox/recorder/ledger"
@@ -194,6 +197,57 @@ func TestC22AnEmergencyIsToldHoweverMuchWaits(t *testing.T) {
 			f.carriers["mail"].mu.Lock()
 			f.carriers["mail"].size -= mostWaiting
 			f.carriers["mail"].mu.Unlock()
+		})
+		must(t, w.Ledger.Close())
+	})
+}
+
+// TestWhatIsGivenUpHasABound: a receiver that is gone for a month costs neither
+// the memory nor the disk of the gateway.
+func TestWhatIsGivenUpHasABound(t *testing.T) {
+	w := newWorld(t)
+	defer func() { must(t, w.Ledger.Close()) }()
+	o := w.outbox(t)
+	defer func() { must(t, o.Close()) }()
+	must(t, o.db.Update(func(tx *bbolt.Tx) error { // as if they had been given up before
+		for i := range mostDead {
+			b, err := json.Marshal(Dead{Notice: Notice{Channel: "webhook:gone", Topic: Deed}, Num: uint64(i + 1), Gone: time.Now()})
+			must(t, errors.Join(err, tx.Bucket([]byte(inDead)).Put(num(uint64(i+1)), b)))
+		}
+		return nil
+	}))
+	must(t, o.told(nil, time.Now()))
+	for i := range 10 {
+		must(t, o.give(&entry{Notice: Notice{Channel: "mail", Topic: Waits}, Num: uint64(mostDead + i + 1)}, "gone", false, time.Now()))
+	}
+	all, err := o.Dead()
+	must(t, err)
+	if len(all) > mostDead || all[len(all)-1].Channel != "mail" || all[0].Num <= 1 {
+		t.Errorf("%d are kept, from %d on", len(all), all[0].Num)
+	}
+	if back, err := o.revive("mail", nil, time.Now()); err != nil || len(back) != 10 {
+		t.Errorf("%d come back, %v", len(back), err)
+	}
+}
+
+// TestC25ATryThatAWrongClockPutOffComesSoon: the clock was ten years ahead when a
+// try failed, and is set right while the gateway is restarted.
+func TestC25ATryThatAWrongClockPutOffComesSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &hook{name: "mail"}
+		w := newWorld(t, h)
+		o := w.outbox(t)
+		at := time.Now().AddDate(10, 0, 0)
+		must(t, o.later(&entry{Notice: Notice{Channel: "mail", To: "ceo@x.eu", Topic: Account, About: "ceo@x.eu", Kind: "key.added"}, Num: 7, Since: at, Next: at, Tries: 1}))
+		last, err := (&Follower{Ledger: w.Ledger}).end(t.Context())
+		must(t, err)
+		_, err = o.advance(last, nil, nil, time.Now())
+		must(t, errors.Join(err, o.Close()))
+		following(t, w, func(*Follower) {
+			must(t, pause(t.Context(), 2*time.Hour))
+			if n := h.count(func(n Notice) bool { return n.Kind == "key.added" }); n != 1 {
+				t.Error("it waits for ten years")
+			}
 		})
 		must(t, w.Ledger.Close())
 	})

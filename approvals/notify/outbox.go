@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -20,6 +21,7 @@ import (
 type Outbox struct {
 	db   *bbolt.DB
 	step func() error // tests: the process ends here; nil: it does not
+	dead atomic.Int64 // about how many were given up
 }
 
 // A mark is how far the log was read: the last event, and when it was written, by
@@ -251,8 +253,16 @@ func (o *Outbox) give(e *entry, why string, told bool, now time.Time) error {
 		if err != nil {
 			return err
 		}
-		if err := tx.Bucket([]byte(inDead)).Put(num(e.Num), b); err != nil {
+		bucket := tx.Bucket([]byte(inDead))
+		if err := bucket.Put(num(e.Num), b); err != nil {
 			return err
+		}
+		if o.dead.Add(1) > mostDead {
+			if k, _ := bucket.Cursor().First(); k != nil {
+				if err := bucket.Delete(k); err != nil {
+					return err
+				}
+			}
 		}
 		return tx.Bucket([]byte(inWait)).Delete(num(e.Num))
 	})

@@ -9,8 +9,10 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// deadKept is how long a notice that was given up can be tried again.
-const deadKept = 30 * 24 * time.Hour
+const (
+	deadKept = 30 * 24 * time.Hour // a notice that was given up can be tried again for so long …
+	mostDead = 10_000              // … while it is among the last of so many; programs ask for events anew
+)
 
 // Dead lists the notices that were given up, oldest first.
 func (o *Outbox) Dead() (all []Dead, err error) {
@@ -30,6 +32,9 @@ func (o *Outbox) told(all []Dead, now time.Time) error {
 	return o.write(o.db.Update, func(tx *bbolt.Tx) error {
 		b := tx.Bucket([]byte(inDead))
 		for _, d := range all {
+			if b.Get(num(d.Num)) == nil {
+				continue // it is tried again
+			}
 			d.Told = true
 			v, err := json.Marshal(d)
 			if err != nil {
@@ -40,8 +45,10 @@ func (o *Outbox) told(all []Dead, now time.Time) error {
 			}
 		}
 		var old [][]byte
+		n := int64(0)
 		err := b.ForEach(func(k, v []byte) error {
 			var d Dead
+			n++
 			err := json.Unmarshal(v, &d)
 			if now.Sub(d.Gone) > deadKept {
 				old = append(old, slices.Clone(k))
@@ -51,6 +58,7 @@ func (o *Outbox) told(all []Dead, now time.Time) error {
 		for _, k := range old {
 			err = errors.Join(err, b.Delete(k))
 		}
+		o.dead.Store(n - int64(len(old)))
 		return err
 	})
 }
