@@ -252,3 +252,68 @@ func TestC25ATryThatAWrongClockPutOffComesSoon(t *testing.T) {
 		must(t, w.Ledger.Close())
 	})
 }
+
+// TestAnEditedOutboxStopsNothing, and tells nobody what they may not see: what
+// cannot be read is passed over, and whoever is named reads as themselves.
+func TestAnEditedOutboxStopsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		words, err := NewWords()
+		must(t, err)
+		w := newWorld(t)
+		teller := &Teller{Ledger: w.Ledger, Planner: w.planner, URL: "https://lock.example.eu", Words: words}
+		leaked := 0
+		h := &hook{name: "mail", send: func(ctx context.Context, n Notice) error {
+			s, err := teller.Story(ctx, n)
+			if err == nil && s.View.Request != nil && strings.HasPrefix(n.To, "eng2") {
+				leaked++
+			}
+			return err
+		}}
+		w.planner.Channels = []Channel{h}
+		code := w.submit(t, "eng1@x.eu", "support_nord")
+		o := w.outbox(t)
+		last, err := (&Follower{Ledger: w.Ledger}).end(t.Context())
+		must(t, err)
+		_, err = o.advance(last, nil, nil, time.Now())
+		must(t, err)
+		must(t, o.db.Update(func(tx *bbolt.Tx) error {
+			for i, v := range []string{"", "{", "null", `{"channel":7}`, `{"channel":"mail","to":"ceo@x.eu","topic":"waits","about":"` + code + `","stage":-1,"rung":-7,"num":5}`,
+				`{"channel":"mail","to":"ceo@x.eu","topic":"session","about":"\u0000","seq":-9,"num":6}`} {
+				must(t, errors.Join(tx.Bucket([]byte(inWait)).Put(num(uint64(i+1)), []byte(v)), tx.Bucket([]byte(inDead)).Put(num(uint64(i+1)), []byte(v))))
+			}
+			return nil
+		}))
+		for i, topic := range []Topic{Waits, Decided, Said, Session, Ended, Motion, Glass, Account, "x", Deed} {
+			n := Notice{Channel: "mail", To: "eng2@x.eu", Topic: topic, About: code, Kind: "grant.made", Stage: i % 3, At: time.Now()}
+			must(t, o.later(&entry{Notice: n, Num: uint64(20 + i), Since: time.Now()}))
+			must(t, o.db.Update(func(tx *bbolt.Tx) error {
+				return tx.Bucket([]byte(inSaid)).Put(under(n.About, n.Channel, n.To), []byte{1})
+			}))
+		}
+		must(t, o.Close())
+		following(t, w, func(f *Follower) {
+			_, err := w.Say(t.Context(), w.who("eng1@x.eu"), code, "", "which rows are these")
+			must(t, err)
+			must(t, pause(t.Context(), time.Minute))
+			if n := h.count(func(n Notice) bool { return n.Topic == Said && n.To == "cto@x.eu" }); n != 1 {
+				t.Error("nobody is told any more")
+			}
+			if _, err := f.Outbox.Dead(); err != nil {
+				t.Error(err)
+			}
+			_, err = f.Retry("")
+			must(t, err)
+			must(t, pause(t.Context(), time.Hour))
+		})
+		v, err := w.seen(t, "ceo@x.eu", code)
+		if leaked > 0 || err != nil || len(v.Request.Votes) > 0 {
+			t.Errorf("%d times somebody read what they may not see, or there are votes: %v", leaked, err)
+		}
+		must(t, w.Ledger.Close())
+	})
+}
+
+func (w *world) seen(t *testing.T, id, code string) (v approvals.View, err error) {
+	err = w.Ledger.View(t.Context(), func(tx *ledger.Tx) error { v, err = w.SeeIn(tx, w.who(id), code); return err })
+	return v, err
+}

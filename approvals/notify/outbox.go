@@ -199,14 +199,16 @@ func (o *Outbox) begin(m mark) (dropped int, err error) {
 	return dropped, err
 }
 
-// waiting lists what waits, in the order in which it came.
+// waiting lists what waits, in the order in which it came. What cannot be read is
+// passed over, and stays: it stops nothing.
 func (o *Outbox) waiting() (all []*entry, err error) {
 	err = o.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte(inWait)).ForEach(func(_, v []byte) error {
+		return tx.Bucket([]byte(inWait)).ForEach(func(k, v []byte) error {
 			e := &entry{maybe: true}
-			err := json.Unmarshal(v, e)
-			all = append(all, e)
-			return err
+			if json.Unmarshal(v, e) == nil && bytes.Equal(num(e.Num), k) {
+				all = append(all, e)
+			}
+			return nil
 		})
 	})
 	return all, err

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -17,11 +18,12 @@ const (
 // Dead lists the notices that were given up, oldest first.
 func (o *Outbox) Dead() (all []Dead, err error) {
 	err = o.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte(inDead)).ForEach(func(_, v []byte) error {
+		return tx.Bucket([]byte(inDead)).ForEach(func(k, v []byte) error {
 			var d Dead
-			err := json.Unmarshal(v, &d)
-			all = append(all, d)
-			return err
+			if json.Unmarshal(v, &d) == nil && bytes.Equal(num(d.Num), k) {
+				all = append(all, d)
+			}
+			return nil
 		})
 	})
 	return all, err
@@ -49,11 +51,10 @@ func (o *Outbox) told(all []Dead, now time.Time) error {
 		err := b.ForEach(func(k, v []byte) error {
 			var d Dead
 			n++
-			err := json.Unmarshal(v, &d)
-			if now.Sub(d.Gone) > deadKept {
+			if json.Unmarshal(v, &d) != nil || now.Sub(d.Gone) > deadKept {
 				old = append(old, slices.Clone(k))
 			}
-			return err
+			return nil
 		})
 		for _, k := range old {
 			err = errors.Join(err, b.Delete(k))
@@ -72,8 +73,8 @@ func (o *Outbox) revive(channel string, nums []uint64, now time.Time) (back []*e
 		var gone [][]byte
 		err := dead.ForEach(func(k, v []byte) error {
 			var d Dead
-			if err := json.Unmarshal(v, &d); err != nil {
-				return err
+			if json.Unmarshal(v, &d) != nil || !bytes.Equal(num(d.Num), k) {
+				return nil
 			}
 			if channel != "" && d.Channel != channel || len(nums) > 0 && !slices.Contains(nums, d.Num) {
 				return nil
