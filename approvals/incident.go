@@ -220,13 +220,14 @@ func (d *Desk) IncidentOf(ctx context.Context, who policy.Principal, code string
 		return Incident{}, ErrUnknown
 	}
 	err = d.Ledger.View(ctx, func(tx *ledger.Tx) error {
-		x, err = d.incidentIn(tx, who, code)
+		x, err = d.IncidentIn(tx, who, code)
 		return err
 	})
 	return x, err
 }
 
-func (d *Desk) incidentIn(tx *ledger.Tx, who policy.Principal, code string) (Incident, error) {
+// IncidentIn is IncidentOf within a transaction.
+func (d *Desk) IncidentIn(tx *ledger.Tx, who policy.Principal, code string) (Incident, error) {
 	v, err := d.SeeIn(tx, who, code)
 	if err != nil {
 		return Incident{}, err
@@ -259,7 +260,7 @@ func (d *Desk) AllIncidents(ctx context.Context, who policy.Principal, n int) (a
 				break
 			}
 			var x Incident
-			switch x, err = d.incidentIn(tx, who, r.Code); {
+			switch x, err = d.IncidentIn(tx, who, r.Code); {
 			case errors.Is(err, ErrUnknown):
 				err = nil
 			case err == nil:

@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"lockbox/approvals"
@@ -19,6 +21,9 @@ func (v *Visit) Track(h recorder.Header) (*recorder.Track, error) {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if name := trackCount(h.Kind); name != "" {
+		v.count(name, 1)
+	}
 	if len(v.deeds) >= approvals.DeedsMost {
 		v.unkept++
 		return t, nil
@@ -33,6 +38,47 @@ func (v *Visit) Counts(of func() map[string]string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.counts = of
+}
+
+// trackCount is what a track counts as in the event of the end; "" for what is counted otherwise.
+func trackCount(kind string) string {
+	return map[string]string{"pty": "terminals", "exec": "commands", "fwd": "forwards", "sql": "databases"}[kind]
+}
+
+// Count adds to a number that the event of the end carries: "statements". It
+// says how many, never what.
+func (v *Visit) Count(name string, n int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.count(name, n)
+}
+
+// count is Count. mu is held.
+func (v *Visit) count(name string, n int64) {
+	if v.numbers == nil {
+		v.numbers = map[string]int64{}
+	}
+	v.numbers[name] += n
+}
+
+// Exited keeps how the last program ended: its exit status, or the name of a signal.
+func (v *Visit) Exited(how string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.exit = how
+}
+
+// tally adds what was counted to the event of the end. mu is held.
+func (v *Visit) tally(detail map[string]string) {
+	for name, n := range v.numbers {
+		detail[name] = strconv.FormatInt(n, 10)
+	}
+	if v.exit != "" {
+		detail["exit"] = v.exit
+	}
+	if v.counts != nil {
+		maps.Copy(detail, v.counts())
+	}
 }
 
 // done is what was done in the visit, ready to be committed to.

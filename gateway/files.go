@@ -70,6 +70,10 @@ func (v *Visit) Filed(f File, out policy.Redact) {
 		v.spawn(v.file)
 	}
 	v.deedOf(f)
+	v.count("files", 1)
+	if f.Bytes > 0 {
+		v.count("file-bytes", f.Bytes)
+	}
 	if l.all++; l.all > filesMost {
 		l.count(f)
 		return

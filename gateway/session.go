@@ -289,6 +289,11 @@ func (g *Gateway) Receipt(ctx context.Context, who policy.Principal, code string
 	return g.Desk.Receipt(ctx, who, code, heldUnder)
 }
 
+// Digests makes the digest of the last week, once it is Monday morning in the zone.
+func (g *Gateway) Digests(ctx context.Context, zone *time.Location) error {
+	return g.Desk.Digests(ctx, zone, heldUnder)
+}
+
 // heldUnder lists the sessions under a grant, each from where it came under it to
 // where it went on under the next, or closed.
 func heldUnder(tx *ledger.Tx, grant string) (all []approvals.Held, err error) {

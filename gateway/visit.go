@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -85,6 +84,8 @@ type Visit struct {
 	watchers map[*place]struct{}
 	glances  []glance
 	counts   func() map[string]string
+	numbers  map[string]int64 // that the event of the end carries
+	exit     string           // how the last program ended
 	moved    context.Context // ends, and is replaced, when anything of this changes
 	move     context.CancelFunc
 }
@@ -342,6 +343,7 @@ func (v *Visit) close(cause string, seal recorder.Seal) error {
 		v.g.mu.Unlock()
 		detail := map[string]string{
 			"root": seal.Root, "bytes": strconv.FormatInt(seal.Bytes, 10), "segments": strconv.Itoa(seal.Segments),
+			"seconds": strconv.FormatInt(int64(v.Session.Ended.Sub(v.Session.Began).Round(time.Second)/time.Second), 10),
 		}
 		if end := (*Ending)(nil); errors.As(context.Cause(v.ctx), &end) && end.Code != "" {
 			detail["code"] = string(end.Code) // why in words names people
@@ -359,9 +361,7 @@ func (v *Visit) close(cause string, seal recorder.Seal) error {
 		if v.failure != "" {
 			detail["target"] = v.failure
 		}
-		if v.counts != nil {
-			maps.Copy(detail, v.counts())
-		}
+		v.tally(detail)
 		v.mu.Unlock()
 		return shut(tx, v.Session, detail, v.done())
 	})

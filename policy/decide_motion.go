@@ -49,6 +49,8 @@ func (p *Policy) propose(q *Question) Decision {
 		ok = (who.Kind == Machine || p.Decides(who, m.Stage)) && m.About != ""
 	case ToDelegate:
 		ok = who.Admitted && m.About != "" && m.About != who.ID && m.Key != "" && !m.Until.IsZero()
+	case ToReview:
+		ok = who.Kind == Executive && who.Admitted && m.About != ""
 	case ToDeclare:
 		ok = p.Declaration != nil && m.About == p.Declaration.Version
 	}
@@ -89,7 +91,7 @@ func (p *Policy) Takes(m *Motion) Stage {
 		if m.Customer != "" {
 			return Stage{Kind: ByCustomer, Customer: m.Customer, Count: 1}
 		}
-	case ToDelegate, ToDeclare:
+	case ToDelegate, ToDeclare, ToReview:
 		return Stage{Kind: BySelf, Count: 1}
 	}
 	return Stage{}
@@ -121,7 +123,7 @@ func (p *Policy) sign(q *Question) Decision {
 // seat that they have not.
 func (p *Policy) signs(who Principal, m *Motion) bool {
 	if m.Stage.Kind == BySelf {
-		return who.ID == m.By.ID && (m.Kind != ToDelegate || who.Admitted)
+		return who.ID == m.By.ID && (m.Kind != ToDelegate && m.Kind != ToReview || who.Admitted)
 	}
 	return p.Decides(who, m.Stage)
 }

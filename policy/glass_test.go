@@ -173,6 +173,11 @@ func TestRatifyingIsForTheBoard(t *testing.T) {
 	ratify := func(by Principal) *Motion {
 		return with(moved(ToRatify, by, Stage{Kind: ByExecutive, Count: 1}), func(m *Motion) { m.About = "7KQM" })
 	}
+	review := func(by Principal) *Motion {
+		return with(moved(ToReview, by, Stage{Kind: BySelf, Count: 1}), func(m *Motion) { m.About = "2026-W47" })
+	}
+	left := ceo
+	left.Admitted = false
 	seal := with(moved(ToSeal, gateway, Stage{Kind: ByExecutive, Count: 2}), func(m *Motion) { m.About = "B7KQ" })
 	on := func(who Principal, do Action, m *Motion) Question {
 		return Question{Now: at(20), Who: who, Do: do, Motion: m, Binding: "motion", Proofs: []Proof{{Passkey, who.ID, at(20), "motion"}}}
@@ -191,6 +196,12 @@ func TestRatifyingIsForTheBoard(t *testing.T) {
 		{"nobody else does", on(ceo, Propose, with(moved(ToSeal, ceo, Stage{Kind: ByExecutive, Count: 2}), func(*Motion) {})), Deny, "not yours"},
 		{"one signature is not enough for codes", on(gateway, Propose, with(moved(ToSeal, gateway, Stage{Kind: ByExecutive, Count: 1}), func(*Motion) {})), Deny, "other signatures"},
 		{"an executive signs", on(ceo, Sign, ratify(gateway)), Allow, ""},
+		{"an executive reviews a week", on(ceo, Propose, review(ceo)), Allow, ""},
+		{"and signs it alone", on(ceo, Sign, review(ceo)), Allow, ""},
+		{"nobody signs another one's", on(ceo, Sign, review(peer)), Deny, "not among those"},
+		{"not one whose passkey is not pinned", on(left, Sign, review(ceo)), Deny, "not among those"},
+		{"an engineer reviews nothing", on(eng, Propose, review(eng)), Deny, "not yours"},
+		{"a review is of some week", on(ceo, Propose, with(review(ceo), func(m *Motion) { m.About = "" })), Deny, "not yours"},
 		{"nor who is not of the board", on(eng, Sign, ratify(gateway)), Deny, "not among those"},
 	} {
 		if got := p.Decide(c.q); got.Verdict != c.want || !strings.Contains(got.Why.String(), c.why) {

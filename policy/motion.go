@@ -22,6 +22,7 @@ const (
 	ToErase    MotionKind = "erase"    // what is known of a person, or a recording, is destroyed, for ever
 	ToRatify   MotionKind = "ratify"   // what was done by breaking the glass was right, or its locks are lifted
 	ToSeal     MotionKind = "seal"     // sealed codes for breaking the glass count
+	ToReview   MotionKind = "review"   // who made it has read the digest of a week
 )
 
 // A Scope is what a delegation or instruction is for. The zero Scope is
@@ -57,10 +58,10 @@ type Motion struct {
 	By       Principal     `json:"by"`
 	Customer string        `json:"customer,omitempty"` // whose matter it is; "" the executives', or one's own
 	Stage    Stage         `json:"stage"`              // whose signatures it takes
-	About    string        `json:"about,omitempty"`    // the code of a request, of ToRatify; the batch of codes, of ToSeal; the person admitted, dismissed, made deputy, recovered or erased; "recording SESSION"; the digest of a policy; the version of a declaration
+	About    string        `json:"about,omitempty"`    // the code of a request, of ToRatify; the batch of codes, of ToSeal; the week, of ToReview; the person admitted, dismissed, made deputy, recovered or erased; "recording SESSION"; the digest of a policy; the version of a declaration
 	Name     string        `json:"name,omitempty"`     // of that person
 	Key      string        `json:"key,omitempty"`      // fingerprint of that person's passkey
-	Config   string        `json:"config,omitempty"`   // digest of the configuration, of ToActivate; of the request, of ToRatify; of the codes, of ToSeal
+	Config   string        `json:"config,omitempty"`   // digest of the configuration, of ToActivate; of the request, of ToRatify; of the codes, of ToSeal; of the digest, of ToReview
 	From     time.Time     `json:"from,omitzero"`      // it holds from then on; zero: once it is signed
 	Until    time.Time     `json:"until,omitzero"`     // and not any more; zero: until it is ended
 	Scope    Scope         `json:"scope,omitzero"`     // of ToDelegate and ToInstruct

@@ -164,7 +164,7 @@ func (t Trust) pinned(m *policy.Motion, v policy.Vote, seq int64) error {
 	switch m.Kind {
 	case policy.ToDeclare:
 		return nil // everybody may promise
-	case policy.ToDelegate:
+	case policy.ToDelegate, policy.ToReview:
 		s = seat(m.By)
 	}
 	switch {

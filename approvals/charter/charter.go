@@ -66,6 +66,9 @@ type Charter struct {
 	// to ratify. Nil: nothing.
 	Opposed func(tx *ledger.Tx, m *policy.Motion, by policy.Principal) error
 
+	// Digest is the hex SHA-256 of the digest of a week. Nil: there is none.
+	Digest func(tx *ledger.Tx, week string) (string, error)
+
 	mu     sync.Mutex             // guards proofs
 	proofs map[*ledger.Tx]*proofs // of transactions in which something is being proven
 	seen   statement.Memory

@@ -54,6 +54,8 @@ func (c *Charter) check(tx *ledger.Tx, m *policy.Motion, voters []policy.Princip
 		return c.checkRecover(tx, m)
 	case policy.ToRatify:
 		return c.checkRatify(tx, m)
+	case policy.ToReview:
+		return c.checkReview(tx, m)
 	case policy.ToSeal:
 		if !ValidCode(m.About) || !isDigest(m.Config) {
 			return refuse("a batch of codes is named by its number and the hex SHA-256 over its codes")
@@ -79,7 +81,7 @@ func said(m policy.Motion) policy.Motion {
 		out.Customer, out.Notice, out.Quorum, out.Never = m.Customer, m.Notice, m.Quorum, m.Never
 	case policy.ToRatify:
 		out.About, out.Config = m.About, m.Config
-	case policy.ToSeal:
+	case policy.ToSeal, policy.ToReview:
 		out.About, out.Config = m.About, m.Config
 	case policy.ToInstruct:
 		out.Customer, out.From, out.Until, out.Scope, out.Uses, out.For = m.Customer, m.From, m.Until, m.Scope, m.Uses, m.For

@@ -19,6 +19,8 @@ func place(m *policy.Motion) string {
 		return heldKey(m.Kind, m.Customer, m.ID)
 	case policy.ToDeclare:
 		return heldKey(m.Kind, m.By.ID, declared(m))
+	case policy.ToReview:
+		return heldKey(m.Kind, m.About, m.By.ID)
 	}
 	return ""
 }

@@ -237,6 +237,8 @@ func (c *Charter) make(tx *ledger.Tx, m policy.Motion) (id string, err error) {
 		detail["request"], detail["request-sha256"] = m.About, m.Config
 	case policy.ToSeal:
 		detail["batch"], detail["codes-sha256"] = m.About, m.Config
+	case policy.ToReview:
+		detail["week"], detail["digest-sha256"] = m.About, m.Config
 	case policy.ToDeclare:
 		detail["version"], detail["declaration-sha256"] = m.About, declared(&m)
 	case policy.ToAdmit, policy.ToDismiss, policy.ToDelegate:

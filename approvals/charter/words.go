@@ -29,7 +29,7 @@ func domain(k policy.MotionKind) statement.Domain {
 		policy.ToAdmit: statement.ForAdmit, policy.ToDismiss: statement.ForDismiss, policy.ToActivate: statement.ForActivate,
 		policy.ToSet: statement.ForSettings, policy.ToInstruct: statement.ForStanding, policy.ToDelegate: statement.ForDelegate,
 		policy.ToDeclare: statement.ForDeclare, policy.ToRecover: statement.ForRecover, policy.ToErase: statement.ForErase,
-		policy.ToRatify: statement.ForRatify, policy.ToSeal: statement.ForSeal,
+		policy.ToRatify: statement.ForRatify, policy.ToSeal: statement.ForSeal, policy.ToReview: statement.ForReview,
 	}[k]
 }
 
@@ -76,6 +76,8 @@ func (s signing) form() (form, error) {
 		return statement.Ratify{Matter: all, Request: m.About, Asked: m.Config, Then: ratifies(m)}, nil
 	case policy.ToSeal:
 		return statement.Seal{Matter: all, Batch: m.About, Codes: m.Config, Worth: sealWorth}, nil
+	case policy.ToReview:
+		return statement.Review{Matter: all, Week: m.About, Digest: m.Config, Says: reviewSays}, nil
 	}
 	return nil, fmt.Errorf("a motion to %q has no statement", string(m.Kind))
 }
@@ -116,6 +118,9 @@ func nonceIn(k policy.MotionKind, text []byte) (nonce string, err error) {
 	case policy.ToSeal:
 		f, err := statement.ParseSeal(text)
 		return f.Nonce, err
+	case policy.ToReview:
+		f, err := statement.ParseReview(text)
+		return f.Nonce, err
 	}
 	return "", fmt.Errorf("a motion to %q has no statement", string(k))
 }
@@ -132,6 +137,7 @@ const (
 	eraseUndone = "never, by nobody"
 	ratifyRight = "breaking the glass for this was right; nothing is locked for it"
 	ratifyLate  = "the time to ratify this was missed; the person and the target that are locked for it are unlocked"
+	reviewSays  = "I have read what was asked, decided and done in this week; this permits nothing"
 	sealWorth   = "one of these codes opens nothing by itself: it takes a second person's passkey and the engineer's own besides, for an hour at most"
 )
 

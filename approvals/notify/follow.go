@@ -178,13 +178,24 @@ func ended(e ledger.Event) []string {
 	return nil
 }
 
-// plan tries a few times. An event that cannot be planned is passed over: it is
-// reported, and holds up none that come after it.
+// unplanned is the kind of the alarm that nobody was told of an event.
+const unplanned = "notice.unplanned"
+
+// plan tries a few times. An event that cannot be planned holds up none that come
+// after it: it is an alarm, which is written down before it is passed over.
 func (f *Follower) plan(ctx context.Context, e ledger.Event) (all []Notice, err error) {
 	for range planTries {
 		err = f.Ledger.View(ctx, func(tx *ledger.Tx) error {
 			return guarded(func() error {
-				all, err = f.Planner.Plan(tx, e)
+				if all, err = f.Planner.Plan(tx, e); err != nil || !regroups(e.Kind) {
+					return err
+				}
+				asked, err := f.Outbox.asked()
+				if err != nil {
+					return err
+				}
+				some, err := f.Planner.released(tx, e, asked)
+				all = append(all, some...)
 				return err
 			})
 		})
@@ -196,7 +207,13 @@ func (f *Follower) plan(ctx context.Context, e ledger.Event) (all []Notice, err 
 		}
 	}
 	f.Report(fmt.Errorf("nobody is told: %w", err))
-	return nil, nil
+	if e.Kind == unplanned {
+		return nil, nil // as it was with the first
+	}
+	return nil, f.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		_, err := tx.Append(ledger.Event{Kind: unplanned, Actor: "lockbox", Detail: map[string]string{"event": fmt.Sprint(e.Seq), "kind": e.Kind}})
+		return err
+	})
 }
 
 // guarded makes an error of a panic.

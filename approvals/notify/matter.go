@@ -24,8 +24,12 @@ func (p *Planner) Matters(tx *ledger.Tx, n Notice) (yes bool, wait time.Time, er
 		}
 	}
 	switch n.Topic {
+	case Asked:
+		yes, err = p.stillWaits(tx, n, who, true)
 	case Waits:
 		yes, err = p.stillWaits(tx, n, who, place)
+	case Ending: // whoever works is awake
+		return p.ends(tx, n)
 	case Motion:
 		yes, err = p.stillMoves(tx, n, who, place)
 	case Session:
@@ -38,6 +42,31 @@ func (p *Planner) Matters(tx *ledger.Tx, n Notice) (yes bool, wait time.Time, er
 	}
 	wait, err = p.quiet(tx, n)
 	return yes, wait, err
+}
+
+// soon is how long before an access is over its holder is told so.
+const soon = 5 * time.Minute
+
+// ends says when the holder of a grant is told that it is soon over: never of one
+// that is over, goes on under another, or lasts hardly longer than that.
+func (p *Planner) ends(tx *ledger.Tx, n Notice) (yes bool, wait time.Time, err error) {
+	v, err := p.Desk.Raw(tx, n.About)
+	switch {
+	case errors.Is(err, approvals.ErrUnknown):
+		return false, wait, nil
+	case err != nil:
+		return false, wait, err
+	case v.Grant == nil, v.Grant.Over(tx.Now()) != "", v.Grant.Until().Sub(n.At) < 2*soon:
+		return false, wait, nil
+	}
+	_, next, err := p.Desk.Extension(tx, n.About)
+	if err != nil || next != nil && next.Over(tx.Now()) == "" {
+		return false, wait, err
+	}
+	if at := v.Grant.Until().Add(-soon); tx.Now().Before(at) {
+		wait = at
+	}
+	return true, wait, nil
 }
 
 func (p *Planner) isPlace(n Notice) bool {
@@ -78,7 +107,7 @@ func (p *Planner) stillMoves(tx *ledger.Tx, n Notice, who policy.Principal, plac
 	return v.Status.Phase == policy.Pending, nil
 }
 
-// quiet says until when a notice that can wait does.
+// quiet says until when a notice that can wait does. Nothing about an emergency can.
 func (p *Planner) quiet(tx *ledger.Tx, n Notice) (time.Time, error) {
 	switch n.Topic {
 	case Glass, Alarm, Account: // whoever took a session over would make it quiet first
@@ -93,12 +122,24 @@ func (p *Planner) quiet(tx *ledger.Tx, n Notice) (time.Time, error) {
 		return time.Time{}, err
 	}
 	until := set.Quiet.Ends(tx.Now())
-	if until.IsZero() || n.Topic != Waits {
+	switch {
+	case until.IsZero():
+		return until, nil
+	case n.Kind == "motion.made":
+		m, err := p.Desk.Charter.Raw(tx, n.About)
+		if err == nil && m.Motion.Kind == policy.ToRatify {
+			until = time.Time{}
+		}
+		return until, err
+	case n.Topic != Waits:
 		return until, nil
 	}
 	v, err := p.Desk.Raw(tx, n.About)
 	if err != nil || n.Stage >= len(v.Request.Stages) {
 		return until, err
+	}
+	if v.Request.Emergency {
+		return time.Time{}, nil
 	}
 	if n.Rung >= lastRung(v.Request.Stages[n.Stage]) {
 		return time.Time{}, nil

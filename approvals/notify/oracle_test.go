@@ -58,7 +58,7 @@ func oracle(events []ledger.Event) map[string][]due {
 	return out
 }
 
-func board() []string { return []string{"ceo@x.eu", "cto@x.eu"} }
+func seats() []string { return []string{"ceo@x.eu", "cto@x.eu"} }
 
 func (r *tale) reviewers() []string {
 	if r.customer == "nord" {
@@ -69,9 +69,9 @@ func (r *tale) reviewers() []string {
 
 func (r *tale) stage0() []string {
 	if r.risen {
-		return append(board(), "dep@x.eu")
+		return append(seats(), "dep@x.eu")
 	}
-	return board()
+	return seats()
 }
 
 func (r *tale) add(e ledger.Event, to string, t Topic, stage, rung int, always bool) {
@@ -80,7 +80,7 @@ func (r *tale) add(e ledger.Event, to string, t Topic, stage, rung int, always b
 
 func (r *tale) moot(e ledger.Event, match func(due) bool) {
 	for i, d := range r.out {
-		if d.topic == Waits && d.moot.IsZero() && match(d) {
+		if (d.topic == Waits || d.topic == Asked) && d.moot.IsZero() && match(d) {
 			r.out[i].moot = e.At
 		}
 	}
@@ -89,13 +89,14 @@ func (r *tale) moot(e ledger.Event, match func(due) bool) {
 func (r *tale) hears(e ledger.Event) {
 	switch e.Kind {
 	case "request.made":
-		for _, to := range board() {
+		r.add(e, r.who, Asked, 0, 0, false)
+		for _, to := range seats() {
 			r.add(e, to, Waits, 0, 0, false)
 		}
 	case "request.reminded":
-		for _, to := range board() {
+		for _, to := range seats() {
 			if !r.voted[to] {
-				r.moot(e, func(d due) bool { return d.to == to && d.stage == 0 })
+				r.moot(e, func(d due) bool { return d.topic == Waits && d.to == to && d.stage == 0 })
 				r.add(e, to, Waits, 0, 1, false)
 			}
 		}
@@ -112,16 +113,14 @@ func (r *tale) hears(e ledger.Event) {
 		for _, to := range r.yes {
 			r.add(e, to, Ended, 0, 0, true)
 		}
-		if e.Actor != r.who {
-			r.add(e, r.who, Ended, 0, 0, true)
-		}
+		r.add(e, r.who, Ended, 0, 0, true)
 	}
 }
 
 func (r *tale) votes(e ledger.Event) {
 	r.voted[e.Actor], r.risen = true, r.risen || e.Actor == "dep@x.eu" // who may, though nobody wrote it down yet
 	if e.Kind == "vote.reject" {
-		r.moot(e, func(d due) bool { return d.to == e.Actor })
+		r.moot(e, func(d due) bool { return d.topic == Waits && d.to == e.Actor })
 		stage := 0
 		if !r.over0.IsZero() {
 			stage = 1
@@ -133,7 +132,7 @@ func (r *tale) votes(e ledger.Event) {
 		return
 	}
 	r.over0 = e.At
-	r.moot(e, func(d due) bool { return d.stage == 0 })
+	r.moot(e, func(d due) bool { return d.topic == Waits && d.stage == 0 })
 	for _, to := range r.stage0() {
 		r.add(e, to, Decided, 0, 0, r.voted[to])
 	}

@@ -125,7 +125,7 @@ func (o *Outbox) advance(m mark, notices []Notice, over []string, now time.Time)
 		for _, n := range notices {
 			told := tx.Bucket([]byte(inTold))
 			key := under(n.About, n.ID)
-			if n.Topic == Waits {
+			if n.Topic == Waits || n.Topic == Ending {
 				if told.Get(key) != nil {
 					continue
 				}
@@ -231,7 +231,24 @@ func (o *Outbox) done(e *entry, said bool) error {
 }
 
 // closes says whether nothing comes after the notice of which its reader must have been asked.
-func (e *entry) closes() bool { return e.Topic == Decided && !strings.HasPrefix(e.Kind, "vote.") }
+func (e *entry) closes() bool {
+	return e.Topic == Gone || e.Topic == Decided && !strings.HasPrefix(e.Kind, "vote.")
+}
+
+// asked lists who was asked about what, and not told yet that it is over: a Notice
+// of each, with its Channel, To and About.
+func (o *Outbox) asked() (all []Notice, err error) {
+	err = o.db.View(func(tx *bbolt.Tx) error {
+		return tx.Bucket([]byte(inSaid)).ForEach(func(k, _ []byte) error {
+			part := strings.SplitN(string(k), "\x00", 3)
+			if len(part) == 3 {
+				all = append(all, Notice{About: part[0], Channel: part[1], To: part[2]})
+			}
+			return nil
+		})
+	})
+	return all, err
+}
 
 // said says whether the reader was asked about what they are now told is over.
 func (o *Outbox) said(n Notice) (yes bool, err error) {

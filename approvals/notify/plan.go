@@ -58,7 +58,7 @@ func (p *Planner) Plan(tx *ledger.Tx, e ledger.Event) ([]Notice, error) {
 
 func (l *plan) tell(as part) error {
 	switch as.whom {
-	case deciders, climbers, asked, minders, talkers:
+	case deciders, climbers, asker, asked, minders, skipped, talkers:
 		return l.ofRequest(as)
 	case signers, movers:
 		return l.ofMotion(as)
@@ -132,9 +132,11 @@ func (l *plan) add(n Notice) {
 // a request, and once at each rung, whatever events say that they are.
 func (n Notice) id() string {
 	parts := []string{n.Channel, n.To, string(n.Topic), n.About}
-	if n.Topic == Waits {
+	switch n.Topic {
+	case Waits:
 		parts = append(parts, strconv.Itoa(n.Stage), strconv.Itoa(n.Rung))
-	} else {
+	case Asked, Ending: // once
+	default:
 		parts = append(parts, strconv.FormatInt(n.Seq, 10))
 	}
 	h := sha256.New()

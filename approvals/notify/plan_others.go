@@ -93,11 +93,17 @@ func (l *plan) ofPerson(as part) error {
 	return l.person(as.topic, who, 0, 0)
 }
 
+// runners are those who run the gateway.
+func runners() policy.Stage { return policy.Stage{Kind: policy.ByPeer, Group: policy.Operators} }
+
 // ofGateway tells those who answer for the gateway, or customers.
 func (l *plan) ofGateway(as part) error {
 	l.about = l.e.Kind
-	stages := []policy.Stage{{Kind: policy.ByPeer, Group: policy.Operators}}
+	stages := []policy.Stage{runners()}
 	switch as.whom {
+	case board:
+		stages = []policy.Stage{{Kind: policy.ByExecutive}}
+		l.about = "week " + l.e.Subjects[0]
 	case keepers:
 		stages = append(stages, policy.Stage{Kind: policy.ByExecutive})
 	case customers:

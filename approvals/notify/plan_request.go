@@ -24,6 +24,11 @@ func (l *plan) ofRequest(as part) error {
 		return l.waits(q)
 	case climbers:
 		return l.climb(q)
+	case asker:
+		if to := l.e.Detail["to"]; as.topic == Ending && to != "" {
+			l.about = to // under which the session goes on
+		}
+		return l.person(as.topic, q.Who.ID, 0, 0)
 	case asked:
 		l.places(as.topic)
 		all, err := l.all(q)
@@ -33,6 +38,8 @@ func (l *plan) ofRequest(as part) error {
 		return errors.Join(l.person(as.topic, q.Who.ID, 0, 0), l.people(as.topic, all))
 	case talkers:
 		return l.talk(q)
+	case skipped:
+		return l.skipped(q)
 	}
 	return l.minders(as, q)
 }
@@ -182,15 +189,24 @@ func climbed(s policy.Status, st policy.StageStatus, at time.Time) []string {
 
 // whom lists those of these groups whom stage i asks, and who stands for them;
 // never who asks.
-func (p *plan) whom(q *policy.Request, i int, groups []string) (all []policy.Principal, err error) {
+func (p *plan) whom(q *policy.Request, i int, groups []string) ([]policy.Principal, error) {
+	var stages []policy.Stage
+	for _, g := range groups {
+		s := q.Stages[i]
+		s.Group = g
+		stages = append(stages, s)
+	}
+	return p.seated(q, stages)
+}
+
+// seated lists those who fill these stages of a request, and who stands for them.
+func (p *plan) seated(q *policy.Request, stages []policy.Stage) (all []policy.Principal, err error) {
 	add := func(who policy.Principal) {
 		if who.ID != q.Who.ID && who.ID != q.Who.Vouched && !holds(all, who.ID) {
 			all = append(all, who)
 		}
 	}
-	for _, g := range groups {
-		s := q.Stages[i]
-		s.Group = g
+	for _, s := range stages {
 		voters, err := p.Desk.People.Voters(p.tx, s)
 		if err != nil {
 			return nil, err
@@ -249,6 +265,34 @@ func (l *plan) all(q *policy.Request) (all []policy.Principal, err error) {
 	return all, nil
 }
 
+// released plans to tell those of them who were asked about a request that is
+// still open, and are not among those whom it asks any more.
+func (p *Planner) released(tx *ledger.Tx, e ledger.Event, asked []Notice) ([]Notice, error) {
+	l := &plan{Planner: p, tx: tx, e: e}
+	now := map[string][]policy.Principal{} // by request that is open
+	for _, n := range asked {
+		if _, known := now[n.About]; !known {
+			v, err := p.Desk.Raw(tx, n.About)
+			switch {
+			case errors.Is(err, approvals.ErrUnknown) || err == nil && before(v.Request, e).Tally(e.At).Phase != policy.Pending:
+				continue // what closes it tells
+			case err != nil:
+				return nil, err
+			}
+			all, err := l.all(before(v.Request, e))
+			if err != nil {
+				return nil, err
+			}
+			now[n.About] = all
+		}
+		if !p.isPlace(n) && !holds(now[n.About], n.To) {
+			l.about = n.About
+			l.add(Notice{Channel: n.Channel, To: n.To, Topic: Gone, About: n.About})
+		}
+	}
+	return l.out, nil
+}
+
 // talk tells those of the thread: who asked, and whom its stages ask.
 func (l *plan) talk(q *policy.Request) error {
 	l.places(Said)
@@ -294,8 +338,23 @@ func (l *plan) minders(as part, q *policy.Request) error {
 			return err
 		}
 	}
-	if l.e.Actor == q.Who.ID {
-		return nil // they know
+	if l.e.Actor == q.Who.ID && as.topic != Ended {
+		return nil // they know; that it is over they are told whoever did it in their name
 	}
 	return l.person(as.topic, q.Who.ID, 0, 0)
+}
+
+// skipped tells of an emergency, at whatever hour: those who were not asked, who
+// broke the glass, the second person, and who runs the gateway.
+func (l *plan) skipped(q *policy.Request) error {
+	l.places(Glass)
+	all, err := l.seated(q, append(q.Skipped(), runners()))
+	if err != nil {
+		return err
+	}
+	all = append(all, q.Who)
+	for _, v := range q.Votes {
+		all = append(all, v.By)
+	}
+	return l.people(Glass, slices.DeleteFunc(all, func(p policy.Principal) bool { return p.ID == l.e.Actor }))
 }

@@ -34,7 +34,7 @@ type telling struct {
 	zone  *time.Location
 	s     Story
 
-	subjects []string // of the event, of a Session
+	deed ledger.Event // of a Session
 }
 
 // Story is what the reader may be told, as things stand now. ErrMoot: nothing.
@@ -46,7 +46,7 @@ func (t *Teller) Story(ctx context.Context, n Notice) (Story, error) {
 			return Story{}, err
 		}
 		if len(page) == 1 {
-			l.subjects = page[0].Subjects
+			l.deed = page[0]
 		}
 	}
 	err := t.Ledger.View(ctx, func(tx *ledger.Tx) error {
@@ -79,10 +79,16 @@ func (l *telling) tell() error {
 	}
 	l.say = l.Words.in(set.Lang)
 	switch l.n.Topic {
-	case Waits, Decided, Said, Session, Ended:
+	case Asked, Waits, Decided, Said, Session, Ending, Ended:
 		return l.request()
 	case Motion:
 		return l.motion()
+	case Gone:
+		return l.gone()
+	case Glass:
+		return l.glass()
+	case Digest:
+		return l.digest()
 	case Ping:
 		return l.ping()
 	case Deed:
@@ -117,15 +123,20 @@ func (l *telling) request() (err error) {
 	l.s.Page = l.URL + "/r/" + q.ID
 	l.s.Outcome = l.outcome(v)
 	switch l.n.Topic {
+	case Asked:
+		l.asked(v)
 	case Waits:
 		err = l.waits(v)
+	case Ending:
+		err = l.ending(v)
 	case Decided:
 		l.s.Title = l.text("Access request {code}: {what}", "code", q.ID, "what", l.became(v))
 	case Said:
 		l.s.Title = l.text("Access request {code}: something was said", "code", q.ID)
-		l.s.Question = l.remark(v)
+		l.remark(v)
 	case Session, Ended:
-		if id := l.session(); id != "" && !l.place {
+		l.s.Did = l.did(l.deed)
+		if id := l.session(); id != "" {
 			l.s.Page = l.URL + "/s/" + id
 		}
 		l.s.Title = l.text("Access {code}: {what}", "code", q.ID, "what", l.words(l.n.Kind))
@@ -134,6 +145,9 @@ func (l *telling) request() (err error) {
 		return err
 	}
 	l.s.Facts = l.facts(v)
+	if err == nil && l.n.Topic == Waits {
+		err = l.besides(v)
+	}
 	for _, r := range v.Thread {
 		l.s.Entries = append(l.s.Entries, l.text("{when} {who}: {text}", "when", l.clock(r.At), "who", plain(r.Name, 80), "text", plain(r.Text, longest)))
 	}
@@ -142,10 +156,10 @@ func (l *telling) request() (err error) {
 
 // session is the one that a Session is about; "" of other notices.
 func (l *telling) session() string {
-	if l.n.Topic != Session || len(l.subjects) == 0 {
+	if l.n.Topic != Session || len(l.deed.Subjects) == 0 {
 		return ""
 	}
-	return l.subjects[0]
+	return l.deed.Subjects[0]
 }
 
 // seen is the request as the reader may see it. What is told at a place is put
@@ -231,45 +245,36 @@ func (l *telling) outcome(v approvals.View) string {
 	if v.Grant != nil && !v.Grant.Revoked.IsZero() {
 		return l.text("Ended early at {when}.", "when", l.clock(v.Grant.Revoked))
 	}
-	var last *policy.Vote
-	for _, st := range v.Status.Stages {
-		for _, b := range slices.Concat(st.Yes, st.No) {
-			if b.Standing == "" && (last == nil || b.At.After(last.At)) {
-				last = &b
-			}
-		}
-	}
-	with := []any{"long", l.say.long(v.Status.For), "when", l.clock(v.Status.At)}
-	if last != nil {
-		with = append(with, "who", plain(last.By.Name, 80), "role", l.role(last.By), "at", l.clock(last.At))
-	}
+	yes, no := l.names(v, policy.Yes), l.names(v, policy.No)
+	with := []any{"long", l.say.long(v.Status.For), "when", l.clock(v.Status.At), "yes", yes, "no", no}
 	switch {
-	case v.Status.Phase == policy.Approved && last != nil:
-		return l.text("Approved by {who} ({role}) at {at} for {long}.", with...)
+	case v.Status.Phase == policy.Approved && yes != "":
+		return l.text("Approved by {yes} at {when} for {long}.", with...)
 	case v.Status.Phase == policy.Approved:
 		return l.text("Approved at {when} for {long}.", with...)
-	case v.Status.Phase == policy.Rejected && last != nil && last.Verdict != policy.Yes:
-		return l.text("Declined by {who} ({role}) at {at}.", with...)
+	case v.Status.Phase == policy.Rejected && no != "":
+		return l.text("Declined by {no} at {when}.", with...)
 	case v.Status.Phase == policy.Rejected:
 		return l.text("Declined at {when}.", with...)
 	case v.Status.Phase == policy.Expired:
 		return l.text("Nobody answered in time; it expired at {when}.", with...)
 	case v.Status.Phase == policy.Withdrawn:
 		return l.text("Withdrawn at {when}.", with...)
-	case l.n.Topic == Decided && last != nil && last.Verdict == policy.Yes:
-		return l.text("Approved by {who} ({role}) at {at}; others still have to decide.", with...)
+	case l.n.Topic == Decided && yes != "":
+		return l.text("Approved by {yes}; others still have to decide.", with...)
 	}
 	return ""
 }
 
-// remark is the text of the remark that the notice is about.
-func (l *telling) remark(v approvals.View) string {
+// remark is the one that the notice is about.
+func (l *telling) remark(v approvals.View) {
 	for _, r := range slices.Backward(v.Thread) {
 		if r.At.Equal(l.n.At) {
-			return plain(r.Text, longest)
+			l.s.Question = l.text("{who}: {text}", "who", plain(r.Name, 80), "text", plain(r.Text, longest))
+			l.s.Thread = r.Thread
+			return
 		}
 	}
-	return ""
 }
 
 func (l *telling) facts(v approvals.View) (all []Fact) {
@@ -302,6 +307,7 @@ func (l *telling) facts(v approvals.View) (all []Fact) {
 	if at := l.answer(v); v.Status.Phase == policy.Pending && !at.IsZero() {
 		add("answer", "Answer by", l.say.full(at.In(l.zone)))
 	}
+	add("did", "Done", l.s.Did)
 	add("safety", "Safety", l.text("Everything is recorded. Whoever decides can end it at any time."))
 	return all
 }

@@ -16,10 +16,13 @@ type Topic string
 // Topics. Those that say that nothing can be undone by being late are sent
 // after an outage too; the others only while they still matter.
 const (
+	Asked   Topic = "asked"   // one's own request is on its way
 	Waits   Topic = "waits"   // the person is asked to decide, or reminded of it
 	Decided Topic = "decided" // what was waited for is over: approved, declined, expired, withdrawn
+	Gone    Topic = "gone"    // the person was asked, and is not any more: they left the group, or were dismissed
 	Said    Topic = "said"    // somebody wrote into the thread
 	Session Topic = "session" // a session began, ended, was frozen; its recording can be watched
+	Ending  Topic = "ending"  // one's own access is soon over
 	Ended   Topic = "ended"   // the access is over: its time, given back, revoked
 	Motion  Topic = "motion"  // a motion waits for the person's signature, or was decided
 	Account Topic = "account" // one's own keys, sign-ins and channels changed
@@ -125,7 +128,9 @@ type Story struct {
 	Entries  []string // of a thread: what came since, oldest first
 	Tree     string   // checkpoint of the log, of so much as the reader may see: for the foot of mails
 	View     approvals.View
-	Question string // of Said: the remark
+	Question string // of Said: who wrote what
+	Thread   string // of Said: the customer whose thread it stands in; "" the board's
+	Did      string // of a session that ended: what was done in it, in numbers, for anybody to read
 }
 
 // A Fact is a line of a story.

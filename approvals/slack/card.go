@@ -14,6 +14,7 @@ const (
 	onReview  = "review" // a link: a click of it needs nothing of us
 	onDecline = "decline"
 	onAsk     = "ask"
+	onAnswer  = "answer"
 )
 
 // text is an element that Slack reads no markup in.
@@ -109,28 +110,50 @@ func (s *Slack) note(n notify.Notice, story notify.Story) message {
 	if story.Next != "" {
 		blocks = append(blocks, section(story.Next))
 	}
-	if story.Page != "" {
-		blocks = append(blocks, s.linkTo(wordsIn(story.Lang).Open, story.Page))
+	return message{line(story.Title, story.Lead), append(blocks, s.after(n, story)...)}
+}
+
+// after is what a message ends with: a way to answer what was said, and where to read more.
+func (s *Slack) after(n notify.Notice, story notify.Story) (blocks []api.Block) {
+	say := wordsIn(story.Lang)
+	if n.Topic == notify.Said && story.Question != "" && s.presses() {
+		answer := api.NewButtonBlockElement(onAnswer, valueOf(story.Code, story.View.Digest)+"/"+story.Thread, text(say.Answer, labelMost))
+		blocks = append(blocks, api.NewActionBlock("lockbox", answer))
 	}
-	return message{line(story.Title, story.Lead), blocks}
+	if story.Page == "" {
+		return blocks
+	}
+	label := say.Open
+	if n.Kind == "session.close" {
+		label = say.Recording
+	}
+	return append(blocks, s.linkTo(label, story.Page))
 }
 
 // news are the facts that do not stand on the card already.
 func news(n notify.Notice, all []notify.Fact) []notify.Fact {
 	switch n.Topic {
-	case notify.Waits, notify.Decided, notify.Said:
+	case notify.Asked, notify.Waits, notify.Decided, notify.Said, notify.Ending:
 		return nil
 	case notify.Session, notify.Ended:
 		known := []string{"customer", "why", "may", "long", "answer", "safety"}
+		if n.Kind == "session.close" { // what was said is read beside what was done
+			known = slices.DeleteFunc(known, func(key string) bool { return key == "why" })
+		}
 		return slices.DeleteFunc(slices.Clone(all), func(f notify.Fact) bool { return slices.Contains(known, f.Key) })
 	}
 	return all
 }
 
-// one tells a channel, which all may read, in one line: never why.
-func (s *Slack) one(story notify.Story) message {
+// one tells a channel, which all may read, in one line: never why. What was done
+// stands there in numbers.
+func (s *Slack) one(n notify.Notice, story notify.Story) message {
 	all := line(story.Title, line(story.Lead, story.Outcome))
-	return message{all, []api.Block{section(all)}}
+	if n.Topic != notify.Session {
+		return message{all, []api.Block{section(all)}}
+	}
+	all = line(story.Title, story.Did)
+	return message{all, append([]api.Block{section(all)}, s.after(n, story)...)}
 }
 
 // line joins what is there.

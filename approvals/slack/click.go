@@ -13,7 +13,9 @@ import (
 // declined is what stands in the log as the reason of a no from here.
 const declined = "declined in Slack"
 
-var valueForm = regexp.MustCompile(`^([0-9A-Z]{3,12})\.([0-9a-f]{64})$`)
+// valueForm is a code, the text that was shown, and after "/", of an answer, the
+// customer whose thread it belongs in.
+var valueForm = regexp.MustCompile(`^([0-9A-Z]{3,12})\.([0-9a-f]{64})(?:/([0-9A-Za-z._-]{0,64}))?$`)
 
 // click does what a button says. There is a no and a question; anything else does nothing.
 func (s *Slack) click(ctx context.Context, who doer, c call) reply {
@@ -21,7 +23,9 @@ func (s *Slack) click(ctx context.Context, who doer, c call) reply {
 	case onDecline:
 		return s.decline(ctx, who, a.Value)
 	case onAsk:
-		return s.question(ctx, who, c, a.Value)
+		return s.question(ctx, who, c, a.Value, who.say.AskHead, who.say.AskLabel)
+	case onAnswer:
+		return s.question(ctx, who, c, a.Value, who.say.AnswerHead, who.say.AnswerLabel)
 	}
 	return reply{}
 }
@@ -61,8 +65,8 @@ const (
 	formRequest = "request"
 )
 
-// question opens a form for a question about a request.
-func (s *Slack) question(ctx context.Context, who doer, c call, value string) reply {
+// question opens a form for a question about a request, or for an answer.
+func (s *Slack) question(ctx context.Context, who doer, c call, value, head, label string) reply {
 	v, no, ok := s.same(ctx, who, value)
 	if !ok {
 		return no
@@ -70,8 +74,8 @@ func (s *Slack) question(ctx context.Context, who doer, c call, value string) re
 	in := api.NewPlainTextInputBlockElement(nil, "text")
 	in.MaxLength = 1000
 	return s.open(ctx, who, c, api.ModalViewRequest{
-		CallbackID: formAsk, PrivateMetadata: value, Title: text(fill(who.say.AskHead, "code", v.Request.ID), smallMost),
-		Blocks: api.Blocks{BlockSet: []api.Block{api.NewInputBlock("text", text(who.say.AskLabel, fieldMost), nil, in)}},
+		CallbackID: formAsk, PrivateMetadata: value, Title: text(fill(head, "code", v.Request.ID), smallMost),
+		Blocks: api.Blocks{BlockSet: []api.Block{api.NewInputBlock("text", text(label, fieldMost), nil, in)}},
 	})
 }
 
@@ -79,8 +83,9 @@ func (s *Slack) question(ctx context.Context, who doer, c call, value string) re
 func (s *Slack) open(ctx context.Context, who doer, c call, form api.ModalViewRequest) reply {
 	form.Type = api.VTModal
 	form.Submit, form.Close = text(who.say.Send, smallMost), text(who.say.Back, smallMost)
-	if _, err := s.client.OpenViewContext(ctx, c.Trigger, form); err != nil {
-		return s.refused(who, "", failed("views.open", err))
+	_, err := s.client.OpenViewContext(ctx, c.Trigger, form)
+	if err := s.called("views.open", err); err != nil {
+		return s.refused(who, "", err)
 	}
 	return reply{}
 }
@@ -103,7 +108,8 @@ func (s *Slack) said(ctx context.Context, who doer, c call) reply {
 		no.field = c.main()
 		return no
 	}
-	if _, err := s.Desk.Say(ctx, who.Principal, v.Request.ID, "", strings.TrimSpace(c.value("text"))); err != nil {
+	thread := valueForm.FindStringSubmatch(c.View.Meta)[3] // of a customer concerned, and theirs to write in: the desk looks
+	if _, err := s.Desk.Say(ctx, who.Principal, v.Request.ID, thread, strings.TrimSpace(c.value("text"))); err != nil {
 		no := s.refused(who, v.Request.ID, err)
 		no.field = c.main()
 		return no

@@ -41,21 +41,27 @@ func (s *Slack) list(ctx context.Context, who doer) reply {
 	}
 	lines := []string{who.say.ListHead}
 	for _, v := range open[:min(len(open), listMost)] {
-		lines = append(lines, fmt.Sprintf("%s  %s → %s: %s", v.Request.ID, v.Request.Who.ID, v.Request.Target, stands(who.say, v)))
+		lines = append(lines, fmt.Sprintf("%s  %s → %s: %s", v.Request.ID, v.Request.Who.Name, v.Request.Target, s.stands(who, v)))
 	}
 	if more := len(open) - listMost; more > 0 {
 		lines = append(lines, fmt.Sprintf("… +%d: %s", more, s.Portal))
 	}
-	return reply{text: strings.Join(lines, "\n")}
+	return reply{text: strings.Join(append(lines, who.say.ListFoot), "\n"), page: s.Portal}
 }
 
-// stands says how a request stands.
-func stands(say *words, v approvals.View) string {
+// stands says how a request stands, and whether it waits for who reads it.
+func (s *Slack) stands(who doer, v approvals.View) string {
 	const clock = "2 Jan 15:04 UTC"
+	say := who.say
 	if g := v.Grant; g != nil && !g.Activated.IsZero() {
 		return fill(say.Until, "time", g.Until().UTC().Format(clock))
 	} else if g != nil {
 		return say.Ready
+	}
+	for _, st := range v.Status.Stages {
+		if st.Open && v.Request.Who.ID != who.ID && s.Desk.Policy().Fills(who.Principal, st, v.Now) {
+			return fill(say.ForYou, "time", st.Answer.UTC().Format(clock))
+		}
 	}
 	for _, st := range v.Status.Stages {
 		if st.Phase == policy.Pending && !st.Answer.IsZero() {

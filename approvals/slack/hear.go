@@ -110,6 +110,13 @@ func (s *Slack) tell(c call, r reply) {
 	}
 	ctx, stop := context.WithTimeout(s.alive, callLimit)
 	defer stop()
+	if r.about != "" { // what is told of it may have come first
+		s.first.Lock()
+		defer s.first.Unlock()
+		if _, there, err := s.memory.spot(r.who, r.about, c.User.ID); there && err == nil {
+			return
+		}
+	}
 	at, err := s.post(ctx, c.User.ID, "", message{r.text, s.blocks(r)})
 	if err == nil && r.about != "" {
 		err = s.memory.wrote("", r.who, r.about, at)

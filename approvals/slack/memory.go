@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -109,6 +110,41 @@ func (m *memory) spot(to, about, as string) (at spot, found bool, err error) {
 		return json.Unmarshal(raw, &at)
 	})
 	return at, found && at.To == as, err
+}
+
+// A place of a message that asks somebody.
+type asking struct {
+	spot
+	to, about string
+}
+
+// asking lists the cards that can be decided on.
+func (m *memory) asking() (all []asking, err error) {
+	err = m.db.View(func(tx *bbolt.Tx) error {
+		return tx.Bucket([]byte("spot")).ForEach(func(k, raw []byte) error {
+			var at spot
+			to, about, _ := strings.Cut(string(k), "\x00")
+			if err := json.Unmarshal(raw, &at); err != nil || !at.Asks {
+				return err
+			}
+			all = append(all, asking{at, to, about})
+			return nil
+		})
+	})
+	return all, err
+}
+
+// closed keeps that a card asks no more, unless another one took its place.
+func (m *memory) closed(a asking) error {
+	return m.db.Update(func(tx *bbolt.Tx) error {
+		b, key := tx.Bucket([]byte("spot")), spotKey(a.to, a.about)
+		var now spot
+		if raw := b.Get([]byte(key)); raw == nil || json.Unmarshal(raw, &now) != nil || now.TS != a.TS {
+			return nil
+		}
+		now.Asks = false
+		return put(b, key, now)
+	})
 }
 
 // lost forgets a message that is not there any more.

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
-	"sync"
 	"time"
 
 	api "github.com/slack-go/slack"
@@ -81,6 +80,8 @@ type spot struct {
 	Channel string    `json:"channel"`
 	TS      string    `json:"ts"`
 	At      time.Time `json:"at"`
+	Asks    bool      `json:"asks,omitempty"`  // it is a card that can be decided on …
+	Stage   int       `json:"stage,omitempty"` // … for this stage
 }
 
 // A message is what is written in Slack. Text is for where no blocks are shown.
@@ -97,6 +98,13 @@ func (m message) options() []api.MsgOption {
 	}
 }
 
+// called counts what became of a call, and says it as failed does.
+func (s *Slack) called(method string, err error) error {
+	err = failed(method, err)
+	s.health.note(s.now(), err)
+	return err
+}
+
 // post writes a message, under another one where thread is not "".
 func (s *Slack) post(ctx context.Context, to, thread string, m message) (spot, error) {
 	options := append(m.options(), api.MsgOptionDisableLinkUnfurl(), api.MsgOptionDisableMediaUnfurl())
@@ -105,59 +113,14 @@ func (s *Slack) post(ctx context.Context, to, thread string, m message) (spot, e
 	}
 	channel, ts, err := s.client.PostMessageContext(ctx, to, options...)
 	if err != nil {
-		return spot{}, failed("chat.postMessage", err)
+		return spot{}, s.called("chat.postMessage", err)
 	}
-	return spot{to, channel, ts, s.now()}, nil
+	_ = s.called("chat.postMessage", nil)
+	return spot{To: to, Channel: channel, TS: ts, At: s.now()}, nil
 }
 
 // update writes a message anew.
 func (s *Slack) update(ctx context.Context, at spot, m message) error {
 	_, _, _, err := s.client.UpdateMessageContext(ctx, at.Channel, at.TS, m.options()...)
-	return failed("chat.update", err)
-}
-
-// counts are kept by reason.
-type counts struct {
-	mu sync.Mutex // guards by and told
-	by map[string]int64
-	// told is when something was last reported: what strangers do fills no log.
-	told map[string]time.Time
-}
-
-func (c *counts) add(what string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.by == nil {
-		c.by, c.told = map[string]int64{}, map[string]time.Time{}
-	}
-	c.by[what]++
-}
-
-// tells says whether it is time to report it again.
-func (c *counts) tells(what string, now time.Time) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if now.Sub(c.told[what]) < time.Minute {
-		return false
-	}
-	c.told[what] = now
-	return true
-}
-
-func (c *counts) all() map[string]int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	out := map[string]int64{}
-	for k, v := range c.by {
-		out[k] = v
-	}
-	return out
-}
-
-// unheard counts what was not heard, and reports it now and then.
-func (s *Slack) unheard(why string) {
-	s.counts.add(why)
-	if s.counts.tells(why, s.now()) {
-		s.Report(errors.New("slack: a call was not heard: " + why))
-	}
+	return s.called("chat.update", err)
 }

@@ -24,13 +24,19 @@ func (s *Slack) Send(ctx context.Context, n notify.Notice) error {
 	if err != nil {
 		return err
 	}
+	if n.Topic == notify.Asked {
+		s.first.Lock()
+		defer s.first.Unlock()
+	}
 	at, known, err := s.memory.spot(n.To, n.About, to)
 	if err != nil {
 		return err
 	}
 	asks := n.Topic == notify.Waits && n.Rung == 0
 	switch {
-	case known && n.Topic == notify.Decided:
+	case !known && n.Topic == notify.Gone:
+		return notify.ErrMoot // there is no card
+	case known && (n.Topic == notify.Decided || n.Topic == notify.Asked || n.Topic == notify.Gone):
 		err = s.update(ctx, at, s.decided(n, story))
 	case known && !asks:
 		_, err = s.post(ctx, at.Channel, at.TS, s.told(n, story, known))
@@ -38,7 +44,7 @@ func (s *Slack) Send(ctx context.Context, n notify.Notice) error {
 	default:
 		at, err = s.post(ctx, to, "", s.told(n, story, known))
 	}
-	if known && is(err, "message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found", "channel_not_found") {
+	if known && is(err, noMessage()...) {
 		if err := s.memory.lost(n.To, n.About); err != nil {
 			return err
 		}
@@ -50,13 +56,21 @@ func (s *Slack) Send(ctx context.Context, n notify.Notice) error {
 	if !kept(n.Topic) {
 		at = spot{}
 	}
+	if at.Asks = at != (spot{}) && story.Open && !place(n.To); at.Asks {
+		at.Stage = n.Stage
+	}
 	return s.memory.wrote(n.ID, n.To, n.About, at)
+}
+
+// noMessage are the answers where a message is not there, or cannot be written anew.
+func noMessage() []string {
+	return []string{"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found", "channel_not_found"}
 }
 
 // kept says whether more may come under a message on this topic.
 func kept(t notify.Topic) bool {
 	switch t {
-	case notify.Waits, notify.Decided, notify.Said, notify.Session, notify.Ended, notify.Motion, notify.Glass:
+	case notify.Asked, notify.Waits, notify.Decided, notify.Said, notify.Session, notify.Ended, notify.Motion, notify.Glass:
 		return true
 	}
 	return false
@@ -88,9 +102,9 @@ func place(to string) bool { return !strings.Contains(to, "@") }
 func (s *Slack) decided(n notify.Notice, story notify.Story) message {
 	switch {
 	case place(n.To):
-		return s.one(story)
-	case story.Open: // others decided on their part; the person is still asked
-		return s.card(story)
+		return s.one(n, story)
+	case n.Topic == notify.Asked:
+		return s.note(n, story)
 	}
 	return s.over(story)
 }
@@ -99,7 +113,7 @@ func (s *Slack) decided(n notify.Notice, story notify.Story) message {
 func (s *Slack) told(n notify.Notice, story notify.Story, known bool) message {
 	switch {
 	case place(n.To):
-		return s.one(story)
+		return s.one(n, story)
 	case n.Topic == notify.Decided:
 		return s.over(story)
 	case n.Topic == notify.Waits && story.Open && story.View.Request != nil && !(n.Rung > 0 && known):

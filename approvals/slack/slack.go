@@ -73,10 +73,12 @@ type Slack struct {
 	host   string // of the portal, for people to read
 	memory *memory
 	counts counts
+	health health
 
 	alive context.Context // ends with Close
 	stop  context.CancelFunc
 	work  sync.WaitGroup
+	first sync.Mutex    // held while the first message about somebody's own request is written
 	room  chan struct{} // as many clicks are worked on at once
 }
 
@@ -84,6 +86,7 @@ const (
 	callLimit = 10 * time.Second // of one call to Slack
 	ackLimit  = 2 * time.Second  // Slack waits for 3
 	workLimit = 30 * time.Second // of what one click does
+	lookEvery = time.Minute      // at the cards that ask somebody
 	atOnce    = 32
 	bodyMost  = 1 << 20
 )
@@ -92,8 +95,11 @@ var _ notify.Channel = (*Slack)(nil)
 
 // New opens what is remembered. Close it.
 func New(o Options) (*Slack, error) {
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return nil, err
+	}
+	if o.Desk == nil || o.Ledger == nil || o.Users == nil || o.Teller == nil || o.Report == nil {
+		return nil, errors.New("slack: something is not wired")
 	}
 	m, err := openMemory(o.File, o.now)
 	if err != nil {
@@ -116,8 +122,8 @@ func New(o Options) (*Slack, error) {
 	return s, nil
 }
 
-// check says what is wrong with the options, never what a secret is.
-func (o Options) check() error {
+// Check says what is wrong with what is configured, never what a secret is.
+func (o Options) Check() error {
 	portal, err := url.Parse(o.Portal)
 	id := func(s, first string) bool {
 		return len(s) > 1 && strings.Contains(first, s[:1]) && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == ""
@@ -141,8 +147,6 @@ func (o Options) check() error {
 		return errors.New("slack: signing is no signing secret: it has 32 or more hexadecimal digits")
 	case err != nil || portal.Host == "" || portal.Path != "":
 		return errors.New("slack: the portal has no public address")
-	case o.Desk == nil || o.Ledger == nil || o.Users == nil || o.Teller == nil || o.Report == nil:
-		return errors.New("slack: something is not wired")
 	}
 	return nil
 }

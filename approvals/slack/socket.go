@@ -17,10 +17,11 @@ const (
 )
 
 // Run hears what comes over Socket Mode, until ctx is done; where clicks come
-// another way, it only forgets what is old.
+// another way, it only looks after its cards and forgets what is old.
 func (s *Slack) Run(ctx context.Context) error {
-	forget := time.NewTicker(seenKept / 4)
+	forget, look := time.NewTicker(seenKept/4), time.NewTicker(lookEvery)
 	defer forget.Stop()
+	defer look.Stop()
 	if s.Socket != "" {
 		over := make(chan struct{})
 		defer func() { <-over }()
@@ -33,6 +34,10 @@ func (s *Slack) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-look.C:
+			if err := s.tidy(ctx); err != nil && ctx.Err() == nil {
+				s.Report(err)
+			}
 		case <-forget.C:
 			if err := s.memory.sweep(); err != nil {
 				s.Report(err)
@@ -68,6 +73,7 @@ func (s *Slack) socket(ctx context.Context) error {
 	defer func() {
 		stop()
 		<-over
+		s.health.socket(s.now(), false)
 	}()
 	go func() {
 		defer close(over)
@@ -90,6 +96,12 @@ func (s *Slack) socket(ctx context.Context) error {
 // event takes one message of the socket. Nobody signs what comes over it: it is
 // Slack's by its certificate and our token.
 func (s *Slack) event(ctx context.Context, client *socketmode.Client, e socketmode.Event) {
+	switch e.Type {
+	case socketmode.EventTypeHello:
+		s.health.socket(s.now(), true)
+	case socketmode.EventTypeConnecting, socketmode.EventTypeConnectionError, socketmode.EventTypeDisconnect, socketmode.EventTypeInvalidAuth:
+		s.health.socket(s.now(), false)
+	}
 	if e.Request == nil {
 		return
 	}

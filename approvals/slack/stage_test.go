@@ -166,6 +166,7 @@ func (s *stage) follow(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	var over sync.WaitGroup
 	over.Go(func() { _ = f.Run(ctx) })
+	until(t, "the log is followed from its end", func() bool { _, behind := f.Counts(); return behind == 0 })
 	t.Cleanup(func() {
 		stop()
 		over.Wait()

@@ -14,7 +14,7 @@ import (
 // tried is every word that somebody could hope we listen to.
 func tried() []string {
 	return []string{
-		"decline", "ask", "review", "request", "approve", "accept", "yes", "allow", "vote", "grant", "permit", "ok", "confirm", "sign", "touch",
+		"decline", "ask", "answer", "review", "request", "approve", "accept", "yes", "allow", "vote", "grant", "permit", "ok", "confirm", "sign", "touch",
 		"extend", "renew", "longer", "admit", "delegate", "ratify", "activate", "recover", "declare", "enroll", "enrol", "bind", "link", "unlink",
 		"break-glass", "glass", "settings", "standing", "retire", "login", "revoke", "withdraw", "give-back", "cancel", "list", "status", "help",
 		"deny", "reject", "", "Approve", "APPROVE", "approve\x00", "lockbox", "view", "submit", "open", "number", "ballot", "statement",
@@ -67,7 +67,7 @@ func TestAStolenSlackSessionCanApproveNothing(t *testing.T) {
 		v := s.see(t, code)
 		values = append(values, code+"."+v.Digest)
 	}
-	values = append(values, ballot.Nonce, pending+".approve")
+	values = append(values, ballot.Nonce, pending+".approve", values[0]+"/nord", values[0]+"/syd", values[0]+"/approve")
 	before := s.see(t, granted).Grant
 	begun := s.Ledger.Last()
 

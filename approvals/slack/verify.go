@@ -31,9 +31,15 @@ func (s *Slack) Handler() http.Handler {
 		return nil
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /slack/interactions", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, interaction) })
-	mux.HandleFunc("POST /slack/commands", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, parseCommandForm) })
+	for path, parse := range routes() {
+		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, parse) })
+	}
 	return mux
+}
+
+// routes are all that Slack may post to. Each is served alike.
+func routes() map[string]func([]byte) (call, error) {
+	return map[string]func([]byte) (call, error){"/slack/interactions": interaction, "/slack/commands": parseCommandForm}
 }
 
 func interaction(body []byte) (call, error) {

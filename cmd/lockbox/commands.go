@@ -152,6 +152,9 @@ func checkOnly(conf Config, w io.Writer) error {
 	if _, err := os.Stat(filepath.Dir(conf.Store.Bbolt)); err != nil {
 		return usage("store.bbolt: %w", err)
 	}
+	if err := conf.tryNotify(); err != nil {
+		return err
+	}
 	fmt.Fprintf(w, "the configuration and %d rules are valid\n", len(s.Policy.Rules))
 	return nil
 }

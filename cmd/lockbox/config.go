@@ -130,13 +130,13 @@ func readConfig(path string) (Config, error) {
 		}
 		return c, usage("%s: %w", path, err)
 	}
+	c.file = path
 	if err := c.check(); err != nil {
-		return c, usage("%s: %w", path, err)
+		return c, c.wrong("%w", err)
 	}
 	if c.Held == "" {
 		c.Held = "held"
 	}
-	c.file = path
 	c.absolute(filepath.Dir(path))
 	return c, nil
 }
@@ -212,8 +212,13 @@ func loopback(addr string) bool {
 
 // absolute makes every path independent of where the program runs.
 func (c *Config) absolute(dir string) {
-	for _, p := range []*string{&c.HTTP.TLS.Cert, &c.HTTP.TLS.Key, &c.Apps.TLS.Cert, &c.Apps.TLS.Key, &c.Store.Bbolt, &c.Recordings.Dir, &c.Requests.Dir, &c.Keys.Dir, &c.Policy.Dir, &c.Control, &c.Backup.Dir, &c.Held} {
+	for _, p := range []*string{&c.HTTP.TLS.Cert, &c.HTTP.TLS.Key, &c.Apps.TLS.Cert, &c.Apps.TLS.Key, &c.Store.Bbolt, &c.Recordings.Dir, &c.Requests.Dir, &c.Keys.Dir, &c.Policy.Dir, &c.Control, &c.Backup.Dir, &c.Held, &c.Notify.Mail.CA} {
 		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(dir, *p)
+		}
+	}
+	for i := range c.Notify.Webhooks {
+		if p := &c.Notify.Webhooks[i].CA; *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}
 	}

@@ -50,6 +50,7 @@ func dev(ctx context.Context, f devFolder, out, errs io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	conf.Notify.printed = out
 	s, err := Open(ctx, conf, log)
 	if err != nil {
 		return err
@@ -176,6 +177,7 @@ func (f devFolder) greet(w io.Writer, links []invitation, took time.Duration) {
 	fmt.Fprintf(w, "\n2  In another terminal, be Eva and go to production:\n\n   ssh -F %s %s@lockbox\n", filepath.Join(f.shown, "ssh_config"), devTarget)
 	fmt.Fprintf(w, "\n3  Be Max, then Nora: sign in at %s and approve. The terminal goes on by itself.\n", url)
 	fmt.Fprintf(w, "   Be Eva, follow the link in the terminal, type its number, touch. You are in, and recorded.\n")
+	fmt.Fprintf(w, "   Each of them is told by mail. Here no mail leaves: each is printed below, as \"mail to Max: …\", with its one link.\n")
 }
 
 // tour prints what else there is.

@@ -126,6 +126,7 @@ func (c Config) lookOutside(now time.Time) (all []finding) {
 	all = append(all, c.lookAtDisks()...)
 	all = append(all, c.lookAtStore()...)
 	all = append(all, c.lookAtBackups(now)...)
+	all = append(all, c.lookAtNotify()...)
 	if c.Apps.wanted() {
 		all = append(all, c.Apps.TLS.look("certificate of applications", "a."+c.Apps.domain(), now))
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // tend keeps, until ctx ends, what people prove things with later: a heartbeat
-// each hour, the statement of a month once it is over, and the erasures that were
+// each hour, the statement of a month and the digest of a week once they are over, and the erasures that were
 // signed.
 func (s *Server) tend(ctx context.Context, report func(error)) {
 	var beaten time.Time
@@ -21,7 +21,7 @@ func (s *Server) tend(ctx context.Context, report func(error)) {
 				beaten = now
 			}
 		}
-		return errors.Join(err, s.Desk.Months(ctx), s.Desk.Erasures(ctx))
+		return errors.Join(err, s.Desk.Months(ctx), s.Gateway.Digests(ctx, s.Config.Notify.zone()), s.Desk.Erasures(ctx))
 	}
 	if err := round(); err != nil && ctx.Err() == nil {
 		report(err)

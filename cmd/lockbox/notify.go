@@ -41,6 +41,9 @@ func (s *Server) openNotify() error {
 		return err
 	}
 	told := &notify.Teller{Ledger: s.Ledger, Planner: p, URL: s.Config.URL, Event: portal.EventWords(), Words: words}
+	if n.printed != nil {
+		p.Channels = append(p.Channels, &printer{p, told, s.Ledger, n.printed})
+	}
 	if n.Mail.Server != "" {
 		if err := s.openMail(told, words); err != nil {
 			return err
@@ -51,8 +54,8 @@ func (s *Server) openNotify() error {
 			return err
 		}
 	}
-	for _, w := range n.Webhooks {
-		if err := s.openHook(w); err != nil {
+	for i := range n.Webhooks {
+		if err := s.openHook(i); err != nil {
 			return err
 		}
 	}
@@ -66,8 +69,7 @@ func (s *Server) openNotify() error {
 }
 
 func (s *Server) openMail(told *notify.Teller, words *notify.Words) error {
-	c := s.Config.Notify.Mail
-	password, err := s.Config.secret(c.Password)
+	o, err := s.Config.mailOptions()
 	if err != nil {
 		return err
 	}
@@ -75,33 +77,25 @@ func (s *Server) openMail(told *notify.Teller, words *notify.Words) error {
 	if err != nil {
 		return err
 	}
-	m, err := mail.New(mail.Options{
-		Server: c.Server, Implicit: c.TLS == "implicit", From: c.From, User: c.User, Password: mail.Secret(password), Key: key,
-		Ledger: s.Ledger, Teller: told, Words: words,
-	})
+	o.Key, o.Ledger, o.Teller, o.Words = key, s.Ledger, told, words
+	m, err := mail.New(o)
 	if err != nil {
-		return usage("notify.mail: %w", err)
+		return s.Config.wrong("notify.mail.%w", err)
 	}
 	s.tells.planner.Channels = append(s.tells.planner.Channels, m)
 	return nil
 }
 
-func (s *Server) openHook(w Webhook) error {
-	o := webhook.Options{Name: w.Name, URL: w.URL, Customer: w.Customer, Source: s.Config.URL, Ledger: s.Ledger, Now: time.Now}
-	for _, ref := range w.Secrets {
-		secret, err := s.Config.secret(ref)
-		if err != nil {
-			return err
-		}
-		o.Secrets = append(o.Secrets, webhook.Secret(secret))
-	}
-	var err error
-	if o.Allow, err = w.networks(); err != nil {
+func (s *Server) openHook(i int) error {
+	w := s.Config.Notify.Webhooks[i]
+	o, err := s.Config.hookOptions(i)
+	if err != nil {
 		return err
 	}
+	o.Ledger = s.Ledger
 	h, err := webhook.New(o)
 	if err != nil {
-		return usage("notify.webhooks: %s: %w", w.Name, err)
+		return s.Config.wrong("notify.webhooks[%d].%w", i, err)
 	}
 	p := s.tells.planner
 	s.tells.hooks, p.Channels = append(s.tells.hooks, h), append(p.Channels, h)
@@ -123,6 +117,7 @@ func (s *Server) tell(ctx context.Context) {
 	defer wg.Wait()
 	wg.Go(func() { f.LookEvery(ctx, lookReachable) })
 	if app := s.tells.slack; app != nil {
+		s.seen.slack(app)
 		wg.Go(func() {
 			if err := app.Run(ctx); err != nil && ctx.Err() == nil {
 				s.failed(fmt.Errorf("slack: %w", err))
@@ -227,13 +222,17 @@ func (s *Server) lookAtNotices(ctx context.Context) (all []finding) {
 	if len(dead) > 0 || err != nil {
 		all = append(all, judge("notices", "", errors.Join(err, fmt.Errorf("%d could not be delivered; `lockbox notify dead` lists them", len(dead)))))
 	}
+	all = append(all, s.lookAtSlack(ctx)...)
 	reach, err := s.preview(ctx, toNotify{})
 	if err != nil {
 		return append(all, judge("reach", "", err))
 	}
 	for _, r := range reach {
-		if r.Low {
-			all = append(all, finding{"reach", bad, "too few can be reached for " + r.Stage})
+		if level := bad; r.Low {
+			if s.Config.Mode != modeProduction {
+				level = warn
+			}
+			all = append(all, finding{"reach", level, "too few can be reached for " + r.Stage})
 		}
 	}
 	return all

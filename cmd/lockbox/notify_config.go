@@ -3,17 +3,19 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
+	"time"
 
 	"lockbox/approvals/notify"
 )
 
 // Notify is how people and programs are told. Without it nobody is: they look by themselves.
 type Notify struct {
+	// Zone is whose weeks the digests are of: "Europe/Copenhagen"; UTC where it is not said. They are made on Monday, at 7.
+	Zone string `yaml:"zone"`
 	// Mail is the server that takes mail; it must speak TLS.
 	Mail struct {
 		Server   string `yaml:"server"`   // "smtp.example.eu:465"
@@ -21,11 +23,14 @@ type Notify struct {
 		From     string `yaml:"from"`     // "lockbox@example.eu"
 		User     string `yaml:"user"`     // "" where the server takes mail without
 		Password string `yaml:"password"` // "file:mail.password" or "env:MAIL_PASSWORD"
+		CA       string `yaml:"ca"`       // PEM file with the authorities that the server's certificate leads to; "": those of the machine
 	} `yaml:"mail"`
 	// Slack is the app that asks people there.
 	Slack Slack `yaml:"slack"`
 	// Webhooks are programs that are told of events.
 	Webhooks []Webhook `yaml:"webhooks"`
+
+	printed io.Writer // of `lockbox dev`: mails are lines there; nil: there is no such thing
 }
 
 // A Webhook is one receiver.
@@ -35,13 +40,27 @@ type Webhook struct {
 	Secrets  []string `yaml:"secrets"`  // references; each signs, the newest first, so that the receiver can change over
 	Kinds    []string `yaml:"kinds"`    // of events: "request.*", "grant.made"; none: all
 	Customer string   `yaml:"customer"` // only what concerns this customer, without the others; "" all
+	CA       string   `yaml:"ca"`       // PEM file with the authorities that its certificate leads to; "": those of the machine
 	Allow    []string `yaml:"allow"`    // networks besides the public internet in which it may stand: "10.0.0.0/8"
 }
 
 // wanted says whether anybody is told.
-func (n Notify) wanted() bool { return n.Mail.Server != "" || n.Slack.wanted() || len(n.Webhooks) > 0 }
+func (n Notify) wanted() bool {
+	return n.printed != nil || n.Mail.Server != "" || n.Slack.wanted() || len(n.Webhooks) > 0
+}
+
+// zone is that of the digests.
+func (n Notify) zone() *time.Location {
+	if at, err := time.LoadLocation(n.Zone); err == nil {
+		return at
+	}
+	return time.UTC // checked before
+}
 
 func (n Notify) check() error {
+	if _, err := time.LoadLocation(n.Zone); err != nil || n.Zone == "Local" {
+		return fmt.Errorf("notify.zone: %q is no time zone; write Europe/Copenhagen", n.Zone)
+	}
 	if err := n.Slack.check(); err != nil {
 		return err
 	}
@@ -56,7 +75,7 @@ func (n Notify) check() error {
 		case !notify.Addressable(m.From):
 			return fmt.Errorf("notify.mail.from: %q is no plain address; write lockbox@example.eu", m.From)
 		case (m.User == "") != (m.Password == ""):
-			return errors.New("notify.mail: user and password belong together")
+			return errors.New("notify.mail.user: user and password belong together")
 		}
 		if err := reference("notify.mail.password", m.Password, true); err != nil {
 			return err
@@ -64,27 +83,34 @@ func (n Notify) check() error {
 	}
 	names := map[string]bool{}
 	for i, w := range n.Webhooks {
-		at := fmt.Sprintf("notify.webhooks: number %d", i+1)
-		u, err := url.Parse(w.URL)
-		switch {
-		case w.Name == "" || strings.Trim(w.Name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "":
-			return fmt.Errorf("%s: %q is no name; use small letters, digits and -", at, w.Name)
-		case names[w.Name]:
-			return fmt.Errorf("%s: there are two of the name %s", at, w.Name)
-		case err != nil || u.Scheme != "https" || u.Host == "":
-			return fmt.Errorf("%s: its url is not https; write https://siem.example.eu/lockbox", at)
-		case len(w.Secrets) == 0:
-			return fmt.Errorf("%s: it needs secrets; write [\"file:%s.secret\"]", at, w.Name)
+		if err := w.check(fmt.Sprintf("notify.webhooks[%d]", i), names); err != nil {
+			return err
 		}
-		names[w.Name] = true
-		for _, s := range w.Secrets {
-			if err := reference(at+": secrets", s, false); err != nil {
-				return err
-			}
+	}
+	return nil
+}
+
+// check says what is wrong with a receiver, which stands at a place of the file, beside others.
+func (w Webhook) check(at string, names map[string]bool) error {
+	u, err := url.Parse(w.URL)
+	switch {
+	case w.Name == "" || strings.Trim(w.Name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "":
+		return fmt.Errorf("%s.name: %q is no name; use small letters, digits and -", at, w.Name)
+	case names[w.Name]:
+		return fmt.Errorf("%s.name: there are two of the name %s", at, w.Name)
+	case err != nil || u.Scheme != "https" || u.Host == "":
+		return fmt.Errorf("%s.url: it is not https; write https://siem.example.eu/lockbox", at)
+	case len(w.Secrets) == 0:
+		return fmt.Errorf("%s.secrets: it needs secrets; write [\"file:%s.secret\"]", at, w.Name)
+	}
+	names[w.Name] = true
+	for _, s := range w.Secrets {
+		if err := reference(at+".secrets", s, false); err != nil {
+			return err
 		}
-		if _, err := w.networks(); err != nil {
-			return fmt.Errorf("%s: %w", at, err)
-		}
+	}
+	if _, err := w.networks(); err != nil {
+		return fmt.Errorf("%s.%w", at, err)
 	}
 	return nil
 }
@@ -107,32 +133,4 @@ func reference(field, s string, none bool) error {
 		return nil
 	}
 	return fmt.Errorf("%s: write file:PATH or env:NAME, never the secret itself", field)
-}
-
-const maxSecret = 4 << 10 // bytes
-
-// secret reads what a reference names; "" of none.
-func (c Config) secret(ref string) (string, error) {
-	kind, name, _ := strings.Cut(ref, ":")
-	switch kind {
-	case "":
-		return "", nil
-	case "env":
-		if s := os.Getenv(name); s != "" {
-			return s, nil
-		}
-		return "", usage("the environment has no %s, which lockbox.yaml refers to", name)
-	}
-	if !filepath.IsAbs(name) {
-		name = filepath.Join(filepath.Dir(c.file), name)
-	}
-	b, err := os.ReadFile(name)
-	if err != nil {
-		return "", usage("read a secret that lockbox.yaml refers to: %w", err)
-	}
-	s := strings.TrimRight(string(b), "\r\n")
-	if s == "" || len(b) > maxSecret {
-		return "", usage("%s holds no secret, or one that is too long", name)
-	}
-	return s, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ type Slack struct {
 	Bot        string `yaml:"bot"`        // "file:slack.bot" or "env:SLACK_BOT": the token of the bot
 	Socket     string `yaml:"socket"`     // reference to the app-level token, for Socket Mode
 	Signing    string `yaml:"signing"`    // or to the signing secret, for clicks over HTTP
+	API        string `yaml:"api"`        // "https://slack-gov.com/api/" for GovSlack; "" for the Slack of everybody else
 }
 
 func (c Slack) wanted() bool { return c != Slack{} }
@@ -35,32 +37,44 @@ func (c Slack) check() error {
 		return errors.New("notify.slack: team and app are missing; the app's page shows both ids, T… and A…")
 	}
 	if c.Socket != "" && c.Signing != "" {
-		return errors.New("notify.slack: socket and signing are two ways for the same; leave one out")
+		return errors.New("notify.slack.signing: socket and signing are two ways for the same; leave one out")
+	}
+	if u, err := url.Parse(c.API); c.API != "" && (err != nil || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Host)) || !strings.HasSuffix(u.Path, "/")) {
+		return errors.New("notify.slack.api: it is no https address with a / at its end; leave it out, or write https://slack-gov.com/api/")
 	}
 	return errors.Join(reference("notify.slack.bot", c.Bot, false), reference("notify.slack.socket", c.Socket, true), reference("notify.slack.signing", c.Signing, true))
+}
+
+// options are those that the configuration gives, with its secrets.
+func (c Slack) options(conf Config) (o slack.Options, err error) {
+	o = slack.Options{
+		Team: c.Team, App: c.App, Enterprise: c.Enterprise, Channel: c.Channel, Portal: conf.URL, API: c.API,
+		File: filepath.Join(filepath.Dir(conf.Store.Bbolt), "slack.db"),
+	}
+	for _, x := range []struct {
+		name, ref string
+		to        *slack.Secret
+	}{{"bot", c.Bot, &o.Bot}, {"socket", c.Socket, &o.Socket}, {"signing", c.Signing, &o.Signing}} {
+		secret, err := conf.secret("notify.slack."+x.name, x.ref)
+		if err != nil {
+			return o, err
+		}
+		*x.to = slack.Secret(secret)
+	}
+	return o, nil
 }
 
 // openSlack makes the channel "slack".
 func (s *Server) openSlack(told *notify.Teller) error {
 	c := s.Config.Notify.Slack
-	o := slack.Options{
-		Team: c.Team, App: c.App, Enterprise: c.Enterprise, Channel: c.Channel, Portal: s.Config.URL,
-		File: filepath.Join(filepath.Dir(s.Config.Store.Bbolt), "slack.db"),
-		Desk: s.Desk, Ledger: s.Ledger, Users: s.People.SlackUsers(), Teller: told, Report: s.failed, Now: time.Now, Lang: s.speaks,
+	o, err := c.options(s.Config)
+	if err != nil {
+		return err
 	}
-	for _, x := range []struct {
-		ref string
-		to  *slack.Secret
-	}{{c.Bot, &o.Bot}, {c.Socket, &o.Socket}, {c.Signing, &o.Signing}} {
-		secret, err := s.Config.secret(x.ref)
-		if err != nil {
-			return err
-		}
-		*x.to = slack.Secret(secret)
-	}
+	o.Desk, o.Ledger, o.Users, o.Teller, o.Report, o.Now, o.Lang = s.Desk, s.Ledger, s.People.SlackUsers(), told, s.failed, time.Now, s.speaks
 	app, err := slack.New(o)
 	if err != nil {
-		return usage("notify.slack: %w", err)
+		return s.Config.wrong("notify.%s", strings.Replace(err.Error(), ": ", ".", 1))
 	}
 	s.tells.slack = app
 	p := s.tells.planner

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ func TestNotifyIsCheckedInWords(t *testing.T) {
 		{"mail: { server: \"smtp.example.eu:465\", tls: none, from: a@b.eu }", "write implicit (port 465) or starttls"},
 		{"mail: { server: \"smtp.example.eu:465\", tls: implicit, from: \"A <a@b.eu>\" }", "no plain address"},
 		{"mail: { server: \"smtp.example.eu:465\", tls: implicit, from: a@b.eu, user: u, password: hunter2hunter2 }", "never the secret itself"},
+		{"zone: Europe/Aarhus", "is no time zone"},
 		{"mail: { tls: implicit }", "server is missing"},
 		{"mail: { server: x, colour: red }", "unknown field"},
 		{"slack: { team: T024BE7LD, app: A012ABCD0A0, bot: xoxb-hunter2hunter2 }", "never the secret itself"},
@@ -57,13 +59,50 @@ func TestASecretThatIsNotThereIsSaid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := conf.secret(conf.Notify.Mail.Password); err == nil || !strings.Contains(err.Error(), "mail.password") {
+	if _, err := conf.secret("notify.mail.password", conf.Notify.Mail.Password); err == nil || !strings.Contains(err.Error(), "mail.password") {
 		t.Errorf("%v", err)
 	}
 	if err := os.WriteFile(filepath.Join(filepath.Dir(conf.file), "mail.password"), []byte("correct-horse\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := conf.secret(conf.Notify.Mail.Password); s != "correct-horse" || err != nil {
+	if s, err := conf.secret("notify.mail.password", conf.Notify.Mail.Password); s != "correct-horse" || err != nil {
 		t.Errorf("%q, %v", s, err)
+	}
+}
+
+// TestAMistakeOfNotifyIsSaidWithItsLine, by serve --check before anything starts and by doctor.
+func TestAMistakeOfNotifyIsSaidWithItsLine(t *testing.T) {
+	for _, c := range []struct{ yaml, want string }{
+		{"mail: { server: \"smtp.example.eu:465\",\n  tls: none, from: a@b.eu }", ":+1:8: notify.mail.tls"},
+		{"mail:\n { server: \"smtp.example.eu:465\", tls: implicit, from: a@b.eu, user: u, password: \"file:none\" }", ":+1:83: notify.mail.password: open"},
+		{"mail:\n { server: \"smtp.example.eu\", tls: implicit, from: a@b.eu }", ":+1:12: notify.mail.server: address smtp.example.eu: missing port"},
+		{"mail: { server: \"smtp.example.eu:465\", tls: implicit, from: a@b.eu,\n\n  ca: lockbox.yaml }", ":+2:7: notify.mail.ca: DIR/lockbox.yaml holds no certificate"},
+		{"webhooks: [ { name: siem, url: \"https://x.eu/\",\n  secrets: [\"env:LOCKBOX_TEST_NONE\"] } ]", ":+1:12: notify.webhooks[0].secrets: the environment has no LOCKBOX_TEST_NONE"},
+		{"webhooks: [ { name: siem, url: \"https://x.eu/\",\n  secrets: [\"file:short\"] } ]", ":+1:12: notify.webhooks[0].secrets: the 1. has 7 bytes; use at least 24"},
+		{"slack: { team: T024BE7LD, app: A012ABCD0A0,\n bot: \"file:short\" }", ":+1:7: notify.slack.bot is no bot token: it begins with xoxb-"},
+		{"slack: { team: general, app: A012ABCD0A0,\n bot: \"file:short\" }", ":+0:26: notify.slack.team is the id of the workspace"},
+		{"slack: { team: T024BE7LD, app: A012ABCD0A0, bot: \"file:short\",\n api: \"http://slack.example/api/\" }", ":+1:7: notify.slack.api: it is no https address"},
+	} {
+		path := withNotify(t, c.yaml)
+		dir := filepath.Dir(path)
+		if err := os.WriteFile(filepath.Join(dir, "short"), []byte("hunter2\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := 1 + strings.Count(string(b[:strings.Index(string(b), "\nnotify: ")+1]), "\n")
+		want := strings.ReplaceAll(c.want, "DIR", dir)
+		for n := range 3 {
+			want = strings.Replace(want, fmt.Sprintf(":+%d:", n), fmt.Sprintf(":%d:", first+n), 1)
+		}
+		for _, args := range [][]string{{"serve", "--check"}, {"doctor"}} {
+			var out strings.Builder
+			code := Main(t.Context(), append(args, "--config", path), &out, &out)
+			if code == 0 || !strings.Contains(out.String(), want) || strings.Contains(out.String(), "hunter2") {
+				t.Errorf("%s: %v says %d, not %q: %s", c.yaml, args, code, want, out.String())
+			}
+		}
 	}
 }

@@ -42,6 +42,7 @@ func (s *Server) wire() {
 	s.Tokens = &api.Tokens{Ledger: s.Ledger, People: s.People}
 	s.Gateway = &gateway.Gateway{Desk: s.Desk, Ledger: s.Ledger, Shelf: s.Shelf, Report: s.failed}
 	s.Desk.Signed, s.Charter.Glass, s.Charter.Opposed = c.Mode == modeProduction, s.Desk.Glass, s.Desk.Opposed
+	s.Charter.Digest = s.Desk.DigestHash
 	s.Desk.Forget, s.Desk.Over, s.Charter.Over = s.forget, s.Gateway.Over, s.Gateway.Over
 }
 

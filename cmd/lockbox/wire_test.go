@@ -31,6 +31,7 @@ func TestEveryHookIsWired(t *testing.T) {
 		"votes of deputies are proven":                      s.Desk.Charter != nil,
 		"passkeys count by motions":                         s.People.Charter != nil,
 		"broken glass is ratified":                          s.Charter.Glass != nil && s.Charter.Opposed != nil,
+		"digests are reviewed":                              s.Charter.Digest != nil,
 		"witnesses are asked":                               s.Gateway.Witnesses != nil,
 		"witnesses say what they hold at the start":         s.Witnessed != nil,
 		"terminals can log in":                              s.People.PeopleCA != nil,

@@ -103,7 +103,7 @@ func (p *Portal) links(x *exchange) (all []choice) {
 	case policy.Reviewer:
 		all = append(all, choice{"/customers", say("Settings and reviewers of {customer}", "customer", customerName(p.Desk.Policy(), x.who.Customer))})
 	case policy.Executive, policy.Auditor:
-		all = append(all, choice{"/customers", say("Customers")})
+		all = append(all, choice{"/customers", say("Customers")}, choice{"/digest", say("Digests of the weeks")})
 	}
 	all = append(all, choice{"/me/delegation", say("Who decides while you are away")})
 	if x.who.Kind == policy.Staff && p.Desk.Policy().Declaration != nil {

@@ -43,6 +43,8 @@ func (x *exchange) motionTitle(m *policy.Motion) string {
 		return say("Ratify emergency {code}", "code", m.About)
 	case policy.ToSeal:
 		return say("Let the sealed codes of batch {batch} count", "batch", m.About)
+	case policy.ToReview:
+		return say("Digest of week {week}, read", "week", m.About)
 	case policy.ToDeclare:
 		return say("Declaration of confidentiality, version {version}", "version", m.About)
 	}
@@ -102,6 +104,8 @@ func (x *exchange) motionEffect(m *policy.Motion) []string {
 			say("Each of these codes breaks the glass once. It opens nothing by itself: it takes a second person's passkey and the engineer's own besides, for an hour at most."),
 			say("The codes are on paper only. Whoever keeps them says how many there are and where they lie; ask before you sign."),
 		}
+	case policy.ToReview:
+		return []string{say("Who signs says that they have read what was asked, decided and done in that week. It permits nothing.")}
 	case policy.ToDeclare:
 		return []string{say("Who signs promises what the text says. Without it, nobody can ask for access.")}
 	}

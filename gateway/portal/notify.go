@@ -19,6 +19,7 @@ type notifyPage struct {
 	To    string
 	Zone  string
 	Zones []string
+	Slack bool // there is one, in which people can be known
 	Tells bool // somebody is told at all
 	Done  string
 	In    filled
@@ -38,6 +39,7 @@ func (p *Portal) showNotify(x *exchange, done string, in filled) error {
 		return err
 	}
 	page := notifyPage{Ways: ways, Set: set, Zones: zones(), Zone: set.Quiet.Zone, Tells: p.Notices != nil, Done: done, In: in}
+	page.Slack = slices.ContainsFunc(p.Settings.Planner.Channels, func(c notify.Channel) bool { return c.Name() == "slack" })
 	if !slices.Contains(page.Zones, page.Zone) {
 		page.Zone = page.Zones[0]
 	}

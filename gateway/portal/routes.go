@@ -143,11 +143,14 @@ func (p *Portal) routesOfPeople() []route {
 	}
 }
 
-// routesOfGlass are those for emergencies.
+// routesOfGlass are those for emergencies, and for the board's week.
 func (p *Portal) routesOfGlass() []route {
 	return []route{
 		{"GET", "/glass", members, false, p.glass},
 		{"POST", "/glass", members, false, p.breakGlass},
+		{"GET", "/digest", members, false, p.digests},
+		{"GET", "/digest/{week}", members, false, p.inTurn(p.digest)},
+		{"POST", "/digest/{week}", members, false, p.reviewDigest},
 		{"GET", "/incidents", members, false, p.incidents},
 		{"GET", "/incidents/{code}", members, true, p.incident},
 		{"POST", "/incidents/{code}", members, true, p.settle},

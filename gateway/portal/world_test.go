@@ -75,7 +75,7 @@ func newStage(t *testing.T) *stage {
 // wire gives the stage a charter, as the program does.
 func (s *stage) wire() {
 	w := s.World
-	c := &charter.Charter{Ledger: w.Ledger, People: w.People, Policy: w.Policy, Log: world.Log, Party: world.Party(), Effect: w.Charter.Effect, Over: w.Gateway.Over, Glass: w.Desk.Glass, Opposed: w.Desk.Opposed}
+	c := &charter.Charter{Ledger: w.Ledger, People: w.People, Policy: w.Policy, Log: world.Log, Party: world.Party(), Effect: w.Charter.Effect, Over: w.Gateway.Over, Glass: w.Desk.Glass, Opposed: w.Desk.Opposed, Digest: w.Desk.DigestHash}
 	s.Portal.Charter, w.Desk.Charter, w.People.Charter = c, c, c
 }
 

@@ -327,6 +327,9 @@ func TestManyFilesAreToldOfTogether(t *testing.T) {
 			more = e.Detail["file.put"]
 		}
 		if e.Kind == "session.close" {
+			if e.Detail["files"] != fmt.Sprint(n) {
+				t.Errorf("the end says %v", e.Detail)
+			}
 			break
 		}
 	}

@@ -218,7 +218,7 @@ func (p *passage) failed(err error) error {
 // postgres has the statements of a passage read along.
 func (p *passage) postgres() {
 	err := postgres.Relay(p.over, p.near, p.far, postgres.Options{
-		TLS: p.sql.TargetTLS, Server: p.what, Record: func(v any) error {
+		TLS: p.sql.TargetTLS, Server: p.what, Asked: func() { p.st.visit.Count("statements", 1) }, Record: func(v any) error {
 			if err := p.track.Object(v); err != nil {
 				return p.failed(err)
 			}

@@ -2,6 +2,7 @@ package sshproxy
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -235,4 +236,28 @@ func TestAConnectionIsKeptAheadForWhoHasJustTouched(t *testing.T) {
 		}
 	}
 	h.Door.ways().Close() // no more are made
+}
+
+// TestTheEndSaysHowMuchWasRun, in numbers, and nothing of what.
+func TestTheEndSaysHowMuchWasRun(t *testing.T) {
+	h, _ := stubHouse(t, func(ch ssh.Channel, _ *ssh.Request) { ends(ch, 3) })
+	h.granted(t, h.Eng, time.Hour)
+	c := h.dial(t, login, h.Eng)
+	run(t, c, "cat /etc/secret-1")
+	run(t, c, "cat /etc/secret-2")
+	_ = c.Close()
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	defer stop()
+	for e, err := range h.Ledger.Watch(ctx, -1) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Kind != "session.close" {
+			continue
+		}
+		if e.Detail["commands"] != "2" || e.Detail["exit"] != "3" || e.Detail["seconds"] == "" || strings.Contains(fmt.Sprint(e.Detail), "secret") {
+			t.Errorf("got %v", e.Detail)
+		}
+		return
+	}
 }

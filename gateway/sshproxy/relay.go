@@ -3,6 +3,7 @@ package sshproxy
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -337,12 +338,14 @@ func (r *relay) note(q *ssh.Request) {
 	var status struct{ Code uint32 }
 	var err error
 	if signal, ok := signalOf(q.Payload); q.Type == "exit-signal" && ok {
+		r.st.visit.Exited(signal.Name)
 		err = r.track.Signal(signal.Name, signal.Core)
 		if signal.Text != "" && err == nil {
 			err = r.track.Note("exit-signal", signal.Text)
 		}
 	}
 	if q.Type == "exit-status" && ssh.Unmarshal(q.Payload, &status) == nil {
+		r.st.visit.Exited(strconv.FormatUint(uint64(status.Code), 10))
 		err = r.track.Exit(int(status.Code))
 	}
 	if err != nil {

@@ -33,6 +33,7 @@ func motionForms() map[string]motionForm {
 		"erase":     {ForErase, erase.Bytes, func(b []byte) (any, error) { return ParseErase(b) }, erase},
 		"emergency": {ForEmergency, anEmergency().Bytes, func(b []byte) (any, error) { return ParseEmergency(b) }, anEmergency()},
 		"seal":      {ForSeal, Seal{m, "B7KQ", "g1", "nothing by itself"}.Bytes, func(b []byte) (any, error) { return ParseSeal(b) }, Seal{m, "B7KQ", "g1", "nothing by itself"}},
+		"review":    {ForReview, Review{m, "2026-W47", "d1", "read"}.Bytes, func(b []byte) (any, error) { return ParseReview(b) }, Review{m, "2026-W47", "d1", "read"}},
 		"ratify":    {ForRatify, ratify.Bytes, func(b []byte) (any, error) { return ParseRatify(b) }, ratify},
 		"admit":     {ForAdmit, admit.Bytes, func(b []byte) (any, error) { return ParseAdmit(b) }, admit},
 		"dismiss":   {ForDismiss, dismiss.Bytes, func(b []byte) (any, error) { return ParseDismiss(b) }, dismiss},

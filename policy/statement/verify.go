@@ -43,6 +43,7 @@ const (
 	ForErase    Domain = "lockbox/erase/v1"
 	ForRatify   Domain = "lockbox/ratify/v1"
 	ForSeal     Domain = "lockbox/seal/v1"
+	ForReview   Domain = "lockbox/review/v1"
 
 	ForEmergency Domain = "lockbox/emergency/v1"
 

@@ -49,6 +49,9 @@ func TestDev(t *testing.T) {
 	must(t, err)
 	s := &site{t: t, dir: dir, url: "http://localhost:" + port, sshAddr: sshAddr, browser: harness.StartBrowser(t)}
 	s.newcomer(links)
+	for _, mail := range []string{"mail to Max: Access request ", "/a/", "mail to Nora: Access request ", "/c/", "mail to Eva: Access request ", ": approved"} {
+		p.Expect(mail, wait)
+	}
 	left := harness.StartTerminal(t, s.devSSH("db1.prod@lockbox"))
 	left.Expect("recorded", wait)
 	left.Send("sleep 1234 & sleep 1234\r")

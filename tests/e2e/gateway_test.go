@@ -38,6 +38,7 @@ type site struct {
 	nord    *age.HybridIdentity // opens recordings of sessions that reach nord alone
 
 	eng, mate, ceo, cto, ann, bo *harness.Person
+	third                        *harness.Person // on the board; nil: there are two
 }
 
 const wait = 30 * time.Second // for anything that happens at once on an idle machine
@@ -60,7 +61,11 @@ func must(t *testing.T, err error) {
 // newSite founds a gateway with five people: Eng asks, Ceo and Cto are the
 // board, Ann reviews for nord, Bo for syd. db1.prod holds data of nord, and
 // db2.prod of nobody: there the board alone says yes.
-func newSite(t *testing.T) *site {
+func newSite(t *testing.T) *site { return newBoard(t, false) }
+
+// newBoard is newSite; with a third on the board, two are left to decide on what Eng and Mate ask for: Cto, who
+// compares their fingerprints, is not asked.
+func newBoard(t *testing.T, third bool) *site {
 	t.Helper()
 	s := &site{t: t, dir: filepath.Join(t.TempDir(), "gw"), sshAddr: freeAddr(t), login: harness.Login(t), key: harness.NewIdentity(t), nord: newAge(t)}
 	web := freeAddr(t)
@@ -83,6 +88,9 @@ func newSite(t *testing.T) *site {
 	s.cto = s.enrol("Cto", "cto@x.eu", "--kind", "executive")
 	s.ann = s.enrol("Ann", "ann@nord.x", "--kind", "customer", "--customer", "nord")
 	s.bo = s.enrol("Bo", "bo@syd.x", "--kind", "customer", "--customer", "syd")
+	if third {
+		s.third = s.enrol("New", "new@x.eu", "--kind", "executive")
+	}
 	s.found()
 	s.eng = s.enrol("Eng", "eng@x.eu", "--ssh-key", filepath.Join(s.dir, "eng.pub"))
 	s.mate = s.enrol("Mate", "mate@x.eu")

@@ -10,6 +10,7 @@ import (
 	"lockbox/gateway"
 	"lockbox/policy"
 	"lockbox/policy/statement"
+	"lockbox/recorder"
 )
 
 // BindSlack has h sign that they are a user of Slack.
@@ -25,7 +26,23 @@ func (w *World) BindSlack(t testing.TB, h *Human, team, user string) {
 }
 
 // Begin opens a session of h under a grant for nord's login, with the touch that it takes.
-func (w *World) Begin(t testing.TB, h *Human) (leave func()) {
+func (w *World) Begin(t testing.TB, h *Human) (leave func()) { return w.begin(t, h).Leave }
+
+// Work is Begin, and does something there: a command, two files and 31 statements.
+func (w *World) Work(t testing.TB, h *Human) (leave func()) {
+	v := w.begin(t, h)
+	track, err := v.Track(recorder.Header{Kind: "exec", Command: "psql -c 'select cpr from people'"})
+	must(t, err)
+	must(t, track.Exit(3))
+	must(t, track.Close())
+	v.Exited("3")
+	v.Filed(gateway.File{Op: "get", Path: "/srv/people.csv", Bytes: 4 << 20, Status: "ok"}, 0)
+	v.Filed(gateway.File{Op: "put", Path: "/srv/fix.sql", Bytes: 300 << 10, Status: "ok"}, 0)
+	v.Count("statements", 31)
+	return v.Leave
+}
+
+func (w *World) begin(t testing.TB, h *Human) *gateway.Visit {
 	t.Helper()
 	v, a, err := w.Visit(t, h, gateway.Knock{
 		Who: h.Principal, Key: ssh.FingerprintSHA256(h.SSH.PublicKey()), From: netip.MustParseAddr("127.0.0.1"),
@@ -34,5 +51,5 @@ func (w *World) Begin(t testing.TB, h *Human) (leave func()) {
 	if err != nil || v == nil {
 		t.Fatalf("got %+v, %v", a.Decision, err)
 	}
-	return v.Leave
+	return v
 }

@@ -156,6 +156,9 @@ func (r *relay) note(m front) (a ask, err error) {
 	default:
 		a.kind = aSync
 	}
+	if r.Asked != nil && (a.kind == aQuery || a.kind == anExecute) {
+		r.Asked()
+	}
 	return a, err
 }
 

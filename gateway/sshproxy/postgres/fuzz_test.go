@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -48,13 +49,20 @@ func (p *tape) Close() error {
 
 func (p *tape) CloseWrite() error { return p.Close() }
 
+// What a statement that is to be run has in the record, and the rest of one that is long.
+var (
+	runs      = regexp.MustCompile(`"op":"(query|execute|call)"`)
+	laterPart = regexp.MustCompile(`"part":([2-9]|1\d)`)
+)
+
 // relayed gives what the server and the client were told, and the record.
 func relayed(t *testing.T, client, server []byte) (toServer, toClient []byte, record []string) {
 	t.Helper()
 	c, s := &tape{says: bytes.NewReader(client)}, &tape{says: bytes.NewReader(server), end: make(chan struct{})}
 	var mu sync.Mutex
 	now := func() time.Time { return time.Unix(0, 0) }
-	err := Relay(t.Context(), c, s, Options{TLS: "off", Server: "x:1", Now: now, Record: func(v any) error {
+	asked, told := 0, 0
+	err := Relay(t.Context(), c, s, Options{TLS: "off", Server: "x:1", Now: now, Asked: func() { asked++ }, Record: func(v any) error {
 		b, err := json.Marshal(v)
 		if err != nil || len(b) > 64<<10 {
 			return fmt.Errorf("an entry of %d bytes: %v", len(b), err)
@@ -62,8 +70,14 @@ func relayed(t *testing.T, client, server []byte) (toServer, toClient []byte, re
 		mu.Lock()
 		defer mu.Unlock()
 		record = append(record, string(b))
+		if runs.Match(b) && !laterPart.Match(b) {
+			told++
+		}
 		return nil
 	}})
+	if asked != told {
+		t.Errorf("%d statements are counted, and %d are in the record: %q", asked, told, record)
+	}
 	if err != nil && (strings.Contains(err.Error(), "panic") || strings.Contains(err.Error(), "an entry of")) {
 		t.Fatal(err)
 	}

@@ -25,6 +25,7 @@ type Options struct {
 	TLS    string // towards the server: "require", "verify" (its name, by the roots of this machine) or "off"
 	Server string // host:port
 	Record func(any) error
+	Asked  func()           // hears of each statement that is to be run; nil: nobody does
 	Now    func() time.Time // nil: time.Now
 }
 

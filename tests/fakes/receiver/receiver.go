@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -34,6 +35,7 @@ type Post struct {
 type Server struct {
 	URL    string
 	Roots  *x509.CertPool
+	CA     []byte // of Roots, in PEM
 	Secret string
 
 	mu    sync.Mutex
@@ -51,6 +53,7 @@ func Start(t testing.TB, secret string) *Server {
 	srv := httptest.NewTLSServer(s)
 	s.URL, s.Roots = srv.URL+"/hook", x509.NewCertPool()
 	s.Roots.AddCert(srv.Certificate())
+	s.CA = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})
 	t.Cleanup(func() {
 		close(s.free)
 		srv.CloseClientConnections()

@@ -1,11 +1,13 @@
 package slack
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -43,13 +45,16 @@ type Slack struct {
 	next     int // whose turn it is
 	last     int // of ids
 	scopes   map[string]bool
+	apart    time.Duration        // of two messages in one channel; sooner is answered with 429
+	posted   map[string]time.Time // in a channel, last
+	slowed   int
 }
 
 // New starts one. What an app does that the real one would refuse or that nobody
 // should do fails the test.
 func New(t testing.TB) *Slack {
 	s := &Slack{
-		t: t, users: map[string]bool{}, forms: map[string]*Form{}, triggers: map[string]time.Time{}, calls: map[string]int{}, scopes: map[string]bool{},
+		t: t, users: map[string]bool{}, forms: map[string]*Form{}, triggers: map[string]time.Time{}, calls: map[string]int{}, scopes: map[string]bool{}, posted: map[string]time.Time{},
 	}
 	s.server = httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(func() {
@@ -123,6 +128,27 @@ type Fault struct {
 // Break has calls go wrong.
 func (s *Slack) Break(f Fault) { s.with(func() { s.faults = append(s.faults, &f) }) }
 
+// Limit lets a channel have one message in so long, as the real one does with a second.
+func (s *Slack) Limit(apart time.Duration) { s.with(func() { s.apart = apart }) }
+
+// soon says how many seconds too soon a message comes; 0 where it does not.
+func (s *Slack) soon(channel string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if left := s.apart - time.Since(s.posted[channel]); s.apart > 0 && left > 0 {
+		s.slowed++
+		return int(left/time.Second) + 1
+	}
+	s.posted[channel] = time.Now()
+	return 0
+}
+
+// Slowed is how many messages came too soon.
+func (s *Slack) Slowed() (n int) {
+	s.with(func() { n = s.slowed })
+	return n
+}
+
 // Mend ends all that goes wrong.
 func (s *Slack) Mend() { s.with(func() { s.faults = nil }) }
 
@@ -157,6 +183,14 @@ func (s *Slack) serve(w http.ResponseWriter, r *http.Request) {
 		s.wrong(w, r, f)
 		return
 	}
+	raw, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	if form, _ := url.ParseQuery(string(raw)); method == "chat.postMessage" && err == nil {
+		if left := s.soon(form.Get("channel")); left > 0 {
+			s.wrong(w, r, &Fault{Status: http.StatusTooManyRequests, RetryAfter: left})
+			return
+		}
+	}
+	r.Body = io.NopCloser(bytes.NewReader(raw))
 	body := s.call(method, r)
 	if f != nil {
 		s.wrong(w, r, f)

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"errors"
 	"io"
 	"math/big"
@@ -40,6 +41,7 @@ type Letter struct {
 type Server struct {
 	Addr  string
 	Roots *x509.CertPool // that its certificate leads to
+	CA    []byte         // the same, in PEM
 	User  string         // who must sign in; "" nobody
 	Pass  string
 
@@ -54,7 +56,8 @@ type Server struct {
 func Start(t testing.TB, implicit, plain bool, names ...string) *Server {
 	t.Helper()
 	cert, roots := certificate(t, names)
-	s := &Server{Roots: roots, free: make(chan struct{})}
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]})
+	s := &Server{Roots: roots, CA: ca, free: make(chan struct{})}
 	conf := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
