@@ -38,7 +38,10 @@ func (s *Slack) tidyOne(ctx context.Context, c asking) error {
 // stale is what stands in the place of a card that its reader cannot decide on.
 func (s *Slack) stale(ctx context.Context, c asking) (m message, over bool, err error) {
 	n := notify.Notice{Channel: s.Name(), To: c.to, Topic: notify.Waits, About: c.about, Stage: c.Stage, Seq: -1, At: s.now()}
-	_, err = s.whereTo(ctx, c.to)
+	as, err := s.whereTo(ctx, c.to)
+	if err == nil && as != c.To { // they are known by another user now
+		err = notify.ErrNever
+	}
 	var story notify.Story
 	if err == nil {
 		story, err = s.Teller.Story(ctx, n)
