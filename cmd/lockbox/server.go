@@ -82,7 +82,7 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (s *Server, err error
 	}
 	o := ledger.Options{
 		Origin: c.Log, Signer: s.Keys.Log, Verifier: s.Keys.LogVerifier, Secret: secret, Now: time.Now,
-		Newest: []string{"grant/", "extension/", "request/", "person/", "credential/", "sshkey/", "login/", "pins/", "proof/", "touched/", "motion/", "motion-held/", "policy/", "token/", "uses/", "slack/", "slack-of/", "restored/", "shred/", "glass/", "incident/"},
+		Newest: []string{"grant/", "extension/", "request/", "person/", "credential/", "sshkey/", "login/", "pins/", "proof/", "touched/", "motion/", "motion-held/", "policy/", "token/", "uses/", "slack/", "slack-of/", "restored/", "shred/", "glass/", "incident/", "digest/"},
 	}
 	s.Ledger, err = ledger.Open(ctx, engine, o)
 	if err != nil {
