@@ -140,6 +140,9 @@ func (l *telling) request() (err error) {
 		return err
 	}
 	l.s.Facts = l.facts(v)
+	if l.n.Topic == Waits && err == nil {
+		err = l.normal(q)
+	}
 	for _, r := range v.Thread {
 		l.s.Entries = append(l.s.Entries, l.text("{when} {who}: {text}", "when", l.clock(r.At), "who", plain(r.Name, 80), "text", plain(r.Text, longest)))
 	}
