@@ -117,8 +117,23 @@ func notifyRetry() *cobra.Command {
 }
 
 func notifyReplay() *cobra.Command {
-	c := &cobra.Command{Use: "replay WEBHOOK", Short: "Send a receiver the events from --from on once more", Args: cobra.ExactArgs(1)}
-	from := c.Flags().Int64("from", 0, "number of the first event, as data.seq says it")
-	return asks(c, "replay", func(args []string) (toNotify, error) { return toNotify{Channel: args[0], From: *from}, nil },
-		func(w io.Writer, n int) { fmt.Fprintf(w, "%d events are on their way\n", n) })
+	c := &cobra.Command{
+		Use: "replay --from SEQ --webhook NAME", Short: "Send a receiver the events from --from on once more", Args: cobra.NoArgs,
+		Long: "Send a receiver the events from --from to the end of the log once more, those that it wants, with the ids that they had.",
+	}
+	from := c.Flags().Int64("from", -1, "number of the first event, as data.seq says it")
+	name := c.Flags().String("webhook", "", "the receiver, as lockbox.yaml names it")
+	question := func([]string) (toNotify, error) {
+		if *from < 0 || *name == "" {
+			return toNotify{}, usage("say which events and to whom: --from SEQ --webhook NAME")
+		}
+		return toNotify{Channel: *name, From: *from}, nil
+	}
+	return asks(c, "replay", question,
+		func(w io.Writer, r notify.Replayed) {
+			fmt.Fprintf(w, "%d events are on their way to %s: those that it wants of %d to %d\n", r.Count, *name, r.From, r.To)
+			if r.To < r.End {
+				fmt.Fprintf(w, "the log ends at %d; when these have arrived, go on with --from %d\n", r.End, r.To+1)
+			}
+		})
 }
