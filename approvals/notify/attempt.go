@@ -27,6 +27,8 @@ const (
 	quickest = time.Second     // between two tries of one notice
 	slowest  = 5 * time.Minute // between two tries of one notice
 	probing  = time.Minute     // between two tries of a channel that is down
+
+	longestWait = time.Hour // that the other side can ask for
 )
 
 // attempt sends a notice if it still matters; or says when to look again.
@@ -144,7 +146,7 @@ func (c *carrier) failed(e *entry, err error) (outcome, time.Time) {
 	}
 	wait := backOff(e.Tries, slowest)
 	if l := (*Later)(nil); errors.As(err, &l) {
-		wait = min(max(l.After, quickest), time.Hour)
+		wait = min(max(l.After, quickest), longestWait)
 	} else {
 		c.notThrough(e, now)
 	}
