@@ -43,6 +43,18 @@ func TestWhoseMailboxRefusesIsNotReached(t *testing.T) {
 			if alarms == 0 {
 				t.Error("no operator was told")
 			}
+			if kinds := strings.Join(w.all(t), " "); strings.Contains(kinds, "notice.nobody") {
+				t.Errorf("somebody is reached: %s", kinds)
+			}
+			mu.Lock()
+			gone["ceo@x.eu"] = true
+			mu.Unlock()
+			_, err := f.Test(ctx, "ceo@x.eu")
+			must(t, err)
+			must(t, pause(ctx, 5*time.Minute))
+			if n := h.count(func(n Notice) bool { return n.Kind == "notice.nobody" && strings.HasPrefix(n.To, "ops") }); n != 2 {
+				t.Errorf("%d operators were told that nobody is reached", n)
+			}
 			before := h.count(func(n Notice) bool { return n.To == "cto@x.eu" && n.Topic == Waits })
 			w.submit(t, "eng1@x.eu", "support_nord")
 			must(t, pause(ctx, time.Minute))
@@ -52,8 +64,10 @@ func TestWhoseMailboxRefusesIsNotReached(t *testing.T) {
 			mu.Lock()
 			gone = map[string]bool{}
 			mu.Unlock()
-			_, err := f.Test(ctx, "cto@x.eu")
-			must(t, err)
+			for _, id := range []string{"ceo@x.eu", "cto@x.eu"} {
+				_, err := f.Test(ctx, id)
+				must(t, err)
+			}
 			must(t, pause(ctx, time.Minute))
 			must(t, f.Look(ctx))
 			if got := w.deaf(t); len(got) != 0 {
