@@ -27,11 +27,13 @@ const (
 	quickest = time.Second     // between two tries of one notice
 	slowest  = 5 * time.Minute // between two tries of one notice
 	probing  = time.Minute     // between two tries of a channel that is down
+
+	longestWait = time.Hour // that the other side can ask for
 )
 
 // attempt sends a notice if it still matters; or says when to look again.
 func (c *carrier) attempt(ctx context.Context, e *entry, later []*entry) (outcome, time.Time) {
-	if overtaken(e, later) {
+	if overtaken(e, later, !c.calm(e, time.Now()).IsZero()) {
 		return c.drop(e)
 	}
 	yes, hold, err := c.matters(ctx, e)
@@ -76,11 +78,12 @@ func (c *carrier) attempt(ctx context.Context, e *entry, later []*entry) (outcom
 	return c.failed(e, err)
 }
 
-// overtaken says whether a later rung for the same stage, or a later beginning or
-// end of a session, waits behind a notice: nobody is told twice at once.
-func overtaken(e *entry, later []*entry) bool {
+// overtaken says whether a later rung for the same stage waits behind a notice, or,
+// behind the beginning of a session, an end: nobody is told twice at once. An end
+// leads to its recording: it is told, but of so many that it would tire.
+func overtaken(e *entry, later []*entry, tired bool) bool {
 	if e.tires() {
-		return slices.ContainsFunc(later, (*entry).tires)
+		return (tired || e.Kind == "session.open") && slices.ContainsFunc(later, (*entry).tires)
 	}
 	return e.Topic == Waits && slices.ContainsFunc(later, func(l *entry) bool {
 		return l.Topic == Waits && l.Stage == e.Stage && l.Rung > e.Rung
@@ -143,7 +146,7 @@ func (c *carrier) failed(e *entry, err error) (outcome, time.Time) {
 	}
 	wait := backOff(e.Tries, slowest)
 	if l := (*Later)(nil); errors.As(err, &l) {
-		wait = min(max(l.After, quickest), time.Hour)
+		wait = min(max(l.After, quickest), longestWait)
 	} else {
 		c.notThrough(e, now)
 	}

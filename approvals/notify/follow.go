@@ -256,7 +256,7 @@ func (f *Follower) hand(all []*entry) {
 			f.finish(e, false)
 			continue
 		}
-		if c.count() >= mostWaiting {
+		if c.count() >= mostWaiting && e.Topic != Glass && e.Topic != Alarm {
 			c.giveUp(e, errFull)
 			continue
 		}

@@ -28,6 +28,9 @@ type grief struct {
 
 // mourn writes an alarm into the log about notices that were given up, until ctx ends.
 func (f *Follower) mourn(ctx context.Context) {
+	if err := f.Outbox.told(nil, time.Now()); err != nil { // counts them
+		f.Report(err)
+	}
 	by := map[string]grief{}
 	for {
 		more, err := f.lament(ctx, by)

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -20,6 +21,7 @@ import (
 type Outbox struct {
 	db   *bbolt.DB
 	step func() error // tests: the process ends here; nil: it does not
+	dead atomic.Int64 // about how many were given up
 }
 
 // A mark is how far the log was read: the last event, and when it was written, by
@@ -199,14 +201,16 @@ func (o *Outbox) begin(m mark) (dropped int, err error) {
 	return dropped, err
 }
 
-// waiting lists what waits, in the order in which it came.
+// waiting lists what waits, in the order in which it came. What cannot be read is
+// passed over, and stays: it stops nothing.
 func (o *Outbox) waiting() (all []*entry, err error) {
 	err = o.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte(inWait)).ForEach(func(_, v []byte) error {
+		return tx.Bucket([]byte(inWait)).ForEach(func(k, v []byte) error {
 			e := &entry{maybe: true}
-			err := json.Unmarshal(v, e)
-			all = append(all, e)
-			return err
+			if json.Unmarshal(v, e) == nil && bytes.Equal(num(e.Num), k) {
+				all = append(all, e)
+			}
+			return nil
 		})
 	})
 	return all, err
@@ -273,8 +277,16 @@ func (o *Outbox) give(e *entry, why, address string, told bool, now time.Time) e
 		if err != nil {
 			return err
 		}
-		if err := tx.Bucket([]byte(inDead)).Put(num(e.Num), b); err != nil {
+		bucket := tx.Bucket([]byte(inDead))
+		if err := bucket.Put(num(e.Num), b); err != nil {
 			return err
+		}
+		if o.dead.Add(1) > mostDead {
+			if k, _ := bucket.Cursor().First(); k != nil {
+				if err := bucket.Delete(k); err != nil {
+					return err
+				}
+			}
 		}
 		if address != "" {
 			if err := tx.Bucket([]byte(inDeaf)).Put(under(e.Channel, e.To), hashed(address)); err != nil {

@@ -18,10 +18,11 @@ const enough = 2
 
 // A Reach is how those of one stage are reached.
 type Reach struct {
-	Stage  string   `json:"stage"` // "executive board", "customer nord"
-	People []Person `json:"people"`
-	Low    bool     `json:"low"`    // fewer than two, or than the stage takes, are reached
-	Nobody bool     `json:"nobody"` // is reached
+	Stage  string       `json:"stage"` // "executive board", "customer nord"
+	Of     policy.Stage `json:"-"`
+	People []Person     `json:"people"`
+	Low    bool         `json:"low"`    // fewer than two, or than the stage takes, are reached
+	Nobody bool         `json:"nobody"` // is reached
 }
 
 // A Person is somebody who would be told.
@@ -48,7 +49,7 @@ func (p *Planner) Reachable(tx *ledger.Tx) (all []Reach, err error) {
 }
 
 func (p *Planner) reachOf(tx *ledger.Tx, s policy.Stage, people []policy.Principal) (Reach, error) {
-	r := Reach{Stage: strings.TrimSpace(string(s.Kind) + " " + s.Group + s.Customer)}
+	r := Reach{Stage: strings.TrimSpace(string(s.Kind) + " " + s.Group + s.Customer), Of: s}
 	reached := 0
 	for _, who := range people {
 		ways, err := p.Ways(tx, who)

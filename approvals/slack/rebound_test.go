@@ -1,6 +1,7 @@
 package slack_test
 
 import (
+	"strings"
 	"testing"
 
 	"lockbox/approvals/notify"
@@ -23,8 +24,8 @@ func TestC17WhoWasKnownByAnotherUserIsToldAsTheOneTheyAreNow(t *testing.T) {
 	if n := len(s.slack.Messages(ceoIn)); n != before {
 		t.Errorf("the user who is nobody any more was told %d things more", n-before)
 	}
-	if now := s.card(t, ceoIn); now.Text != stays.Text {
-		t.Errorf("there it reads %q now", now.Text)
+	if now := s.card(t, ceoIn); now.TS != stays.TS || len(now.Buttons) > 0 || !strings.Contains(now.Shown, "not you any more") || strings.Contains(now.Shown+now.Text, code) {
+		t.Errorf("there it reads %+v now", now)
 	}
 	if n := len(s.slack.Messages("U0CEONEW")); n == 0 {
 		t.Error("the user whom they are known by was told nothing")

@@ -59,9 +59,10 @@ func notifyPreview() *cobra.Command {
 	as := c.Flags().String("as", "", "the person who would ask")
 	on := c.Flags().String("on", "", "the target")
 	login := c.Flags().String("login", "", "the login; the target's first where none is said")
+	customer := c.Flags().String("customer", "", "the customer whose data it is for, where the login is of one; without --on: only whom that customer's stages ask")
 	do := c.Flags().String("do", "shell", "the action")
 	return asks(c, "preview", func([]string) (toNotify, error) {
-		return toNotify{Person: *as, Target: *on, Login: *login, Action: *do}, nil
+		return toNotify{Person: *as, Target: *on, Login: *login, Customer: *customer, Action: *do}, nil
 	}, printReach)
 }
 
