@@ -57,8 +57,9 @@ type Done struct {
 const (
 	digestV1    = "lockbox-digest/v1"
 	digestEvent = "digest.made"
-	digestsBack = 8             // weeks that are made up for after a standstill
-	digestAt    = 7 * time.Hour // of Monday
+	digestsBack = 8                  // weeks that are made up for after a standstill
+	digestAt    = 7 * time.Hour      // of Monday
+	readIn      = 6 * 24 * time.Hour // then it is told: a week, but for how late it was made
 	// Reviewers is how many executives are to read a digest.
 	Reviewers = 2
 )
@@ -157,16 +158,24 @@ func (d *Desk) makeDigest(ctx context.Context, from, to time.Time, sessions Sess
 
 // A weekTale is what its events leave to be looked up.
 type weekTale struct {
-	under map[string]bool   // requests under which sessions began
-	ended map[string]closed // sessions
-	seen  map[string]bool   // sessions that somebody watched, until now
+	under map[string]bool     // requests under which sessions began
+	ended map[string]closed   // sessions
+	seen  map[string][]string // who watched a session, until now
 }
 
-type closed struct{ bytes, requests int64 }
+type closed struct {
+	bytes, requests int64
+	of              string // whose it was
+}
+
+// unread says whether nobody watched a session but who was in it.
+func (t weekTale) unread(id string) bool {
+	return !slices.ContainsFunc(t.seen[id], func(who string) bool { return who != t.ended[id].of })
+}
 
 // happened reads the log from the week's beginning to its own end.
 func (d *Desk) happened(ctx context.Context, g *Digest) (t weekTale, err error) {
-	t = weekTale{map[string]bool{}, map[string]closed{}, map[string]bool{}}
+	t = weekTale{map[string]bool{}, map[string]closed{}, map[string][]string{}}
 	at, err := d.firstAt(ctx, g.From)
 	for err == nil {
 		var events []ledger.Event
@@ -200,7 +209,7 @@ func (g *Digest) hears(e ledger.Event, t *weekTale) {
 	}
 	about := e.Subjects[0]
 	if e.Kind == "session.looked-at" || e.Kind == "session.watched" || e.Kind == "session.reviewed" {
-		t.seen[about] = true
+		t.seen[about] = append(t.seen[about], e.Actor)
 	}
 	if e.At.Before(g.From) || !e.At.Before(g.To) {
 		return
@@ -224,7 +233,7 @@ func (g *Digest) hears(e ledger.Event, t *weekTale) {
 		}
 	case "session.close":
 		number := func(key string) int64 { n, _ := strconv.ParseInt(e.Detail[key], 10, 64); return n } // 0 where there is none
-		t.ended[about] = closed{number("bytes"), number("requests")}
+		t.ended[about] = closed{number("bytes"), number("requests"), e.Actor}
 	}
 }
 
@@ -240,7 +249,7 @@ func (d *Desk) standing(tx *ledger.Tx, g *Digest, t weekTale, sessions Sessions)
 		}
 	}
 	for _, id := range sortedKeys(t.ended) {
-		if !t.seen[id] {
+		if t.unread(id) {
 			g.Unread = append(g.Unread, id)
 		}
 	}
@@ -259,7 +268,7 @@ func (d *Desk) standing(tx *ledger.Tx, g *Digest, t weekTale, sessions Sessions)
 			return false, err
 		}
 		week := key[len(digestKey("")):]
-		if week >= g.Week || tx.Now().AddDate(0, 0, -7*digestsBack).After(w.Made) {
+		if old := tx.Now().Sub(w.Made); week >= g.Week || old < readIn || old > digestsBack*7*24*time.Hour {
 			return true, nil
 		}
 		done, err := d.Charter.Reviews(tx, week, w.sha256())

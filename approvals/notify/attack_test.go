@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.etcd.io/bbolt"
 
 	"lockbox/approvals"
 	"lockbox/recorder/ledger"
@@ -169,4 +172,148 @@ func TestC22ALoopOfSessionsIsNoFloodOfNotices(t *testing.T) {
 		})
 		must(t, w.Ledger.Close())
 	})
+}
+
+// TestC22AnEmergencyIsToldHoweverMuchWaits: a channel that is full, or was down
+// for long, gives up what can wait.
+func TestC22AnEmergencyIsToldHoweverMuchWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &hook{name: "mail"}
+		w := newWorld(t, h)
+		following(t, w, func(f *Follower) {
+			f.carriers["mail"].mu.Lock()
+			f.carriers["mail"].size += mostWaiting
+			f.carriers["mail"].mu.Unlock()
+			must(t, f.Again(
+				Notice{Channel: "mail", To: "ceo@x.eu", Topic: Glass, About: "7KQM", Seq: 1, Kind: "glass.broken"},
+				Notice{Channel: "mail", To: "ceo@x.eu", Topic: Digest, About: "7KQN", Seq: 2, Kind: "month.stated"}))
+			must(t, pause(t.Context(), time.Second))
+			if n := h.count(func(n Notice) bool { return n.Topic == Glass }); n != 1 {
+				t.Error("the emergency was given up")
+			}
+			if n := h.count(func(n Notice) bool { return n.Topic == Digest }); n != 0 {
+				t.Error("nothing was given up")
+			}
+			f.carriers["mail"].mu.Lock()
+			f.carriers["mail"].size -= mostWaiting
+			f.carriers["mail"].mu.Unlock()
+		})
+		must(t, w.Ledger.Close())
+	})
+}
+
+// TestWhatIsGivenUpHasABound: a receiver that is gone for a month costs neither
+// the memory nor the disk of the gateway.
+func TestWhatIsGivenUpHasABound(t *testing.T) {
+	w := newWorld(t)
+	defer func() { must(t, w.Ledger.Close()) }()
+	o := w.outbox(t)
+	defer func() { must(t, o.Close()) }()
+	must(t, o.db.Update(func(tx *bbolt.Tx) error { // as if they had been given up before
+		for i := range mostDead {
+			b, err := json.Marshal(Dead{Notice: Notice{Channel: "webhook:gone", Topic: Deed}, Num: uint64(i + 1), Gone: time.Now()})
+			must(t, errors.Join(err, tx.Bucket([]byte(inDead)).Put(num(uint64(i+1)), b)))
+		}
+		return nil
+	}))
+	must(t, o.told(nil, time.Now()))
+	for i := range 10 {
+		must(t, o.give(&entry{Notice: Notice{Channel: "mail", Topic: Waits}, Num: uint64(mostDead + i + 1)}, "gone", "", false, time.Now()))
+	}
+	all, err := o.Dead()
+	must(t, err)
+	if len(all) > mostDead || all[len(all)-1].Channel != "mail" || all[0].Num <= 1 {
+		t.Errorf("%d are kept, from %d on", len(all), all[0].Num)
+	}
+	if back, err := o.revive("mail", nil, time.Now()); err != nil || len(back) != 10 {
+		t.Errorf("%d come back, %v", len(back), err)
+	}
+}
+
+// TestC25ATryThatAWrongClockPutOffComesSoon: the clock was ten years ahead when a
+// try failed, and is set right while the gateway is restarted.
+func TestC25ATryThatAWrongClockPutOffComesSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &hook{name: "mail"}
+		w := newWorld(t, h)
+		o := w.outbox(t)
+		at := time.Now().AddDate(10, 0, 0)
+		must(t, o.later(&entry{Notice: Notice{Channel: "mail", To: "ceo@x.eu", Topic: Account, About: "ceo@x.eu", Kind: "key.added"}, Num: 7, Since: at, Next: at, Tries: 1}))
+		last, err := (&Follower{Ledger: w.Ledger}).end(t.Context())
+		must(t, err)
+		_, err = o.advance(last, nil, nil, time.Now())
+		must(t, errors.Join(err, o.Close()))
+		following(t, w, func(*Follower) {
+			must(t, pause(t.Context(), 2*time.Hour))
+			if n := h.count(func(n Notice) bool { return n.Kind == "key.added" }); n != 1 {
+				t.Error("it waits for ten years")
+			}
+		})
+		must(t, w.Ledger.Close())
+	})
+}
+
+// TestAnEditedOutboxStopsNothing, and tells nobody what they may not see: what
+// cannot be read is passed over, and whoever is named reads as themselves.
+func TestAnEditedOutboxStopsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		words, err := NewWords()
+		must(t, err)
+		w := newWorld(t)
+		teller := &Teller{Ledger: w.Ledger, Planner: w.planner, URL: "https://lock.example.eu", Words: words}
+		leaked := 0
+		h := &hook{name: "mail", send: func(ctx context.Context, n Notice) error {
+			s, err := teller.Story(ctx, n)
+			if err == nil && s.View.Request != nil && strings.HasPrefix(n.To, "eng2") {
+				leaked++
+			}
+			return err
+		}}
+		w.planner.Channels = []Channel{h}
+		code := w.submit(t, "eng1@x.eu", "support_nord")
+		o := w.outbox(t)
+		last, err := (&Follower{Ledger: w.Ledger}).end(t.Context())
+		must(t, err)
+		_, err = o.advance(last, nil, nil, time.Now())
+		must(t, err)
+		must(t, o.db.Update(func(tx *bbolt.Tx) error {
+			for i, v := range []string{"", "{", "null", `{"channel":7}`, `{"channel":"mail","to":"ceo@x.eu","topic":"waits","about":"` + code + `","stage":-1,"rung":-7,"num":5}`,
+				`{"channel":"mail","to":"ceo@x.eu","topic":"session","about":"\u0000","seq":-9,"num":6}`} {
+				must(t, errors.Join(tx.Bucket([]byte(inWait)).Put(num(uint64(i+1)), []byte(v)), tx.Bucket([]byte(inDead)).Put(num(uint64(i+1)), []byte(v))))
+			}
+			return nil
+		}))
+		for i, topic := range []Topic{Waits, Decided, Said, Session, Ended, Motion, Glass, Account, "x", Deed} {
+			n := Notice{Channel: "mail", To: "eng2@x.eu", Topic: topic, About: code, Kind: "grant.made", Stage: i % 3, At: time.Now()}
+			must(t, o.later(&entry{Notice: n, Num: uint64(20 + i), Since: time.Now()}))
+			must(t, o.db.Update(func(tx *bbolt.Tx) error {
+				return tx.Bucket([]byte(inSaid)).Put(under(n.About, n.Channel, n.To), []byte{1})
+			}))
+		}
+		must(t, o.Close())
+		following(t, w, func(f *Follower) {
+			_, err := w.Say(t.Context(), w.who("eng1@x.eu"), code, "", "which rows are these")
+			must(t, err)
+			must(t, pause(t.Context(), time.Minute))
+			if n := h.count(func(n Notice) bool { return n.Topic == Said && n.To == "cto@x.eu" }); n != 1 {
+				t.Error("nobody is told any more")
+			}
+			if _, err := f.Outbox.Dead(); err != nil {
+				t.Error(err)
+			}
+			_, err = f.Retry("")
+			must(t, err)
+			must(t, pause(t.Context(), time.Hour))
+		})
+		v, err := w.seen(t, "ceo@x.eu", code)
+		if leaked > 0 || err != nil || len(v.Request.Votes) > 0 {
+			t.Errorf("%d times somebody read what they may not see, or there are votes: %v", leaked, err)
+		}
+		must(t, w.Ledger.Close())
+	})
+}
+
+func (w *world) seen(t *testing.T, id, code string) (v approvals.View, err error) {
+	err = w.Ledger.View(t.Context(), func(tx *ledger.Tx) error { v, err = w.SeeIn(tx, w.who(id), code); return err })
+	return v, err
 }

@@ -27,6 +27,8 @@ const (
 	quickest = time.Second     // between two tries of one notice
 	slowest  = 5 * time.Minute // between two tries of one notice
 	probing  = time.Minute     // between two tries of a channel that is down
+
+	longestWait = time.Hour // that the other side can ask for
 )
 
 // attempt sends a notice if it still matters; or says when to look again.
@@ -64,6 +66,7 @@ func (c *carrier) attempt(ctx context.Context, e *entry, later []*entry) (outcom
 	case err == nil:
 		c.through()
 		c.f.count(c.ch.Name(), func(n *Counts) { n.Sent++ })
+		e.heard = true
 		c.f.finish(e, true)
 		c.tired(e, time.Now())
 		return sent, time.Time{}
@@ -114,13 +117,19 @@ func (c *carrier) drop(e *entry) (outcome, time.Time) {
 func (c *carrier) giveUp(e *entry, why error) (outcome, time.Time) {
 	c.f.count(c.ch.Name(), func(n *Counts) { n.Dead++ })
 	about := strings.ToValidUTF8(why.Error()[:min(len(why.Error()), 300)], "")
-	if err := c.f.Outbox.give(e, about, e.Kind == deadEvent, time.Now()); err != nil {
+	address := ""
+	if !errors.Is(why, errFull) {
+		address = c.address(e)
+	}
+	if err := c.f.Outbox.give(e, about, address, e.Kind == deadEvent, time.Now()); err != nil {
 		c.f.Report(err)
 		return failed, time.Now().Add(slowest)
 	}
-	select {
-	case c.f.dying <- struct{}{}:
-	default: // it is known
+	for _, c := range []chan struct{}{c.f.dying, c.f.doubt} {
+		select {
+		case c <- struct{}{}:
+		default: // it is known
+		}
 	}
 	return dropped, time.Time{}
 }
@@ -137,7 +146,7 @@ func (c *carrier) failed(e *entry, err error) (outcome, time.Time) {
 	}
 	wait := backOff(e.Tries, slowest)
 	if l := (*Later)(nil); errors.As(err, &l) {
-		wait = min(max(l.After, quickest), time.Hour)
+		wait = min(max(l.After, quickest), longestWait)
 	} else {
 		c.notThrough(e, now)
 	}

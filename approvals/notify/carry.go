@@ -56,6 +56,9 @@ func (c *carrier) take(e *entry) {
 	l := c.lanes[key]
 	if l == nil {
 		l = &lane{key: key, next: e.Next, all: []*entry{e}}
+		if now := time.Now(); e.Next.After(now.Add(longestWait)) { // the clock was wrong when that was written
+			l.next = now
+		}
 		c.lanes[key] = l
 		heap.Push(&c.ready, l)
 		c.rouse()

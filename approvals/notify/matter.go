@@ -112,10 +112,6 @@ func (p *Planner) quiet(tx *ledger.Tx, n Notice) (time.Time, error) {
 	switch n.Topic {
 	case Glass, Alarm, Account: // whoever took a session over would make it quiet first
 		return time.Time{}, nil
-	case Motion:
-		if v, err := p.Desk.Charter.Raw(tx, n.About); err != nil || v.Motion.Kind == policy.ToRatify {
-			return time.Time{}, err
-		}
 	}
 	set, err := SettingOf(tx, n.To)
 	if err != nil {

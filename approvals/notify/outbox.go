@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -20,6 +21,7 @@ import (
 type Outbox struct {
 	db   *bbolt.DB
 	step func() error // tests: the process ends here; nil: it does not
+	dead atomic.Int64 // about how many were given up
 }
 
 // A mark is how far the log was read: the last event, and when it was written, by
@@ -40,6 +42,7 @@ type entry struct {
 	Again bool      `json:"again,omitempty"` // a person asked for it
 
 	maybe bool // it may have been sent before the process ended
+	heard bool // it was
 }
 
 // A Dead is a notice that was given up.
@@ -57,6 +60,7 @@ const (
 	inTold = "told" // about NUL id → nothing: planned once, until what it is about is over
 	inSaid = "said" // about NUL channel NUL to → nothing: they were asked, so that they are told what became of it
 	inDead = "dead" // number → Dead
+	inDeaf = "deaf" // channel NUL to → hash of the address for which a notice was given up, until one goes through
 )
 
 // OpenOutbox opens the file, or makes it.
@@ -66,7 +70,7 @@ func OpenOutbox(path string) (*Outbox, error) {
 		return nil, fmt.Errorf("open the outbox %s: %w", path, err)
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range []string{inMeta, inWait, inTold, inSaid, inDead} {
+		for _, name := range []string{inMeta, inWait, inTold, inSaid, inDead, inDeaf} {
 			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 				return err
 			}
@@ -197,14 +201,16 @@ func (o *Outbox) begin(m mark) (dropped int, err error) {
 	return dropped, err
 }
 
-// waiting lists what waits, in the order in which it came.
+// waiting lists what waits, in the order in which it came. What cannot be read is
+// passed over, and stays: it stops nothing.
 func (o *Outbox) waiting() (all []*entry, err error) {
 	err = o.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte(inWait)).ForEach(func(_, v []byte) error {
+		return tx.Bucket([]byte(inWait)).ForEach(func(k, v []byte) error {
 			e := &entry{maybe: true}
-			err := json.Unmarshal(v, e)
-			all = append(all, e)
-			return err
+			if json.Unmarshal(v, e) == nil && bytes.Equal(num(e.Num), k) {
+				all = append(all, e)
+			}
+			return nil
 		})
 	})
 	return all, err
@@ -221,6 +227,9 @@ func (o *Outbox) done(e *entry, said bool) error {
 			err = b.Put(key, []byte{1})
 		case e.closes():
 			err = b.Delete(key)
+		}
+		if e.heard {
+			err = errors.Join(err, tx.Bucket([]byte(inDeaf)).Delete(under(e.Channel, e.To)))
 		}
 		return errors.Join(err, tx.Bucket([]byte(inWait)).Delete(num(e.Num)))
 	})
@@ -261,15 +270,28 @@ func (o *Outbox) later(e *entry) error {
 	return o.batch(func(tx *bbolt.Tx) error { return put(tx, &kept) })
 }
 
-// give gives a notice up.
-func (o *Outbox) give(e *entry, why string, told bool, now time.Time) error {
+// give gives a notice up. Address is where it did not reach its reader; "" where that says nothing about them.
+func (o *Outbox) give(e *entry, why, address string, told bool, now time.Time) error {
 	return o.batch(func(tx *bbolt.Tx) error {
 		b, err := json.Marshal(Dead{Notice: e.Notice, Num: e.Num, Gone: now, Why: why, Told: told})
 		if err != nil {
 			return err
 		}
-		if err := tx.Bucket([]byte(inDead)).Put(num(e.Num), b); err != nil {
+		bucket := tx.Bucket([]byte(inDead))
+		if err := bucket.Put(num(e.Num), b); err != nil {
 			return err
+		}
+		if o.dead.Add(1) > mostDead {
+			if k, _ := bucket.Cursor().First(); k != nil {
+				if err := bucket.Delete(k); err != nil {
+					return err
+				}
+			}
+		}
+		if address != "" {
+			if err := tx.Bucket([]byte(inDeaf)).Put(under(e.Channel, e.To), hashed(address)); err != nil {
+				return err
+			}
 		}
 		return tx.Bucket([]byte(inWait)).Delete(num(e.Num))
 	})

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -9,17 +10,20 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// deadKept is how long a notice that was given up can be tried again.
-const deadKept = 30 * 24 * time.Hour
+const (
+	deadKept = 30 * 24 * time.Hour // a notice that was given up can be tried again for so long …
+	mostDead = 10_000              // … while it is among the last of so many; programs ask for events anew
+)
 
 // Dead lists the notices that were given up, oldest first.
 func (o *Outbox) Dead() (all []Dead, err error) {
 	err = o.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte(inDead)).ForEach(func(_, v []byte) error {
+		return tx.Bucket([]byte(inDead)).ForEach(func(k, v []byte) error {
 			var d Dead
-			err := json.Unmarshal(v, &d)
-			all = append(all, d)
-			return err
+			if json.Unmarshal(v, &d) == nil && bytes.Equal(num(d.Num), k) {
+				all = append(all, d)
+			}
+			return nil
 		})
 	})
 	return all, err
@@ -30,6 +34,9 @@ func (o *Outbox) told(all []Dead, now time.Time) error {
 	return o.write(o.db.Update, func(tx *bbolt.Tx) error {
 		b := tx.Bucket([]byte(inDead))
 		for _, d := range all {
+			if b.Get(num(d.Num)) == nil {
+				continue // it is tried again
+			}
 			d.Told = true
 			v, err := json.Marshal(d)
 			if err != nil {
@@ -40,17 +47,19 @@ func (o *Outbox) told(all []Dead, now time.Time) error {
 			}
 		}
 		var old [][]byte
+		n := int64(0)
 		err := b.ForEach(func(k, v []byte) error {
 			var d Dead
-			err := json.Unmarshal(v, &d)
-			if now.Sub(d.Gone) > deadKept {
+			n++
+			if json.Unmarshal(v, &d) != nil || now.Sub(d.Gone) > deadKept {
 				old = append(old, slices.Clone(k))
 			}
-			return err
+			return nil
 		})
 		for _, k := range old {
 			err = errors.Join(err, b.Delete(k))
 		}
+		o.dead.Store(n - int64(len(old)))
 		return err
 	})
 }
@@ -64,8 +73,8 @@ func (o *Outbox) revive(channel string, nums []uint64, now time.Time) (back []*e
 		var gone [][]byte
 		err := dead.ForEach(func(k, v []byte) error {
 			var d Dead
-			if err := json.Unmarshal(v, &d); err != nil {
-				return err
+			if json.Unmarshal(v, &d) != nil || !bytes.Equal(num(d.Num), k) {
+				return nil
 			}
 			if channel != "" && d.Channel != channel || len(nums) > 0 && !slices.Contains(nums, d.Num) {
 				return nil

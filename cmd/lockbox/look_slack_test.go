@@ -11,6 +11,7 @@ import (
 	"lockbox/approvals/notify"
 	"lockbox/approvals/slack"
 	"lockbox/gateway/identity"
+	"lockbox/gateway/portal"
 	"lockbox/recorder/ledger"
 	fake "lockbox/tests/fakes/slack"
 )
@@ -74,7 +75,7 @@ func TestC10TheDoorHandsNothingOnThatIsNotSigned(t *testing.T) {
 	s, _ := withSlack(t, func(*slack.Options) {})
 	s.seen.slack(s.tells.slack)
 	passed := 0
-	door := s.clicks(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { passed++ }))
+	door := s.clicks(&portal.Portal{}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { passed++ }))
 	for path, want := range map[string]int{
 		"/slack/interactions": 401, "/slack/commands": 401, "/slack/": 404, "/slack/events": 404, "/slack/../me/slack": 307, "/slack//interactions": 307,
 	} {

@@ -11,6 +11,7 @@ import (
 
 	"lockbox/approvals/notify"
 	"lockbox/approvals/slack"
+	"lockbox/gateway/portal"
 	"lockbox/recorder/ledger"
 )
 
@@ -100,11 +101,11 @@ func (s *Server) speaks(ctx context.Context, person string) (lang string) {
 }
 
 // clicks hands what Slack sends to the app, which knows it by its signature, and all else on.
-func (s *Server) clicks(next http.Handler) http.Handler {
+func (s *Server) clicks(pages *portal.Portal, next http.Handler) http.Handler {
 	if s.tells.slack == nil || s.tells.slack.Handler() == nil {
 		return next
 	}
-	app := s.tells.slack.Handler()
+	app := pages.Beside(s.tells.slack.Handler())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/slack/") {
 			app.ServeHTTP(w, r)

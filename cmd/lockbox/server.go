@@ -82,7 +82,7 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (s *Server, err error
 	}
 	o := ledger.Options{
 		Origin: c.Log, Signer: s.Keys.Log, Verifier: s.Keys.LogVerifier, Secret: secret, Now: time.Now,
-		Newest: []string{"grant/", "extension/", "request/", "person/", "credential/", "sshkey/", "login/", "pins/", "proof/", "touched/", "motion/", "motion-held/", "policy/", "token/", "uses/", "slack/", "slack-of/", "restored/", "shred/", "glass/", "incident/"},
+		Newest: []string{"grant/", "extension/", "request/", "person/", "credential/", "sshkey/", "login/", "pins/", "proof/", "touched/", "motion/", "motion-held/", "policy/", "token/", "uses/", "slack/", "slack-of/", "restored/", "shred/", "glass/", "incident/", "digest/"},
 	}
 	s.Ledger, err = ledger.Open(ctx, engine, o)
 	if err != nil {
@@ -233,7 +233,7 @@ func (s *Server) Run(ctx context.Context) error {
 		Gateway: s.Gateway, Desk: s.Desk, Charter: s.Charter, Tokens: s.Tokens, Logins: s.People, URL: s.Config.URL, Apps: s.Config.Apps.where(), Report: report, Now: time.Now,
 	}
 	web := pages.Server()
-	web.Handler = s.clicks(s.beside(programs.Beside(web.Handler)))
+	web.Handler = s.clicks(pages, s.beside(programs.Beside(web.Handler)))
 	s.runApps(serve, pages)
 	serve("portal", func(ctx context.Context) error { return serveHTTP(ctx, web, s.web) })
 	serve("control", func(ctx context.Context) error { return serveHTTP(ctx, s.controlServer(), s.control) })

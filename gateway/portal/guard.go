@@ -44,6 +44,19 @@ func (p *Portal) guard(next http.Handler) http.Handler {
 	})
 }
 
+// Beside does for another handler on the portal's listener what comes before it
+// looks at anything: headers, and so many requests of one source.
+func (p *Portal) Beside(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.headers(w.Header())
+		if x := (&exchange{r: r}); !p.limits.pass(x.source(), p.now()) {
+			http.Error(w, "", http.StatusTooManyRequests)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // sameOrigin wants a browser's word that the request comes from a page of ours.
 // Origin is "null" from our own forms, for our pages send no referrer.
 func sameOrigin(r *http.Request, origin string) bool {

@@ -3,6 +3,7 @@ package portal
 import (
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -270,5 +271,23 @@ func TestPagesAreSmall(t *testing.T) {
 		if n := len(s.visitor(s.Ceo).get(path).body) + loads; n > 60<<10 {
 			t.Errorf("%s: %d bytes with all it loads", path, n)
 		}
+	}
+}
+
+// TestWhatStandsBesideIsGuarded: Slack's clicks come over the same listener, and
+// nobody keeps it busy with a body after the other that is not signed.
+func TestWhatStandsBesideIsGuarded(t *testing.T) {
+	p := &Portal{URL: "https://lock.example.eu"}
+	heard := 0
+	h := p.Beside(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { heard++ }))
+	for range 2 * burst {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/slack/interactions", nil))
+		if w.Header().Get("Content-Security-Policy") == "" || w.Header().Get("X-Content-Type-Options") != "nosniff" {
+			t.Fatal("it has no headers")
+		}
+	}
+	if heard < burst || heard > burst+burst/2 {
+		t.Errorf("%d of %d were heard", heard, 2*burst)
 	}
 }
