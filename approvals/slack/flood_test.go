@@ -218,3 +218,33 @@ func TestAChannelTakesOneMessageASecond(t *testing.T) {
 		t.Errorf("got %+v", h)
 	}
 }
+
+// C09: a no in Slack and a yes at the portal, at once, by one person, are one vote.
+func TestC09ANoInSlackAndAYesAtThePortalAreOneVote(t *testing.T) {
+	s := newStage(t, "http")
+	s.Desk.Daily = 1000
+	yes, no := 0, 0
+	for i := range 40 {
+		code := s.Ask(t, s.Eng, "nord", 0)
+		s.tell(t, s.Ceo.ID, notify.Waits, code)
+		card, before := s.card(t, ceoIn), len(s.slack.Messages(ceoIn))
+		var both sync.WaitGroup
+		both.Go(func() { _ = s.Approve(t, s.Ceo, code) }) // it may be too late
+		both.Go(func() { s.slack.Click(ceoIn, card, "decline") })
+		both.Wait()
+		until(t, "the click is answered", func() bool { return len(s.slack.Messages(ceoIn)) > before })
+		votes := s.see(t, code).Request.Votes
+		if len(votes) != 1 {
+			t.Fatalf("round %d: %d votes of one person: %+v", i, len(votes), votes)
+		}
+		if votes[0].Verdict == policy.Yes {
+			yes++
+		} else {
+			no++
+		}
+		if s.see(t, code).Status.Phase == policy.Pending {
+			must(t, s.Desk.Withdraw(t.Context(), s.Eng.Principal, code))
+		}
+	}
+	t.Logf("%d times the yes came first, %d times the no", yes, no)
+}

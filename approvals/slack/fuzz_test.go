@@ -2,6 +2,9 @@ package slack
 
 import (
 	"net/url"
+	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -53,4 +56,19 @@ func FuzzCalls(f *testing.F) {
 		}
 		_, _ = parseSocketCommand(b)
 	})
+}
+
+// Both languages say everything, with the same names to fill in.
+func TestBothLanguagesSayEverything(t *testing.T) {
+	en, da := reflect.ValueOf(*english()), reflect.ValueOf(*danish())
+	names := regexp.MustCompile(`\{[a-z]+\}`)
+	for i := range en.NumField() {
+		name, a, b := en.Type().Field(i).Name, en.Field(i).String(), da.Field(i).String()
+		x, y := names.FindAllString(a, -1), names.FindAllString(b, -1)
+		slices.Sort(x)
+		slices.Sort(y)
+		if a == "" || b == "" || !slices.Equal(x, y) {
+			t.Errorf("%s: %q and %q", name, a, b)
+		}
+	}
 }

@@ -35,6 +35,11 @@ func TestABrowserLetsAUserOfSlackBeKnown(t *testing.T) {
 		t.Errorf("the page does not say who it is: %s", text)
 	}
 	s.shoot(ceo, "slack-waits")
+	ceo.Goto(s.url + "/me/slack?lang=da&l=" + l.Token)
+	ceo.WaitText("Hvilket tal")
+	s.shoot(ceo, "slack-waits-da")
+	ceo.Goto(s.url + "/me/slack?lang=en&l=" + l.Token)
+	ceo.WaitText("Which number")
 	ceo.Type("#number", map[bool]string{true: "11", false: "10"}[l.Number == "10"])
 	ceo.Press("Go on")
 	ceo.WaitText("2 tries left")
