@@ -57,8 +57,9 @@ type Done struct {
 const (
 	digestV1    = "lockbox-digest/v1"
 	digestEvent = "digest.made"
-	digestsBack = 8             // weeks that are made up for after a standstill
-	digestAt    = 7 * time.Hour // of Monday
+	digestsBack = 8                  // weeks that are made up for after a standstill
+	digestAt    = 7 * time.Hour      // of Monday
+	readIn      = 6 * 24 * time.Hour // then it is told: a week, but for how late it was made
 	// Reviewers is how many executives are to read a digest.
 	Reviewers = 2
 )
@@ -267,7 +268,7 @@ func (d *Desk) standing(tx *ledger.Tx, g *Digest, t weekTale, sessions Sessions)
 			return false, err
 		}
 		week := key[len(digestKey("")):]
-		if week >= g.Week || tx.Now().AddDate(0, 0, -7*digestsBack).After(w.Made) {
+		if old := tx.Now().Sub(w.Made); week >= g.Week || old < readIn || old > digestsBack*7*24*time.Hour {
 			return true, nil
 		}
 		done, err := d.Charter.Reviews(tx, week, w.sha256())

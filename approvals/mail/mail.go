@@ -46,7 +46,8 @@ type Teller interface {
 
 // A Mail is the channel "mail".
 type Mail struct {
-	o      Options
+	o      Options // without password and key
+	secret func() (password string, key []byte)
 	host   string
 	port   int
 	domain string // of From: what is behind the @ of every Message-ID
@@ -79,8 +80,10 @@ func New(o Options) (*Mail, error) {
 		o.Key = make([]byte, 32)
 		_, _ = rand.Read(o.Key) // never fails
 	}
+	password, key := string(o.Password), o.Key
+	o.Password, o.Key = "", nil
 	_, domain, _ := strings.Cut(o.From, "@")
-	return &Mail{o: o, host: host, port: n, domain: domain}, nil
+	return &Mail{o: o, secret: func() (string, []byte) { return password, key }, host: host, port: n, domain: domain}, nil
 }
 
 // Format says where mail goes, and nothing that is secret.
@@ -168,8 +171,8 @@ func (m *Mail) options(conn net.Conn, conf *tls.Config, policy gomail.TLSPolicy)
 		gomail.WithPort(m.port), gomail.WithTimeout(perStep), gomail.WithDialContextFunc(dialled), gomail.WithTLSConfig(conf),
 		gomail.WithTLSPolicy(policy), gomail.WithHELO(m.domain), gomail.WithoutNoop(),
 	}
-	if m.o.User != "" {
-		all = append(all, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(m.o.User), gomail.WithPassword(string(m.o.Password)))
+	if password, _ := m.secret(); m.o.User != "" {
+		all = append(all, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(m.o.User), gomail.WithPassword(password))
 	}
 	return all
 }
@@ -230,8 +233,9 @@ func (m *Mail) failed(doing string, err error) error {
 
 // hide takes the password out of what a library says.
 func (m *Mail) hide(err error) error {
-	if m.o.Password == "" || !strings.Contains(err.Error(), string(m.o.Password)) {
+	password, _ := m.secret()
+	if password == "" || !strings.Contains(err.Error(), password) {
 		return err
 	}
-	return errors.New(strings.ReplaceAll(err.Error(), string(m.o.Password), "secret"))
+	return errors.New(strings.ReplaceAll(err.Error(), password, "secret"))
 }

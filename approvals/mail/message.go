@@ -48,7 +48,8 @@ func (m *Mail) message(n notify.Notice, s notify.Story, to string) (*gomail.Msg,
 // id is a Message-ID that is the same each time, and that only we can make: what
 // is not from us stands in no thread of ours.
 func (m *Mail) id(parts ...string) string {
-	mac := hmac.New(sha256.New, m.o.Key)
+	_, key := m.secret()
+	mac := hmac.New(sha256.New, key)
 	for _, p := range parts {
 		fmt.Fprintf(mac, "%d:%s", len(p), p)
 	}

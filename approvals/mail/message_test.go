@@ -2,6 +2,8 @@ package mail
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -146,4 +148,23 @@ func FuzzMail(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestAPasswordIsNeverPrinted, with whatever it is printed, inside whatever.
+func TestAPasswordIsNeverPrinted(t *testing.T) {
+	m := plainMail(t, "k")
+	o := Options{Password: "correct-horse"}
+	var out bytes.Buffer
+	for _, v := range []any{o, &o, m, *m, struct{ m Mail }{*m}, o.Password} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			fmt.Fprintf(&out, verb+"\n", v)
+		}
+	}
+	b, err := json.Marshal(o.Password)
+	if err != nil || string(b) != `"secret"` {
+		t.Errorf("%s, %v", b, err)
+	}
+	if text := out.String(); strings.Contains(text, "correct-horse") || strings.Contains(text, "636f7272656374") {
+		t.Error(text)
+	}
 }

@@ -1,6 +1,8 @@
 package notify
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -143,4 +145,42 @@ func TestWhatWasDoneIsToldInNumbers(t *testing.T) {
 	if got := l.did(ledger.Event{Kind: "session.open", Detail: map[string]string{"commands": "2"}}); got != "" {
 		t.Errorf("of a beginning: %q", got)
 	}
+}
+
+// After an outage, the end of each session is told, which leads to its recording;
+// that it began is not, for it is over.
+func TestTheEndOfEachSessionIsToldAfterAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := true
+		h := &hook{name: "slack"}
+		h.send = func(context.Context, Notice) error {
+			if down {
+				return errors.New("down")
+			}
+			return nil
+		}
+		w := newWorld(t, h)
+		following(t, w, func(*Follower) {
+			code := w.submit(t, "eng1@x.eu", "support_nord")
+			must(t, w.approve("ceo@x.eu", code))
+			must(t, w.approve("ann@nord.x", code))
+			for _, session := range []string{"s1", "s2", "s3"} {
+				g := w.begins(t, code, session)
+				must(t, w.Ledger.Update(t.Context(), func(tx *ledger.Tx) error {
+					_, err := tx.Append(ledger.Event{Kind: "session.close", Actor: "eng1@x.eu", Subjects: []string{session, code, g.Target, "nord"}, Customers: []string{"nord"}})
+					return err
+				}))
+			}
+			must(t, pause(t.Context(), 10*time.Minute))
+			down = false
+			must(t, pause(t.Context(), 10*time.Minute))
+			synctest.Wait()
+			ends := h.count(func(n Notice) bool { return n.To == "ceo@x.eu" && n.Kind == "session.close" })
+			begins := h.count(func(n Notice) bool { return n.To == "ceo@x.eu" && n.Kind == "session.open" })
+			if ends != 3 || begins != 0 {
+				t.Errorf("%d ends are told, and %d beginnings", ends, begins)
+			}
+		})
+		must(t, w.Ledger.Close())
+	})
 }

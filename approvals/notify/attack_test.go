@@ -219,7 +219,7 @@ func TestWhatIsGivenUpHasABound(t *testing.T) {
 	}))
 	must(t, o.told(nil, time.Now()))
 	for i := range 10 {
-		must(t, o.give(&entry{Notice: Notice{Channel: "mail", Topic: Waits}, Num: uint64(mostDead + i + 1)}, "gone", false, time.Now()))
+		must(t, o.give(&entry{Notice: Notice{Channel: "mail", Topic: Waits}, Num: uint64(mostDead + i + 1)}, "gone", "", false, time.Now()))
 	}
 	all, err := o.Dead()
 	must(t, err)

@@ -33,7 +33,7 @@ const (
 
 // attempt sends a notice if it still matters; or says when to look again.
 func (c *carrier) attempt(ctx context.Context, e *entry, later []*entry) (outcome, time.Time) {
-	if overtaken(e, later) {
+	if overtaken(e, later, !c.calm(e, time.Now()).IsZero()) {
 		return c.drop(e)
 	}
 	yes, hold, err := c.matters(ctx, e)
@@ -66,6 +66,7 @@ func (c *carrier) attempt(ctx context.Context, e *entry, later []*entry) (outcom
 	case err == nil:
 		c.through()
 		c.f.count(c.ch.Name(), func(n *Counts) { n.Sent++ })
+		e.heard = true
 		c.f.finish(e, true)
 		c.tired(e, time.Now())
 		return sent, time.Time{}
@@ -77,11 +78,12 @@ func (c *carrier) attempt(ctx context.Context, e *entry, later []*entry) (outcom
 	return c.failed(e, err)
 }
 
-// overtaken says whether a later rung for the same stage, or a later beginning or
-// end of a session, waits behind a notice: nobody is told twice at once.
-func overtaken(e *entry, later []*entry) bool {
+// overtaken says whether a later rung for the same stage waits behind a notice, or,
+// behind the beginning of a session, an end: nobody is told twice at once. An end
+// leads to its recording: it is told, but of so many that it would tire.
+func overtaken(e *entry, later []*entry, tired bool) bool {
 	if e.tires() {
-		return slices.ContainsFunc(later, (*entry).tires)
+		return (tired || e.Kind == "session.open") && slices.ContainsFunc(later, (*entry).tires)
 	}
 	return e.Topic == Waits && slices.ContainsFunc(later, func(l *entry) bool {
 		return l.Topic == Waits && l.Stage == e.Stage && l.Rung > e.Rung
@@ -115,13 +117,19 @@ func (c *carrier) drop(e *entry) (outcome, time.Time) {
 func (c *carrier) giveUp(e *entry, why error) (outcome, time.Time) {
 	c.f.count(c.ch.Name(), func(n *Counts) { n.Dead++ })
 	about := strings.ToValidUTF8(why.Error()[:min(len(why.Error()), 300)], "")
-	if err := c.f.Outbox.give(e, about, e.Kind == deadEvent, time.Now()); err != nil {
+	address := ""
+	if !errors.Is(why, errFull) {
+		address = c.address(e)
+	}
+	if err := c.f.Outbox.give(e, about, address, e.Kind == deadEvent, time.Now()); err != nil {
 		c.f.Report(err)
 		return failed, time.Now().Add(slowest)
 	}
-	select {
-	case c.f.dying <- struct{}{}:
-	default: // it is known
+	for _, c := range []chan struct{}{c.f.dying, c.f.doubt} {
+		select {
+		case c <- struct{}{}:
+		default: // it is known
+		}
 	}
 	return dropped, time.Time{}
 }

@@ -26,6 +26,7 @@ type Follower struct {
 	counts   map[string]Counts
 	read     mark
 	dying    chan struct{}
+	doubt    chan struct{}        // whether enough people are reached
 	tested   map[string]time.Time // who was sent a test within testEach
 }
 
@@ -101,6 +102,9 @@ func (f *Follower) begin(ctx context.Context) (mark, error) {
 	}
 	f.mu.Lock()
 	f.carriers, f.counts, f.read, f.dying = map[string]*carrier{}, map[string]Counts{}, at, make(chan struct{}, 1)
+	if f.doubt == nil {
+		f.doubt = make(chan struct{}, 1)
+	}
 	for _, c := range f.Planner.Channels {
 		f.carriers[c.Name()] = newCarrier(f, c)
 	}
@@ -253,12 +257,14 @@ func (f *Follower) hand(all []*entry) {
 			continue
 		}
 		if c.count() >= mostWaiting && e.Topic != Glass && e.Topic != Alarm {
-			c.giveUp(e, errors.New("too many wait before it"))
+			c.giveUp(e, errFull)
 			continue
 		}
 		c.take(e)
 	}
 }
+
+var errFull = errors.New("too many wait before it")
 
 func (f *Follower) running() bool {
 	f.mu.Lock()

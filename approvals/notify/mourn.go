@@ -128,25 +128,3 @@ func (f *Follower) Again(all ...Notice) error {
 	f.hand(added)
 	return nil
 }
-
-// Replay sends the events from seq on, up to the log's end, once more to those
-// programs of a channel that want them.
-func (f *Follower) Replay(ctx context.Context, channel string, seq int64) (n int, err error) {
-	for at := seq - 1; ; {
-		events, err := f.Ledger.After(ctx, at, page)
-		if err != nil || len(events) == 0 {
-			return n, err
-		}
-		var all []Notice
-		for _, e := range events {
-			l := &plan{Planner: f.Planner, e: e}
-			l.deeds()
-			all = append(all, slices.DeleteFunc(l.out, func(n Notice) bool { return n.Channel != channel })...)
-			at = e.Seq
-		}
-		if err := f.Again(all...); err != nil {
-			return n, err
-		}
-		n += len(all)
-	}
-}

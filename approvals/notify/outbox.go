@@ -42,6 +42,7 @@ type entry struct {
 	Again bool      `json:"again,omitempty"` // a person asked for it
 
 	maybe bool // it may have been sent before the process ended
+	heard bool // it was
 }
 
 // A Dead is a notice that was given up.
@@ -59,6 +60,7 @@ const (
 	inTold = "told" // about NUL id → nothing: planned once, until what it is about is over
 	inSaid = "said" // about NUL channel NUL to → nothing: they were asked, so that they are told what became of it
 	inDead = "dead" // number → Dead
+	inDeaf = "deaf" // channel NUL to → hash of the address for which a notice was given up, until one goes through
 )
 
 // OpenOutbox opens the file, or makes it.
@@ -68,7 +70,7 @@ func OpenOutbox(path string) (*Outbox, error) {
 		return nil, fmt.Errorf("open the outbox %s: %w", path, err)
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range []string{inMeta, inWait, inTold, inSaid, inDead} {
+		for _, name := range []string{inMeta, inWait, inTold, inSaid, inDead, inDeaf} {
 			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 				return err
 			}
@@ -226,6 +228,9 @@ func (o *Outbox) done(e *entry, said bool) error {
 		case e.closes():
 			err = b.Delete(key)
 		}
+		if e.heard {
+			err = errors.Join(err, tx.Bucket([]byte(inDeaf)).Delete(under(e.Channel, e.To)))
+		}
 		return errors.Join(err, tx.Bucket([]byte(inWait)).Delete(num(e.Num)))
 	})
 }
@@ -265,8 +270,8 @@ func (o *Outbox) later(e *entry) error {
 	return o.batch(func(tx *bbolt.Tx) error { return put(tx, &kept) })
 }
 
-// give gives a notice up.
-func (o *Outbox) give(e *entry, why string, told bool, now time.Time) error {
+// give gives a notice up. Address is where it did not reach its reader; "" where that says nothing about them.
+func (o *Outbox) give(e *entry, why, address string, told bool, now time.Time) error {
 	return o.batch(func(tx *bbolt.Tx) error {
 		b, err := json.Marshal(Dead{Notice: e.Notice, Num: e.Num, Gone: now, Why: why, Told: told})
 		if err != nil {
@@ -281,6 +286,11 @@ func (o *Outbox) give(e *entry, why string, told bool, now time.Time) error {
 				if err := bucket.Delete(k); err != nil {
 					return err
 				}
+			}
+		}
+		if address != "" {
+			if err := tx.Bucket([]byte(inDeaf)).Put(under(e.Channel, e.To), hashed(address)); err != nil {
+				return err
 			}
 		}
 		return tx.Bucket([]byte(inWait)).Delete(num(e.Num))

@@ -28,6 +28,10 @@ type Planner struct {
 	People   People
 	Channels []Channel
 	Places   []Place
+
+	// Deaf says whether a channel is known not to reach a person at an address: Outbox.Deaf. It is tried
+	// all the same; nil: nothing is known.
+	Deaf func(channel, person, address string) (bool, error)
 }
 
 // A plan is what comes of one event: each notice once.
@@ -170,6 +174,7 @@ type Way struct {
 	Channel string
 	Address string
 	Off     bool // they do not want it used
+	Deaf    bool // what was sent last was refused there, or given up
 }
 
 // address is where a channel reaches somebody. Whatever it does is an error at most.
@@ -194,8 +199,14 @@ func (p *Planner) Ways(tx *ledger.Tx, who policy.Principal) (all []Way, err erro
 		if err != nil || at == "" {
 			continue // not reached there: the other channels go on, and that too few are reached is an alarm
 		}
+		deaf := false
+		if p.Deaf != nil {
+			if deaf, err = p.Deaf(c.Name(), who.ID, at); err != nil {
+				return nil, err
+			}
+		}
 		off := slices.Contains(set.Off, c.Name())
-		if all = append(all, Way{c.Name(), at, off}); !off {
+		if all = append(all, Way{c.Name(), at, off, deaf}); !off {
 			on++
 		}
 	}

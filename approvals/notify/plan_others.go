@@ -18,6 +18,9 @@ func (l *plan) ofMotion(as part) error {
 		return err
 	}
 	m := v.Motion
+	if m.Kind == policy.ToReview {
+		return nil // who signed it knows
+	}
 	l.about = m.ID
 	all, err := l.signers(m)
 	if err != nil {

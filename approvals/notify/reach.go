@@ -18,9 +18,10 @@ const enough = 2
 
 // A Reach is how those of one stage are reached.
 type Reach struct {
-	Stage  string   `json:"stage"` // "executive board", "customer nord"
-	People []Person `json:"people"`
-	Low    bool     `json:"low"` // fewer than two, or than the stage takes, are reached
+	Stage  string       `json:"stage"` // "executive board", "customer nord"
+	Of     policy.Stage `json:"-"`
+	People []Person     `json:"people"`
+	Low    bool         `json:"low"` // fewer than two, or than the stage takes, are reached
 }
 
 // A Person is somebody who would be told.
@@ -47,14 +48,14 @@ func (p *Planner) Reachable(tx *ledger.Tx) (all []Reach, err error) {
 }
 
 func (p *Planner) reachOf(tx *ledger.Tx, s policy.Stage, people []policy.Principal) (Reach, error) {
-	r := Reach{Stage: strings.TrimSpace(string(s.Kind) + " " + s.Group + s.Customer)}
+	r := Reach{Stage: strings.TrimSpace(string(s.Kind) + " " + s.Group + s.Customer), Of: s}
 	reached := 0
 	for _, who := range people {
 		ways, err := p.Ways(tx, who)
 		if err != nil {
 			return r, err
 		}
-		if len(ways) > 0 {
+		if slices.ContainsFunc(ways, func(w Way) bool { return !w.Off && !w.Deaf }) {
 			reached++
 		}
 		r.People = append(r.People, Person{who.ID, who.Name, ways})
@@ -251,7 +252,7 @@ func (f *Follower) test(ctx context.Context, id string) (n int, err error) {
 	return len(all), f.Again(all...)
 }
 
-// LookEvery looks until ctx ends.
+// LookEvery looks until ctx ends, and soon after something was given up.
 func (f *Follower) LookEvery(ctx context.Context, every time.Duration) {
 	for !f.running() { // the first start empties the box
 		if pause(ctx, time.Second) != nil {
@@ -262,8 +263,16 @@ func (f *Follower) LookEvery(ctx context.Context, every time.Duration) {
 		if err := guarded(func() error { return f.Look(ctx) }); err != nil && ctx.Err() == nil {
 			f.Report(fmt.Errorf("look who can be reached: %w", err))
 		}
-		if pause(ctx, every) != nil {
+		t := time.NewTimer(every)
+		select {
+		case <-f.doubt: // something was given up: others may be within a minute
+			if pause(ctx, gather) != nil {
+				return
+			}
+		case <-t.C:
+		case <-ctx.Done():
 			return
 		}
+		t.Stop()
 	}
 }

@@ -146,7 +146,7 @@ func (l *telling) request() (err error) {
 	}
 	l.s.Facts = l.facts(v)
 	if err == nil && l.n.Topic == Waits {
-		err = l.besides(v)
+		err = errors.Join(l.normal(q), l.besides(v))
 	}
 	for _, r := range v.Thread {
 		l.s.Entries = append(l.s.Entries, l.text("{when} {who}: {text}", "when", l.clock(r.At), "who", plain(r.Name, 80), "text", plain(r.Text, longest)))

@@ -3,6 +3,7 @@ package notify
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"lockbox/approvals"
@@ -33,6 +34,31 @@ func (l *telling) motion() error {
 	l.s.Lead = l.text("{who} made a motion that takes your signature.", by...)
 	l.s.Next = l.text("If you do nothing, nothing changes.")
 	l.s.Open = v.Status.Phase == policy.Pending
+	return nil
+}
+
+// normal adds what the person has asked for before, where the facts say how long it is for.
+func (l *telling) normal(q *policy.Request) error {
+	customer := ""
+	if l.who.Kind == policy.Reviewer {
+		customer = l.who.Customer
+	}
+	u, err := l.Planner.Desk.Usual(l.tx, q, customer)
+	if err != nil {
+		return err
+	}
+	with := []any{"n", u.Asked, "days", u.Days, "target", plain(q.Target, 80), "m", u.OnTarget, "when", l.clock(u.Last), "long", l.say.long(u.For)}
+	text := ""
+	switch {
+	case u.Asked == 0:
+		text = l.text("First request in {days} days.", with...)
+	case u.OnTarget == 0:
+		text = l.text("Earlier requests in {days} days: {n}; none for {target}.", with...)
+	default:
+		text = l.text("Earlier requests in {days} days: {n}; for {target}: {m}, the last {when}, usually for {long}.", with...)
+	}
+	at := 1 + slices.IndexFunc(l.s.Facts, func(f Fact) bool { return f.Key == "long" })
+	l.s.Facts = slices.Insert(l.s.Facts, at, Fact{"normal", l.text("Normal?"), text})
 	return nil
 }
 

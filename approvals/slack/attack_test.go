@@ -268,7 +268,7 @@ func TestC19NothingIsSentWhereAClickSays(t *testing.T) {
 	}
 }
 
-func TestC20AButtonCarriesNothingThatIsBelieved(t *testing.T) {
+func TestC01C20AButtonCarriesNothingThatIsBelieved(t *testing.T) {
 	s, code, card := waits(t)
 	other := s.Ask(t, s.Mate, "syd", 0)
 	digest := s.see(t, code).Digest

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -31,6 +32,11 @@ func (s *Slack) Send(ctx context.Context, n notify.Notice) error {
 	at, known, err := s.memory.spot(n.To, n.About, to)
 	if err != nil {
 		return err
+	}
+	if !known && at.Asks { // before a user that they were known by
+		if err := s.update(ctx, at, s.notYou(ctx, n.To)); err != nil && !is(err, noMessage()...) && !errors.Is(err, notify.ErrNever) {
+			return err
+		}
 	}
 	asks := n.Topic == notify.Waits && n.Rung == 0
 	switch {

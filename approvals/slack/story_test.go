@@ -70,7 +70,11 @@ func TestARequestIsAskedForInSlackAndApprovedAtThePortalOnly(t *testing.T) {
 			}
 			must(t, s.Approve(t, s.Ceo, code)) // at the portal
 			must(t, s.Approve(t, s.Ann, code))
-			s.Begin(t, s.Eng)()
+			leave := s.Begin(t, s.Eng)
+			for _, in := range []string{ceoIn, fake.Channel} { // of a beginning that has ended nobody is told
+				until(t, in+" is told that it began", func() bool { return len(under(s.slack.Messages(in))) > 0 })
+			}
+			leave()
 			for user, human := range map[string]string{ceoIn: "the board member", ctoIn: "the one who was only asked", engIn: "who asked", fake.Channel: "the channel"} {
 				told := user == ctoIn || user == engIn // who voted is told of what comes of it, and who asked was there
 				until(t, human+" is told of the session", func() bool { return told || len(under(s.slack.Messages(user))) > 1 })

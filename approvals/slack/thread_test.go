@@ -127,6 +127,10 @@ func TestACardIsOverHoweverAndWhereverItWasDecided(t *testing.T) {
 func TestACardIsOverForWhoCannotDecideAnyMore(t *testing.T) {
 	for name, do := range map[string]func(t *testing.T, s *stage){
 		"ended the link": func(t *testing.T, s *stage) { must(t, s.People.UnbindSlack(t.Context(), s.Ceo.ID)) },
+		"known by another user": func(t *testing.T, s *stage) {
+			must(t, s.People.UnbindSlack(t.Context(), s.Ceo.ID))
+			s.BindSlack(t, s.Ceo, fake.Team, s.slack.User("U0CEONEW"))
+		},
 		"dismissed": func(t *testing.T, s *stage) {
 			s.Admit(t)
 			s.Pass(t, policy.Motion{Kind: policy.ToDismiss, About: s.Ceo.ID, Text: "left the company"}, s.Cto, s.Lone)

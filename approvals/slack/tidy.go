@@ -38,9 +38,9 @@ func (s *Slack) tidyOne(ctx context.Context, c asking) error {
 // stale is what stands in the place of a card that its reader cannot decide on.
 func (s *Slack) stale(ctx context.Context, c asking) (m message, over bool, err error) {
 	n := notify.Notice{Channel: s.Name(), To: c.to, Topic: notify.Waits, About: c.about, Stage: c.Stage, Seq: -1, At: s.now()}
-	as, err := s.whereTo(ctx, c.to)
-	if err == nil && as != c.To { // they are known by another user now
-		err = notify.ErrNever
+	to, err := s.whereTo(ctx, c.to)
+	if err == nil && to != c.To {
+		err = notify.ErrMoot // they are another user now, and this one may be somebody else
 	}
 	var story notify.Story
 	if err == nil {
@@ -52,13 +52,18 @@ func (s *Slack) stale(ctx context.Context, c asking) (m message, over bool, err 
 	}
 	switch {
 	case errors.Is(err, notify.ErrNever), errors.Is(err, notify.ErrMoot):
-		say := english()
-		if s.Lang != nil {
-			say = wordsIn(s.Lang(ctx, c.to))
-		}
-		return message{say.NotYou, []api.Block{section(say.NotYou)}}, true, nil
+		return s.notYou(ctx, c.to), true, nil
 	case err != nil:
 		return message{}, false, err
 	}
 	return s.over(story), !story.Open, nil
+}
+
+// notYou is what stands in the place of a card before somebody whom it is not for.
+func (s *Slack) notYou(ctx context.Context, person string) message {
+	say := english()
+	if s.Lang != nil {
+		say = wordsIn(s.Lang(ctx, person))
+	}
+	return message{say.NotYou, []api.Block{section(say.NotYou)}}
 }

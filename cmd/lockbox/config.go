@@ -192,7 +192,7 @@ func (c *Config) check() error {
 	if _, err := c.peers(""); err != nil {
 		return err
 	}
-	if err := errors.Join(c.Requests.check(c.Recordings.Dir), c.Notify.check()); err != nil {
+	if err := errors.Join(c.Requests.check(c.Recordings.Dir), c.Notify.check(c.Mode == modeDevelopment)); err != nil {
 		return err
 	}
 	if err := c.checkRecordings(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -63,7 +64,7 @@ func (s *Server) openNotify() error {
 	if err != nil {
 		return err
 	}
-	s.tells.outbox = box
+	s.tells.outbox, p.Deaf = box, box.Deaf
 	s.tells.follower = &notify.Follower{Ledger: s.Ledger, Planner: p, Outbox: box, Report: s.failed}
 	return nil
 }
@@ -88,7 +89,7 @@ func (s *Server) openMail(told *notify.Teller, words *notify.Words) error {
 
 func (s *Server) openHook(i int) error {
 	w := s.Config.Notify.Webhooks[i]
-	o, err := s.Config.hookOptions(i)
+	o, err := s.Config.hookOptions(i, s.own)
 	if err != nil {
 		return err
 	}
@@ -150,13 +151,14 @@ func (s *Server) closeNotify() error {
 
 // toNotify is a question of `lockbox notify`.
 type toNotify struct {
-	Person  string   `json:"person,omitempty"`
-	Target  string   `json:"target,omitempty"`
-	Login   string   `json:"login,omitempty"`
-	Action  string   `json:"action,omitempty"`
-	Channel string   `json:"channel,omitempty"`
-	Numbers []uint64 `json:"numbers,omitempty"`
-	From    int64    `json:"from,omitempty"`
+	Person   string   `json:"person,omitempty"`
+	Target   string   `json:"target,omitempty"`
+	Login    string   `json:"login,omitempty"`
+	Customer string   `json:"customer,omitempty"`
+	Action   string   `json:"action,omitempty"`
+	Channel  string   `json:"channel,omitempty"`
+	Numbers  []uint64 `json:"numbers,omitempty"`
+	From     int64    `json:"from,omitempty"`
 }
 
 var errNobodyTold = errors.New("nobody is told by this gateway: lockbox.yaml has no notify")
@@ -185,18 +187,23 @@ func (s *Server) notifyRoutes(mux *http.ServeMux) {
 	on("preview", func(ctx context.Context, _ *notify.Follower, v toNotify) (any, error) { return s.preview(ctx, v) })
 }
 
-// preview lists who would be asked, of one request or (without a target) of any.
+// preview lists who would be asked, of one request or (without a target) of any;
+// of a customer, those stages alone that ask its reviewers.
 func (s *Server) preview(ctx context.Context, v toNotify) (all []notify.Reach, err error) {
+	if _, known := s.Desk.Policy().Customers[v.Customer]; !known && v.Customer != "" {
+		return nil, usage("there is no customer %q", v.Customer)
+	}
 	err = s.Ledger.View(ctx, func(tx *ledger.Tx) error {
 		if v.Target == "" {
 			all, err = s.tells.planner.Reachable(tx)
+			all = slices.DeleteFunc(all, func(r notify.Reach) bool { return v.Customer != "" && r.Of.Customer != v.Customer })
 			return err
 		}
 		who, err := s.People.Current(tx, v.Person)
 		if err != nil {
 			return err
 		}
-		all, err = s.tells.planner.Preview(tx, who, v.Target, v.Login, "", policy.Action(v.Action))
+		all, err = s.tells.planner.Preview(tx, who, v.Target, v.Login, v.Customer, policy.Action(v.Action))
 		return err
 	})
 	return all, err

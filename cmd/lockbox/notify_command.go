@@ -59,9 +59,10 @@ func notifyPreview() *cobra.Command {
 	as := c.Flags().String("as", "", "the person who would ask")
 	on := c.Flags().String("on", "", "the target")
 	login := c.Flags().String("login", "", "the login; the target's first where none is said")
+	customer := c.Flags().String("customer", "", "the customer whose data it is for, where the login is of one; without --on: only whom that customer's stages ask")
 	do := c.Flags().String("do", "shell", "the action")
 	return asks(c, "preview", func([]string) (toNotify, error) {
-		return toNotify{Person: *as, Target: *on, Login: *login, Action: *do}, nil
+		return toNotify{Person: *as, Target: *on, Login: *login, Customer: *customer, Action: *do}, nil
 	}, printReach)
 }
 
@@ -76,7 +77,11 @@ func printReach(w io.Writer, all []notify.Reach) {
 			var ways []string
 			for _, way := range p.Ways {
 				if !way.Off {
-					ways = append(ways, way.Channel+" "+way.Address)
+					text := way.Channel + " " + way.Address
+					if way.Deaf {
+						text += " (not reached there the last time)"
+					}
+					ways = append(ways, text)
 				}
 			}
 			if len(ways) == 0 {
@@ -113,8 +118,23 @@ func notifyRetry() *cobra.Command {
 }
 
 func notifyReplay() *cobra.Command {
-	c := &cobra.Command{Use: "replay WEBHOOK", Short: "Send a receiver the events from --from on once more", Args: cobra.ExactArgs(1)}
-	from := c.Flags().Int64("from", 0, "number of the first event, as data.seq says it")
-	return asks(c, "replay", func(args []string) (toNotify, error) { return toNotify{Channel: args[0], From: *from}, nil },
-		func(w io.Writer, n int) { fmt.Fprintf(w, "%d events are on their way\n", n) })
+	c := &cobra.Command{
+		Use: "replay --from SEQ --webhook NAME", Short: "Send a receiver the events from --from on once more", Args: cobra.NoArgs,
+		Long: "Send a receiver the events from --from to the end of the log once more, those that it wants, with the ids that they had.",
+	}
+	from := c.Flags().Int64("from", -1, "number of the first event, as data.seq says it")
+	name := c.Flags().String("webhook", "", "the receiver, as lockbox.yaml names it")
+	question := func([]string) (toNotify, error) {
+		if *from < 0 || *name == "" {
+			return toNotify{}, usage("say which events and to whom: --from SEQ --webhook NAME")
+		}
+		return toNotify{Channel: *name, From: *from}, nil
+	}
+	return asks(c, "replay", question,
+		func(w io.Writer, r notify.Replayed) {
+			fmt.Fprintf(w, "%d events are on their way to %s: those that it wants of %d to %d\n", r.Count, *name, r.From, r.To)
+			if r.To < r.End {
+				fmt.Fprintf(w, "the log ends at %d; when these have arrived, go on with --from %d\n", r.End, r.To+1)
+			}
+		})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -36,8 +37,8 @@ type Notify struct {
 // A Webhook is one receiver.
 type Webhook struct {
 	Name     string   `yaml:"name"`     // "siem"
-	URL      string   `yaml:"url"`      // "https://siem.example.eu/lockbox"
-	Secrets  []string `yaml:"secrets"`  // references; each signs, the newest first, so that the receiver can change over
+	URL      string   `yaml:"url"`      // "https://siem.example.eu/lockbox"; http:// in development, to this machine
+	Secrets  []string `yaml:"secrets"`  // references; each signs, the newest first, so that the receiver can change over; "whsec_…" as Standard Webhooks, or any bytes
 	Kinds    []string `yaml:"kinds"`    // of events: "request.*", "grant.made"; none: all
 	Customer string   `yaml:"customer"` // only what concerns this customer, without the others; "" all
 	CA       string   `yaml:"ca"`       // PEM file with the authorities that its certificate leads to; "": those of the machine
@@ -57,7 +58,7 @@ func (n Notify) zone() *time.Location {
 	return time.UTC // checked before
 }
 
-func (n Notify) check() error {
+func (n Notify) check(dev bool) error {
 	if _, err := time.LoadLocation(n.Zone); err != nil || n.Zone == "Local" {
 		return fmt.Errorf("notify.zone: %q is no time zone; write Europe/Copenhagen", n.Zone)
 	}
@@ -83,7 +84,7 @@ func (n Notify) check() error {
 	}
 	names := map[string]bool{}
 	for i, w := range n.Webhooks {
-		if err := w.check(fmt.Sprintf("notify.webhooks[%d]", i), names); err != nil {
+		if err := w.check(fmt.Sprintf("notify.webhooks[%d]", i), names, dev); err != nil {
 			return err
 		}
 	}
@@ -91,15 +92,14 @@ func (n Notify) check() error {
 }
 
 // check says what is wrong with a receiver, which stands at a place of the file, beside others.
-func (w Webhook) check(at string, names map[string]bool) error {
-	u, err := url.Parse(w.URL)
+func (w Webhook) check(at string, names map[string]bool, dev bool) error {
 	switch {
 	case w.Name == "" || strings.Trim(w.Name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "":
 		return fmt.Errorf("%s.name: %q is no name; use small letters, digits and -", at, w.Name)
 	case names[w.Name]:
 		return fmt.Errorf("%s.name: there are two of the name %s", at, w.Name)
-	case err != nil || u.Scheme != "https" || u.Host == "":
-		return fmt.Errorf("%s.url: it is not https; write https://siem.example.eu/lockbox", at)
+	case !w.takes(dev):
+		return fmt.Errorf("%s.url: it is not https, or holds a name or password; write https://siem.example.eu/lockbox", at)
 	case len(w.Secrets) == 0:
 		return fmt.Errorf("%s.secrets: it needs secrets; write [\"file:%s.secret\"]", at, w.Name)
 	}
@@ -115,11 +115,23 @@ func (w Webhook) check(at string, names map[string]bool) error {
 	return nil
 }
 
+// takes says whether the url is one of a receiver: over TLS, or in development on this machine.
+func (w Webhook) takes(dev bool) bool {
+	u, err := url.Parse(w.URL)
+	if err != nil || u.Hostname() == "" || u.User != nil {
+		return false
+	}
+	return u.Scheme == "https" || u.Scheme == "http" && dev && loopback(net.JoinHostPort(u.Hostname(), "80"))
+}
+
 func (w Webhook) networks() (all []netip.Prefix, err error) {
 	for _, text := range w.Allow {
 		p, err := netip.ParsePrefix(text)
-		if err != nil {
+		if err != nil || p != p.Masked() || p.Addr().Is4In6() {
 			return nil, fmt.Errorf("allow: %q is no network; write 10.0.0.0/8", text)
+		}
+		if p.Bits() < 7 {
+			return nil, fmt.Errorf("allow: %s is far too much; name the network in which the receiver stands", text)
 		}
 		all = append(all, p)
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"lockbox/approvals/mail"
 	"lockbox/approvals/webhook"
+	"lockbox/gateway/outside"
 )
 
 // mailOptions are those that the configuration gives, with its secrets.
@@ -26,10 +28,10 @@ func (c Config) mailOptions() (o mail.Options, err error) {
 	return o, err
 }
 
-// hookOptions are those of one receiver, with its secrets.
-func (c Config) hookOptions(i int) (o webhook.Options, err error) {
+// hookOptions are those of one receiver, with its secrets; own is where the gateway listens.
+func (c Config) hookOptions(i int, own func() []net.Addr) (o webhook.Options, err error) {
 	w, at := c.Notify.Webhooks[i], fmt.Sprintf("notify.webhooks[%d]", i)
-	o = webhook.Options{Name: w.Name, URL: w.URL, Customer: w.Customer, Source: c.URL, Now: time.Now}
+	o = webhook.Options{Name: w.Name, URL: w.URL, Customer: w.Customer, Source: c.URL, Now: time.Now, Dev: c.Mode == modeDevelopment}
 	for _, ref := range w.Secrets {
 		secret, err := c.secret(at+".secrets", ref)
 		if err != nil {
@@ -37,9 +39,11 @@ func (c Config) hookOptions(i int) (o webhook.Options, err error) {
 		}
 		o.Secrets = append(o.Secrets, webhook.Secret(secret))
 	}
-	if o.Allow, err = w.networks(); err != nil {
+	allow, err := w.networks()
+	if err != nil {
 		return o, c.wrong("%s.%w", at, err)
 	}
+	o.May = outside.Public(own, allow)
 	o.Roots, err = c.roots(at+".ca", w.CA)
 	return o, err
 }
@@ -67,7 +71,7 @@ func (c Config) tryNotify() error {
 		all = append(all, err)
 	}
 	for i := range c.Notify.Webhooks {
-		o, err := c.hookOptions(i)
+		o, err := c.hookOptions(i, func() []net.Addr { return nil })
 		if err == nil {
 			if _, err = webhook.New(o); err != nil {
 				err = c.wrong("notify.webhooks[%d].%w", i, err)

@@ -21,6 +21,9 @@ func TestNotifyIsCheckedInWords(t *testing.T) {
 		{"slack: { bot: \"env:X\" }", "team and app are missing"},
 		{"slack: { team: T024BE7LD, app: A012ABCD0A0, bot: \"env:X\", socket: \"env:Y\", signing: \"env:Z\" }", "leave one out"},
 		{"webhooks: [ { name: siem, url: \"http://x.eu/\", secrets: [\"env:X\"] } ]", "not https"},
+		{"webhooks: [ { name: siem, url: \"https://u:hunter2hunter2@x.eu/\", secrets: [\"env:X\"] } ]", "name or password"},
+		{"webhooks: [ { name: siem, url: \"https://x.eu/\", secrets: [\"env:X\"], allow: [\"0.0.0.0/0\"] } ]", "far too much"},
+		{"webhooks: [ { name: siem, url: \"https://x.eu/\", secrets: [\"env:X\"], allow: [\"10.1.2.3/8\"] } ]", "no network"},
 		{"webhooks: [ { name: siem, url: \"https://x.eu/\" } ]", "needs secrets"},
 		{"webhooks: [ { name: siem, url: \"https://x.eu/\", secrets: [\"hunter2hunter2\"] } ]", "never the secret itself"},
 		{"webhooks: [ { name: siem, url: \"https://x.eu/\", secrets: [\"env:X\"], allow: [here] } ]", "no network"},
@@ -103,6 +106,20 @@ func TestAMistakeOfNotifyIsSaidWithItsLine(t *testing.T) {
 			if code == 0 || !strings.Contains(out.String(), want) || strings.Contains(out.String(), "hunter2") {
 				t.Errorf("%s: %v says %d, not %q: %s", c.yaml, args, code, want, out.String())
 			}
+		}
+	}
+}
+
+// TestPlainHTTPGoesToThisMachineAlone, and only in development.
+func TestPlainHTTPGoesToThisMachineAlone(t *testing.T) {
+	for url, want := range map[string][2]bool{ // in production, in development
+		"https://siem.example.eu/x": {true, true}, "http://siem.example.eu/x": {false, false}, "http://127.0.0.1:9/x": {false, true}, "http://localhost/x": {false, true},
+		"http://[::1]:9/": {false, true}, "http://10.0.0.1/": {false, false}, "http://localhost.evil.eu/": {false, false}, "http://127.0.0.1@evil.eu/": {false, false},
+		"https://u@siem.example.eu/": {false, false}, "https://:443/": {false, false}, "ftp://127.0.0.1/": {false, false}, "//127.0.0.1/": {false, false},
+	} {
+		w := Webhook{URL: url}
+		if got := [2]bool{w.takes(false), w.takes(true)}; got != want {
+			t.Errorf("%s: got %v, want %v", url, got, want)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"syscall"
 )
 
@@ -13,21 +14,21 @@ import (
 var (
 	ErrAddress = errors.New("no target has such an address")
 	ErrOurs    = errors.New("the gateway itself listens there")
+	ErrInside  = errors.New("it is not on the public internet")
+	ErrPort    = errors.New("no receiver has such a port")
 )
 
-// Only is for net.Dialer.ControlContext: it refuses what no target has for an
-// address, whatever its name led to: the link's own (where clouds keep their
-// secrets), everybody's, nobody's, and those of our own listeners.
-func Only(own []net.Addr) func(context.Context, string, string, syscall.RawConn) error {
+// A Guard is a net.Dialer.ControlContext: it is asked about each address when it
+// is dialled, whatever name led there.
+type Guard = func(context.Context, string, string, syscall.RawConn) error
+
+// Only refuses what no target has for an address, and our own listeners.
+func Only(own []net.Addr) Guard {
 	return func(_ context.Context, _, address string, _ syscall.RawConn) error {
-		at, err := netip.ParseAddrPort(address)
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrAddress, err)
-		}
-		ip := at.Addr().Unmap().WithZone("")
+		at, err := parse(address)
 		switch {
-		case ip.IsLinkLocalUnicast(), ip.IsMulticast(), ip.IsUnspecified(), ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}), ip == cloudV6():
-			return fmt.Errorf("%w: %s", ErrAddress, ip)
+		case err != nil:
+			return err
 		case Ours(own, at):
 			return fmt.Errorf("%w: %s", ErrOurs, at)
 		}
@@ -35,8 +36,39 @@ func Only(own []net.Addr) func(context.Context, string, string, syscall.RawConn)
 	}
 }
 
-// cloudV6 is where a cloud keeps its secrets for machines with IPv6.
-func cloudV6() netip.Addr { return netip.MustParseAddr("fd00:ec2::254") }
+// Public refuses, besides, what is not on the public internet or within allow, and
+// there the ports below 1024 but 443.
+func Public(own func() []net.Addr, allow []netip.Prefix) Guard {
+	return func(_ context.Context, _, address string, _ syscall.RawConn) error {
+		at, err := parse(address)
+		switch {
+		case err != nil:
+			return err
+		case Ours(own(), at):
+			return fmt.Errorf("%w: %s", ErrOurs, at)
+		case slices.ContainsFunc(allow, func(p netip.Prefix) bool { return p.Contains(at.Addr()) }):
+			return nil
+		case !internet(at.Addr()):
+			return fmt.Errorf("%w: %s; add its network to allow if it is to be reached there", ErrInside, at.Addr())
+		case at.Port() != 443 && at.Port() < 1024:
+			return fmt.Errorf("%w: %d; use 443, or one from 1024 on", ErrPort, at.Port())
+		}
+		return nil
+	}
+}
+
+// parse reads an address as it is dialled, and refuses those that nothing of ours is at.
+func parse(address string) (netip.AddrPort, error) {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return at, fmt.Errorf("%w: it is no address and port", ErrAddress)
+	}
+	ip := at.Addr().Unmap().WithZone("")
+	if nobody(ip) || nobody(inner(ip)) {
+		return at, fmt.Errorf("%w: %s", ErrAddress, ip)
+	}
+	return netip.AddrPortFrom(ip, at.Port()), nil
+}
 
 // Ours says whether an address leads to one of these listeners: the port is the
 // same, and so is the address; who listens on all addresses listens on each of

@@ -45,7 +45,7 @@ func TestTwoExecutivesSignThatTheyReadAWeek(t *testing.T) {
 	at := "/digest/" + s.week(approvals.Done{Code: code, Sessions: []string{"01JABCDEFGHJKMNPQRSTVWXYZ0"}, Long: 9 * time.Minute, Terminals: 1, Commands: 3, Files: 2, Moved: 4096, Recorded: 70_000})
 	ceo, cto := s.visitor(s.Ceo), s.visitor(s.Cto)
 	page := ceo.get(at).body
-	for _, want := range []string{"3 commands", "2 files, 4096 bytes", s.Eng.Name, "2 executives have to sign", "2026-W45", "Nobody has signed yet"} {
+	for _, want := range []string{"commands: 3", "files: 2, bytes of them: 4096", s.Eng.Name, "2 executives have to sign", "2026-W45", "Nobody has signed yet"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)
 		}

@@ -221,6 +221,9 @@ func (p *Portal) signedMotion(x *exchange) error {
 	if err != nil {
 		return p.noteCopy(x, err)
 	}
+	if v.Motion.Kind == policy.ToReview {
+		return x.next("/digest/" + v.Motion.About)
+	}
 	return x.next("/m/" + v.Motion.ID)
 }
 

@@ -118,7 +118,7 @@ func (p *Portal) readSetting(x *exchange) (set notify.Setting, field string, err
 
 // A reachPage is who is reached how, for those who run the gateway.
 type reachPage struct {
-	All    []notify.Reach
+	All    []reachRow
 	Counts map[string]notify.Counts
 	Behind int64
 	Dead   []notify.Dead
@@ -127,11 +127,24 @@ type reachPage struct {
 	In     filled
 }
 
+// A reachRow is one stage, as people call it.
+type reachRow struct {
+	notify.Reach
+	Name string
+}
+
+func (x *exchange) reachRows(all []notify.Reach) (out []reachRow) {
+	for _, r := range all {
+		out = append(out, reachRow{r, x.whose(r.Of)})
+	}
+	return out
+}
+
 // A previewForm is a request that would be made.
 type previewForm struct {
 	Person, Target string
 	Targets        []string
-	Asked          []notify.Reach
+	Asked          []reachRow
 	Sent           bool
 }
 
@@ -153,10 +166,11 @@ func (p *Portal) showReach(x *exchange, ask previewForm, in filled) error {
 	}
 	slices.Sort(page.Ask.Targets)
 	err := p.Ledger.View(x.r.Context(), func(tx *ledger.Tx) (err error) {
-		if page.All, err = p.Settings.Planner.Reachable(tx); err != nil || ask.Person == "" || ask.Target == "" {
+		all, err := p.Settings.Planner.Reachable(tx)
+		if page.All = x.reachRows(all); err != nil || ask.Person == "" || ask.Target == "" {
 			return err
 		}
-		return p.wouldAsk(tx, &page.Ask)
+		return p.wouldAsk(x, tx, &page.Ask)
 	})
 	if why := refusal(err); why != "" {
 		page.In, err = filled{Wrong: x.say.refusal(why), Field: "as"}, nil
@@ -175,7 +189,7 @@ func (p *Portal) showReach(x *exchange, ask previewForm, in filled) error {
 	return x.show(status(string(page.In.Wrong)), "reach", "Who is reached, and how", page)
 }
 
-func (p *Portal) wouldAsk(tx *ledger.Tx, ask *previewForm) error {
+func (p *Portal) wouldAsk(x *exchange, tx *ledger.Tx, ask *previewForm) error {
 	who, err := p.People.Current(tx, ask.Person)
 	if err != nil {
 		return err
@@ -193,7 +207,8 @@ func (p *Portal) wouldAsk(tx *ledger.Tx, ask *previewForm) error {
 		customer = t.Customers[0]
 	}
 	ask.Sent = true
-	ask.Asked, err = p.Settings.Planner.Preview(tx, who, ask.Target, "", customer, do)
+	all, err := p.Settings.Planner.Preview(tx, who, ask.Target, "", customer, do)
+	ask.Asked = x.reachRows(all)
 	return err
 }
 

@@ -126,14 +126,14 @@ func TestC31AMailScannerChangesAndSeesNothing(t *testing.T) {
 	s := tellStory(t)
 	pending := s.Ask(t, s.Eng, "nord", time.Hour)
 	done := s.Ask(t, s.Mate, "syd", time.Hour)
-	s.wait(t, 3) // both executives; of the other one, not who confirmed the engineer's key
+	s.wait(t, 5) // who asked; both executives; of the other one, not who confirmed the engineer's key
 	must(t, s.Approve(t, s.Ceo, done))
-	s.wait(t, 5) // they are told, and the reviewer is asked
+	s.wait(t, 7) // they are told, and the reviewer is asked
 	must(t, s.Approve(t, s.Bo, done))
-	s.wait(t, 8) // they, the reviewer, and who asked
+	s.wait(t, 10) // they, the reviewer, and who asked
 	_, err := s.Desk.Say(t.Context(), s.Ceo.Principal, pending, "", "which contract is it, the long one")
 	must(t, err)
-	s.wait(t, 10) // the other executive, and who asked
+	s.wait(t, 12) // the other executive, and who asked
 	links := s.links(t)
 	if len(links) < 4 {
 		t.Fatalf("too few links: %v", links)

@@ -3,6 +3,8 @@ package attacks
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -190,4 +192,42 @@ func TestC17WhoWasErasedIsNobodyInSlack(t *testing.T) {
 		t.Errorf("after the erasure, %d events tell of Slack, %d of who it is", events, say)
 	}
 	must(t, w.Ledger.Check(t.Context()))
+}
+
+// Whatever follows the link that Slack shows to somebody (it looks at links itself, and so
+// do scanners of mail) learns nothing, uses up nothing and is nobody.
+func TestC31ARobotThatFollowsTheLinkOfSlackIsNobody(t *testing.T) {
+	s := tellStory(t)
+	l, err := s.People.BeginSlack(workspace, "U0CEO")
+	must(t, err)
+	link, before := s.url+"/me/slack?l="+l.Token, s.Ledger.Last()
+	for _, agent := range []string{"Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)", "Mozilla/5.0 (Windows NT 10.0) ms-office; MSOffice 16"} {
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+			for _, body := range []string{"", "do=link&l=" + l.Token + "&number=10", "do=link&l=" + l.Token + "&number=" + l.Number, "do=end"} {
+				if body != "" && method != http.MethodPost {
+					continue
+				}
+				r, err := http.NewRequestWithContext(t.Context(), method, link, strings.NewReader(body))
+				must(t, err)
+				r.Header.Set("User-Agent", agent)
+				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				r.Header.Set("Origin", s.url)
+				client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+				answer, err := client.Do(r)
+				must(t, err)
+				page, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
+				must(t, err)
+				must(t, answer.Body.Close())
+				if strings.Contains(string(page), "U0CEO") || answer.StatusCode < 300 && method == http.MethodPost {
+					t.Errorf("%s %q: %d %.300s", method, body, answer.StatusCode, page)
+				}
+			}
+		}
+	}
+	if n := s.Ledger.Last(); n != before {
+		t.Errorf("%d events were written", n-before)
+	}
+	if _, err := s.People.PrepareSlack(t.Context(), s.Ceo.ID, l.Token, l.Number); err != nil {
+		t.Errorf("the link is used up: %v", err)
+	}
 }

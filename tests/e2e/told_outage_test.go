@@ -78,7 +78,9 @@ func (w *toldSite) goesThrough() (code string) {
 }
 
 // settled says whether the receiver heard of all that is to happen with a request.
-func (w *toldSite) settled(code string) bool { return slices.Contains(w.happened(code), "grant.revoked") }
+func (w *toldSite) settled(code string) bool {
+	return slices.Contains(w.happened(code), "grant.revoked")
+}
 
 // settledAt says whether the receiver heard of a request.
 func (w *toldSite) settledAt(code string) bool {
@@ -96,7 +98,7 @@ func (w *toldSite) counts() (cards, mails, posts int) {
 	return cards, len(w.mails.Mails()), len(got)
 }
 
-// isToldOnce looks for what somebody was told twice, and for events of the log that are missing.
+// isToldOnce looks for what somebody was told twice, and waits for events of the log that are missing.
 func (w *toldSite) isToldOnce(t *testing.T) {
 	t.Helper()
 	seen := map[string]bool{}
@@ -120,12 +122,10 @@ func (w *toldSite) isToldOnce(t *testing.T) {
 			}
 		}
 	}
-	all := slices.CompactFunc(w.events(), func(a, b hookEvent) bool { return a.ID == b.ID })
-	for i, e := range all {
-		if e.Data.Seq != all[0].Data.Seq+int64(i) {
-			t.Fatalf("event %d came after %d", e.Data.Seq, all[max(i, 1)-1].Data.Seq)
-		}
-	}
+	w.until("every event of the log", func() bool {
+		all := slices.CompactFunc(w.events(), func(a, b hookEvent) bool { return a.ID == b.ID })
+		return all[len(all)-1].Data.Seq == all[0].Data.Seq+int64(len(all)-1)
+	})
 }
 
 // hasEveryEventOnce is stricter while nothing went wrong: nothing is sent twice to be on the safe side.

@@ -31,7 +31,7 @@ type toldSite struct {
 }
 
 const (
-	hookSecret = "whsec_end-to-end_0123456789"
+	hookSecret = "secret-of-the-end-to-end-receiver"
 	notifies   = `
 notify:
   mail: { server: "SMTP", tls: implicit, from: lockbox@example.eu, user: lockbox, password: "file:mail.password", ca: mail.pem }

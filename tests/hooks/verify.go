@@ -25,7 +25,13 @@ func Verify(r *http.Request, secrets ...string) (id string, body []byte, err err
 		return "", nil, err
 	}
 	for _, secret := range secrets { // the old one too, while it is being changed
-		mac := hmac.New(sha256.New, []byte(secret))
+		key := []byte(secret)
+		if text, ok := strings.CutPrefix(secret, "whsec_"); ok {
+			if key, err = base64.StdEncoding.DecodeString(text); err != nil {
+				return "", nil, err
+			}
+		}
+		mac := hmac.New(sha256.New, key)
 		fmt.Fprintf(mac, "%s.%s.%s", id, at, body) // the bytes as they came
 		for one := range strings.FieldsSeq(r.Header.Get("Webhook-Signature")) {
 			text, ok := strings.CutPrefix(one, "v1,")

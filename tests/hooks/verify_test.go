@@ -2,6 +2,7 @@ package hooks
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/x509"
@@ -11,9 +12,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,7 +25,7 @@ import (
 
 const (
 	newer = "the-newer-secret-of-the-receiver"
-	older = "the-older-secret-of-the-receiver"
+	older = "whsec_dGhlLW9sZGVyLXNlY3JldC1vZi10aGUtcmVjZWl2ZXI=" // as Standard Webhooks writes it
 )
 
 // A came is a webhook as it came.
@@ -50,7 +51,7 @@ func sent(t *testing.T, at time.Time) came {
 	roots := x509.NewCertPool()
 	roots.AddCert(srv.Certificate())
 	h, err := webhook.New(webhook.Options{
-		Name: "siem", URL: srv.URL, Secrets: []webhook.Secret{newer, older}, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Roots: roots,
+		Name: "siem", URL: srv.URL, Secrets: []webhook.Secret{newer, older}, May: anywhere, Roots: roots,
 		Source: "https://lock.example.eu", Ledger: world.New(t, "127.0.0.1:1", "").Ledger, Now: func() time.Time { return at },
 	})
 	if err != nil {
@@ -62,6 +63,8 @@ func sent(t *testing.T, at time.Time) came {
 	}
 	return c
 }
+
+func anywhere(context.Context, string, string, syscall.RawConn) error { return nil }
 
 // with is the webhook changed.
 func (c came) with(name string, right bool, change func(*came)) came {
@@ -83,6 +86,8 @@ func all(t *testing.T) []came {
 		now.with("by a receiver that has the older secret", true, keys(older)),
 		now.with("by a receiver that has both", true, keys("something-else-altogether", older)),
 		now.with("by a receiver that has another", false, keys("something-else-altogether")),
+		now.with("by a receiver that takes the Base64 for the secret", false, keys("the-older-secret-of-the-receiver"[1:])),
+		now.with("by a receiver that has half of it", false, keys(older[:len(older)-3])),
 		now.with("by a receiver that has none", false, keys()),
 		now.with("another body", false, func(c *came) { c.Body[len(c.Body)/2] ^= 1 }),
 		now.with("a body with more behind it", false, func(c *came) { c.Body = append(c.Body, ' ') }),
