@@ -1,7 +1,7 @@
 # Lockbox. `make run` to try it, `make test` to test it, `make help` for the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check format vet staticcheck layers vuln web bench bench-policy bench-ledger bench-recorder bench-ssh bench-http crash fuzz shots clean
+.PHONY: help build run test check format vet staticcheck layers vuln web bench bench-policy bench-ledger bench-recorder bench-ssh bench-http bench-notify crash fuzz shots clean
 
 ARGS     ?=      # for lockbox dev: make run ARGS="--http 127.0.0.1:9000"
 PKG      ?= ./... # for test and bench: make test PKG=./policy/...
@@ -92,6 +92,9 @@ bench-http: ## the HTTP door beside a bare server, nginx, Caddy and Go's reverse
 	@.ci/deps bench-http
 	@mkdir -p bin
 	go run ./tests/bench/http -json $(CURDIR)/bin/bench-http.json
+
+bench-notify: ## from the event of a request to its arrival, at 50 requests a second
+	go test -run '^$$' -bench Notice -benchtime 1x -count 3 ./approvals/notify
 
 crash: ## nothing acknowledged is lost: 500 kill -9, 100 power cuts, each call that can fail; as root, with strace
 	@.ci/deps crash
