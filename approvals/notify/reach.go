@@ -267,7 +267,7 @@ func (f *Follower) LookEvery(ctx context.Context, every time.Duration) {
 		}
 	}
 	for {
-		if err := f.Look(ctx); err != nil && ctx.Err() == nil {
+		if err := guarded(func() error { return f.Look(ctx) }); err != nil && ctx.Err() == nil {
 			f.Report(fmt.Errorf("look who can be reached: %w", err))
 		}
 		t := time.NewTimer(every)
