@@ -86,7 +86,7 @@ type Visit struct {
 	counts   func() map[string]string
 	numbers  map[string]int64 // that the event of the end carries
 	exit     string           // how the last program ended
-	moved    context.Context // ends, and is replaced, when anything of this changes
+	moved    context.Context  // ends, and is replaced, when anything of this changes
 	move     context.CancelFunc
 }
 
