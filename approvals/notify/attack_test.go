@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,10 +49,10 @@ func TestC28EveryAddressOfThisWeekIsToldOfTheChange(t *testing.T) {
 // of them; what is for somebody else arrives.
 func TestC22OnePersonFillsNoChannel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		down := true
+		var up atomic.Bool
 		h := &hook{name: "mail"}
 		h.send = func(context.Context, Notice) error {
-			if down {
+			if !up.Load() {
 				return errors.New("no answer")
 			}
 			return nil
@@ -68,7 +69,7 @@ func TestC22OnePersonFillsNoChannel(t *testing.T) {
 				t.Errorf("%d tests are under way to one person", tests)
 			}
 			must(t, pause(t.Context(), time.Hour))
-			down = false
+			up.Store(true)
 			must(t, pause(t.Context(), time.Hour))
 			if _, err := f.Test(t.Context(), "eng1@x.eu"); err != nil {
 				t.Errorf("the next test: %v", err)
