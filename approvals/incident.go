@@ -198,7 +198,11 @@ func (d *Desk) tellLate(tx *ledger.Tx, code string) error {
 	if err := tx.Put(incidentKey(code), i); err != nil {
 		return err
 	}
-	return d.tell(tx, code, ledger.Event{Kind: "glass.unratified", Actor: "lockbox", Subjects: about(q), Customers: q.Customers})
+	err = d.tell(tx, code, ledger.Event{Kind: "glass.unratified", Actor: "lockbox", Subjects: about(q), Customers: q.Customers})
+	if err != nil {
+		return err
+	}
+	return d.offer(tx, code) // it takes two now
 }
 
 // An Incident is an emergency, for those who may see its request.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"lockbox/policy"
@@ -21,6 +22,21 @@ var (
 	cprNumber = regexp.MustCompile(`\b(0[1-9]|[12]\d|3[01])(0[1-9]|1[0-2])\d{2}[- ]?\d{4}\b`)
 	secret    = regexp.MustCompile(`-----BEGIN|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[0-9A-Za-z]{20,}|\bxox[abprs]-[0-9A-Za-z-]{10,}|\beyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]{10,}|(?i:\b(password|passwd|secret|token|api[_-]?key)\s*[=:]\s*\S{4,})`)
 )
+
+// holdsSealed says whether a text holds what may be a sealed code: one word, or eight of four.
+func holdsSealed(text string) bool {
+	words := strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	for i, w := range words {
+		n := 1
+		for len(w) < sealedLen && len(words[i+n-1]) == numberLen && i+n < len(words) {
+			w, n = w+words[i+n], n+1
+		}
+		if _, err := ReadSealed(w); err == nil {
+			return true
+		}
+	}
+	return false
+}
 
 // lint checks a need against what the rule asks for. Its error is for the person.
 func lint(n policy.Need, d policy.Decision) error {
@@ -40,6 +56,8 @@ func lint(n policy.Need, d policy.Decision) error {
 	switch all := n.Text + " " + n.Ticket; {
 	case cprNumber.MatchString(all):
 		return refuse("the reason seems to hold a CPR number; leave it out, the case number is enough")
+	case holdsSealed(all):
+		return refuse("the reason holds a sealed code, and is kept and read by others; leave it out, and use another code, for this one has been typed here")
 	case secret.MatchString(all):
 		return refuse("the reason seems to hold a password, key or token; leave it out and change it, for it has been typed here")
 	case !slices.Contains(d.Reasons(), n.Reason):
@@ -77,4 +95,6 @@ func window(asked time.Duration, l policy.Limits) (time.Duration, error) {
 
 // Leaks says whether a text seems to hold a personal number or a secret: what the
 // lint refuses of a need, for who writes texts where they stay.
-func Leaks(text string) bool { return cprNumber.MatchString(text) || secret.MatchString(text) }
+func Leaks(text string) bool {
+	return cprNumber.MatchString(text) || secret.MatchString(text) || holdsSealed(text)
+}

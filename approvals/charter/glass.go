@@ -28,17 +28,17 @@ func (c *Charter) glass(tx *ledger.Tx, m *policy.Motion) (Broken, error) {
 	return c.Glass(tx, m.About)
 }
 
-// late fills in how many signatures it takes to settle what was done by
-// breaking the glass: more than one once the time is up.
-func (c *Charter) late(tx *ledger.Tx, m *policy.Motion) (int, error) {
+// late is how many signatures it takes to settle what was done by breaking the
+// glass, and how long they may be given: one until the time is up, more after it.
+func (c *Charter) late(tx *ledger.Tx, m *policy.Motion) (count int, within time.Duration, err error) {
 	b, err := c.glass(tx, m)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	if tx.Now().Before(b.Due) {
-		return 1, nil
+	if left := b.Due.Sub(tx.Now()); left > 0 {
+		return 1, min(left, answerIn), nil
 	}
-	return Late, nil
+	return Late, answerIn, nil
 }
 
 // checkRatify fills in what was done. Who took part does not judge it: they are of the staff.

@@ -97,17 +97,17 @@ func (c *Charter) stage(tx *ledger.Tx, m *policy.Motion) ([]policy.Principal, er
 	if err != nil {
 		return nil, err
 	}
-	if m.Kind == policy.ToRatify {
-		if m.Stage.Count, err = c.late(tx, m); err != nil {
-			return nil, err
-		}
-	}
 	if m.Stage.Kind == policy.ByCustomer {
 		if m.Stage.Count, err = c.customers(tx, m.Customer, voters); err != nil {
 			return nil, err
 		}
 	}
 	m.Stage.Expires, m.Stage.Of = answerIn, len(voters)
+	if m.Kind == policy.ToRatify {
+		if m.Stage.Count, m.Stage.Expires, err = c.late(tx, m); err != nil {
+			return nil, err
+		}
+	}
 	about := func(p policy.Principal) bool { return p.ID == m.About }
 	if m.OnPerson() && slices.ContainsFunc(voters, about) {
 		m.Stage.Of-- // nobody votes on themselves
@@ -138,7 +138,7 @@ func (c *Charter) customers(tx *ledger.Tx, customer string, voters []policy.Prin
 func (c *Charter) enough(tx *ledger.Tx, m *policy.Motion) error {
 	switch {
 	case m.Kind == policy.ToRatify:
-		want, err := c.late(tx, m)
+		want, _, err := c.late(tx, m)
 		if err == nil && m.Stage.Count < want {
 			err = refuse("the time to ratify this is over: it takes %d signatures now; propose it again", want)
 		}

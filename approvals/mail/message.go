@@ -118,7 +118,7 @@ func (m *Mail) parts(s notify.Story) (all []portion) {
 		add(m.o.Words.Text(s.Lang, "The page must show the code {code}.", "code", s.Code))
 	}
 	if s.Tree != "" {
-		add(say("Checkpoint of the log. Keep this mail: with it anybody can find out whether the log was rewritten since."))
+		add(say("Checkpoint of the log. Keep this mail: with it anybody can find out whether the log was rewritten since (lockbox verify reads it)."))
 		all = append(all, portion{small: strings.TrimRight(s.Tree, "\n")})
 	}
 	return all

@@ -14,6 +14,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"lockbox/approvals"
+	"lockbox/policy"
 	"lockbox/recorder/ledger"
 )
 
@@ -317,3 +318,31 @@ func (w *world) seen(t *testing.T, id, code string) (v approvals.View, err error
 	err = w.Ledger.View(t.Context(), func(tx *ledger.Tx) error { v, err = w.SeeIn(tx, w.who(id), code); return err })
 	return v, err
 }
+
+// TestAChannelThatPanicsEndsNothing: neither when it is asked where it reaches
+// people nor when it is to send.
+func TestAChannelThatPanicsEndsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, &mad{})
+		following(t, w, func(f *Follower) {
+			ctx, stop := context.WithCancel(t.Context())
+			done := make(chan bool)
+			go func() {
+				defer close(done)
+				f.LookEvery(ctx, time.Minute)
+			}()
+			w.submit(t, "eng1@x.eu", "support_nord")
+			must(t, pause(t.Context(), 5*time.Minute))
+			stop()
+			<-done
+		})
+		must(t, w.Ledger.Close())
+	})
+}
+
+// mad is a channel that panics.
+type mad struct{}
+
+func (*mad) Name() string                                         { return "mad" }
+func (*mad) Address(*ledger.Tx, policy.Principal) (string, error) { panic("no address") }
+func (*mad) Send(context.Context, Notice) error                   { panic("not now") }

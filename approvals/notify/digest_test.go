@@ -119,9 +119,7 @@ func (w *world) weekHolds(t *testing.T, tell *Teller, n Notice, used string) {
 }
 
 func (h *hook) last(kind string) (n Notice) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, c := range h.came {
+	for _, c := range h.all() {
 		if c.Kind == kind {
 			n = c
 		}

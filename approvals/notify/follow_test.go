@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -41,6 +42,13 @@ func (h *hook) Send(ctx context.Context, n Notice) error {
 	defer h.mu.Unlock()
 	h.came = append(h.came, n)
 	return nil
+}
+
+// all is what came, in order.
+func (h *hook) all() []Notice {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.came)
 }
 
 func (h *hook) count(match func(Notice) bool) (n int) {

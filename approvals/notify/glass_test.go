@@ -57,7 +57,7 @@ func TestAnEmergencyPagesEverybodySkipped(t *testing.T) {
 			must(t, w.approve("eng2@x.eu", code))
 			must(t, pause(t.Context(), time.Minute))
 			paged := func(kind string) (all []string) {
-				for _, n := range h.came {
+				for _, n := range h.all() {
 					if n.Topic == Glass && n.Kind == kind {
 						all = append(all, n.To)
 					}

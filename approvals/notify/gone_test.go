@@ -38,7 +38,7 @@ func TestWhoIsNotAskedAnyMoreIsToldThatOnce(t *testing.T) {
 			must(t, pause(t.Context(), time.Minute))
 			var got []string
 			after := false
-			for _, n := range h.came {
+			for _, n := range h.all() {
 				if after = after || n.Kind == "policy.in-force"; after && n.About == second && n.To == "cto@x.eu" {
 					got = append(got, string(n.Topic))
 				}

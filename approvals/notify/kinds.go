@@ -65,7 +65,7 @@ func parts() []partKinds {
 			"person.dismissed token.given token.made token.ended token.revoked slack.bound slack.unbound"},
 		{part{Glass, skipped}, "glass.broken glass.ratified glass.refused glass.unratified"},
 		{part{Glass, keepers}, "glass.codes-made glass.code-retired glass.wrong-code"},
-		{part{Alarm, operators}, "notice.dead notice.unplanned notice.unreachable notice.reachable backup.failed witness.behind witness.back policy.refused session.unwitnessed"},
+		{part{Alarm, operators}, "notice.dead notice.unplanned notice.unreachable notice.nobody notice.reachable backup.failed witness.behind witness.back policy.refused session.unwitnessed"},
 		{part{Alarm, keepers}, "policy.suspended ledger.restored credential.clone"},
 		{part{Alarm, customers}, "target.leaves"},
 		{part{Digest, customers}, "month.stated"},

@@ -177,6 +177,15 @@ type Way struct {
 	Deaf    bool // what was sent last was refused there, or given up
 }
 
+// address is where a channel reaches somebody. Whatever it does is an error at most.
+func address(c Channel, tx *ledger.Tx, who policy.Principal) (at string, err error) {
+	err = guarded(func() error {
+		at, err = c.Address(tx, who)
+		return err
+	})
+	return at, err
+}
+
 // Ways lists the channels that reach a person. Where they want none of them
 // used, all are.
 func (p *Planner) Ways(tx *ledger.Tx, who policy.Principal) (all []Way, err error) {
@@ -186,12 +195,9 @@ func (p *Planner) Ways(tx *ledger.Tx, who policy.Principal) (all []Way, err erro
 	}
 	on := 0
 	for _, c := range p.Channels {
-		at, err := c.Address(tx, who)
-		if err != nil {
-			return nil, fmt.Errorf("where %s reaches people: %w", c.Name(), err)
-		}
-		if at == "" {
-			continue
+		at, err := address(c, tx, who)
+		if err != nil || at == "" {
+			continue // not reached there: the other channels go on, and that too few are reached is an alarm
 		}
 		deaf := false
 		if p.Deaf != nil {

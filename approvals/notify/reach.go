@@ -21,7 +21,8 @@ type Reach struct {
 	Stage  string       `json:"stage"` // "executive board", "customer nord"
 	Of     policy.Stage `json:"-"`
 	People []Person     `json:"people"`
-	Low    bool         `json:"low"` // fewer than two, or than the stage takes, are reached
+	Low    bool         `json:"low"`    // fewer than two, or than the stage takes, are reached
+	Nobody bool         `json:"nobody"` // is reached
 }
 
 // A Person is somebody who would be told.
@@ -60,7 +61,7 @@ func (p *Planner) reachOf(tx *ledger.Tx, s policy.Stage, people []policy.Princip
 		}
 		r.People = append(r.People, Person{who.ID, who.Name, ways})
 	}
-	r.Low = reached < max(enough, s.Count)
+	r.Low, r.Nobody = reached < max(enough, s.Count), reached == 0
 	return r, nil
 }
 
@@ -125,9 +126,11 @@ func (p *Planner) Preview(tx *ledger.Tx, who policy.Principal, target, login, cu
 
 const lowKey = "reachable/low"
 
-// A low is what was known of the stages that too few are reached for, and the month of the last test.
+// A low is what was known of the stages that too few are reached for, those among
+// them that nobody is, and the month of the last test.
 type low struct {
 	Stages []string `json:"stages"`
+	Nobody []string `json:"nobody,omitempty"`
 	Month  string   `json:"month"`
 }
 
@@ -149,6 +152,9 @@ func (f *Follower) Look(ctx context.Context) error {
 		for _, r := range all {
 			if r.Low {
 				now.Stages = append(now.Stages, r.Stage)
+			}
+			if r.Nobody {
+				now.Nobody = append(now.Nobody, r.Stage)
 			}
 		}
 		events := was.news(now)
@@ -185,7 +191,8 @@ func (was low) news(now low) (all []ledger.Event) {
 			all = append(all, ledger.Event{Kind: kind, Actor: "lockbox", Detail: map[string]string{"stages": strings.Join(some, ", ")}})
 		}
 	}
-	about("notice.unreachable", now.Stages, was.Stages)
+	about("notice.nobody", now.Nobody, was.Nobody)
+	about("notice.unreachable", now.Stages, slices.Concat(was.Stages, now.Nobody))
 	about("notice.reachable", was.Stages, now.Stages)
 	return all
 }
@@ -260,7 +267,7 @@ func (f *Follower) LookEvery(ctx context.Context, every time.Duration) {
 		}
 	}
 	for {
-		if err := f.Look(ctx); err != nil && ctx.Err() == nil {
+		if err := guarded(func() error { return f.Look(ctx) }); err != nil && ctx.Err() == nil {
 			f.Report(fmt.Errorf("look who can be reached: %w", err))
 		}
 		t := time.NewTimer(every)

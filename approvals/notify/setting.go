@@ -102,7 +102,7 @@ func customersOf(who policy.Principal) []string {
 func (s *Settings) reached(tx *ledger.Tx, who policy.Principal, set Setting) error {
 	there := 0
 	for _, c := range s.Planner.Channels {
-		at, err := c.Address(tx, who)
+		at, err := address(c, tx, who)
 		if err != nil {
 			return err
 		}

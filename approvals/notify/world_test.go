@@ -22,6 +22,7 @@ import (
 	"lockbox/policy/statement"
 	"lockbox/recorder/ledger"
 	"lockbox/recorder/ledger/boltengine"
+	house "lockbox/tests/world"
 )
 
 // A crowd is a People in which everybody's passkey is believed; the real one is gateway/identity.
@@ -81,7 +82,7 @@ func newWorld(t testing.TB, channels ...Channel) *world {
 	must(t, err)
 	key, err := statement.ParseKey(der)
 	must(t, err)
-	w := &world{dir: t.TempDir(), crowd: &crowd{key: key, left: map[string]bool{}}}
+	w := &world{dir: house.InMemory(t), crowd: &crowd{key: key, left: map[string]bool{}}}
 	add := func(id string, k policy.Kind, customer string) {
 		name, _, _ := strings.Cut(id, "@")
 		w.crowd.all = append(w.crowd.all, policy.Principal{ID: id, Name: name, Kind: k, Customer: customer, Admitted: k != policy.Staff})

@@ -3,8 +3,10 @@ package slack
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log"
+	"runtime/debug"
 	"time"
 
 	"github.com/slack-go/slack/socketmode"
@@ -35,14 +37,24 @@ func (s *Slack) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-look.C:
-			if err := s.tidy(ctx); err != nil && ctx.Err() == nil {
-				s.Report(err)
-			}
+			s.tidied(ctx)
 		case <-forget.C:
 			if err := s.memory.sweep(); err != nil {
 				s.Report(err)
 			}
 		}
+	}
+}
+
+// tidied is tidy, of which neither error nor panic comes out.
+func (s *Slack) tidied(ctx context.Context) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.Report(fmt.Errorf("slack: panic: %v\n%s", p, debug.Stack()))
+		}
+	}()
+	if err := s.tidy(ctx); err != nil && ctx.Err() == nil {
+		s.Report(err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -78,6 +79,8 @@ func dev(ctx context.Context, f devFolder, out, errs io.Writer) (err error) {
 	s.Ready = func(s *Server) {
 		f.greet(out, links, time.Since(began))
 		f.tour(out, s.Book.InForce().Targets[devWiki] != nil)
+		f.emergency(out, s.Book.InForce(), links)
+		fmt.Fprintln(out)
 	}
 	return s.Run(ctx)
 }
@@ -86,7 +89,7 @@ func dev(ctx context.Context, f devFolder, out, errs io.Writer) (err error) {
 func (f devFolder) target(s *Server) (*devtarget.Server, error) {
 	t := s.Book.InForce().Targets[devTarget]
 	if t == nil {
-		return nil, usage("%s has no target %s any more; delete the folder to start anew", f.path("policy"), devTarget)
+		return nil, usage("%s has no target %s any more; delete the folder to start anew", filepath.Join(f.shown, "policy"), devTarget)
 	}
 	host, err := readSigner(f.path("target_host_key"))
 	if err != nil {
@@ -115,6 +118,7 @@ func (f devFolder) target(s *Server) (*devtarget.Server, error) {
 type guest struct {
 	identity.Invite
 	role, does string
+	aside      bool // not one of those to begin with
 }
 
 func (f devFolder) guests() ([]guest, error) {
@@ -123,14 +127,18 @@ func (f devFolder) guests() ([]guest, error) {
 		return nil, err
 	}
 	return []guest{
-		{identity.Invite{ID: "eva@example.eu", Name: "Eva", Kind: policy.Staff, SSHKey: string(key), Founds: true}, "engineer", "asks, and touches to start"},
-		{identity.Invite{ID: "max@example.eu", Name: "Max", Kind: policy.Executive, Founds: true}, "board member", "approves"},
-		{identity.Invite{ID: "nora@nord.example", Name: "Nora", Kind: policy.Reviewer, Customer: "nord", Founds: true}, "customer Nord", "approves"},
+		{identity.Invite{ID: "eva@example.eu", Name: "Eva", Kind: policy.Staff, SSHKey: string(key), Founds: true}, "engineer", "asks, and touches to start", false},
+		{identity.Invite{ID: "max@example.eu", Name: "Max", Kind: policy.Executive, Founds: true}, "board member", "approves", false},
+		{identity.Invite{ID: "nora@nord.example", Name: "Nora", Kind: policy.Reviewer, Customer: "nord", Founds: true}, "customer Nord", "approves", false},
+		{identity.Invite{ID: "ida@example.eu", Name: "Ida", Kind: policy.Staff}, "on call", "says yes in an emergency", true},
 	}, nil
 }
 
 // An invitation is a line of the greeting; no link for who has enrolled.
-type invitation struct{ name, role, does, link string }
+type invitation struct {
+	name, role, does, link string
+	aside                  bool
+}
 
 // links invites whoever has not enrolled yet.
 func (f devFolder) links(ctx context.Context, s *Server) (all []invitation, err error) {
@@ -147,7 +155,7 @@ func (f devFolder) links(ctx context.Context, s *Server) (all []invitation, err 
 		known[p.ID] = true
 	}
 	for _, g := range guests {
-		line := invitation{name: g.Name, role: g.role, does: g.does}
+		line := invitation{name: g.Name, role: g.role, does: g.does, aside: g.aside}
 		if !known[g.ID] {
 			token, err := s.People.NewLink(ctx, "lockbox-dev", g.Invite)
 			if err != nil {
@@ -166,6 +174,9 @@ func (f devFolder) greet(w io.Writer, links []invitation, took time.Duration) {
 	fmt.Fprintf(w, "\nLockbox is ready after %.1f s. It listens on this machine only; nothing here is for real work.\n", took.Seconds())
 	fmt.Fprintf(w, "State is kept in %s. Ctrl-C stops everything.\n\n1  Enrol three people, each with a passkey. One browser will do; it asks which passkey when you sign in.\n\n", f.shown)
 	for _, l := range links {
+		if l.aside {
+			continue
+		}
 		link := l.link
 		if link == "" {
 			link = "enrolled"
@@ -190,7 +201,26 @@ func (f devFolder) tour(w io.Writer, wiki bool) {
 	}
 	fmt.Fprintf(w, "\n5  Look around:\n\n   ssh -F %s lockbox help\n", filepath.Join(f.shown, "ssh_config"))
 	fmt.Fprintf(w, "   %s found --json --config %s > pins.json     (what a verifier pins)\n", os.Args[0], filepath.Join(f.shown, "lockbox.yaml"))
-	fmt.Fprintf(w, "   %s verify evidence.json --pins pins.json     (evidence.json: from the request's page)\n\n", os.Args[0])
+	fmt.Fprintf(w, "   %s verify evidence.json --pins pins.json     (evidence.json: from the request's page)\n", os.Args[0])
+}
+
+// emergency prints how to come in when nobody who decides can be asked.
+func (f devFolder) emergency(w io.Writer, p *policy.Policy, links []invitation) {
+	if !slices.ContainsFunc(p.Rules, func(r policy.Rule) bool { return r.Emergency() }) {
+		fmt.Fprintf(w, "\n6  %s is older than emergencies; in another folder (--dir) there is a rule for them.\n", f.shown)
+		return
+	}
+	conf := filepath.Join(f.shown, "lockbox.yaml")
+	fmt.Fprintf(w, "\n6  Break the glass, as in a night in which Max and Nora cannot be asked. Ida, who is on call, is the second person.\n\n")
+	for _, l := range links {
+		if l.aside && l.link != "" {
+			fmt.Fprintf(w, "   enrol %s: %s\n   and as Max compare her fingerprint, at %s/people\n\n", l.name, l.link, f.url())
+		}
+	}
+	fmt.Fprintf(w, "   %s policy explain %s --emergency --as eva@example.eu --do shell --on %s\n", os.Args[0], filepath.Join(f.shown, "policy"), devTarget)
+	fmt.Fprintf(w, "   %s glass make --count 1 --all --config %s     (a sealed code, shown once)\n", os.Args[0], conf)
+	fmt.Fprintf(w, "   ssh -t -F %s lockbox glass %s --reason \"'all is down, nobody answers'\"\n\n", filepath.Join(f.shown, "ssh_config"), devTarget)
+	fmt.Fprintf(w, "   Be Eva and type the code; be Ida and say yes; be Eva, connect as in 2, and touch. Then be Max and ratify it\n   at %s/incidents: he has 24 hours, or Eva and %s are locked.\n", f.url(), devTarget)
 }
 
 func readSigner(path string) (ssh.Signer, error) {

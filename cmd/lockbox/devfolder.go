@@ -142,6 +142,7 @@ version: 1
 groups:
   engineers:       { members: [eva@example.eu] }
   executive-board: { members: [max@example.eu] }
+  oncall:          { members: [eva@example.eu, ida@example.eu] }
 customers:
   nord: { name: Nord Legal }
 targets:
@@ -187,10 +188,20 @@ rules:
     limits: { default: 30m, max: 4h, idle: 15m, activate_within: 60m }
     touch: { within: 15m }
     record: { http: full, redact: [tokens, keys, cpr, cards], keep: 90d }
+  - name: break-glass # for emergencies alone: a sealed code, a second person of oncall, and one's own touch
+    permit: [shell, exec]
+    who: { groups: [engineers] }
+    on: { labels: { env: prod } }
+    reasons: [outage]
+    stages: [ { break-glass: { group: oncall, count: 1, expires: 15m } } ]
+    limits: { default: 30m, max: 1h }
+    record: { input: on, redact: [tokens, keys, cpr, cards], keep: 90d }
 tests:
   - { as: eva@example.eu, do: shell, on: db1.prod, expect: ask, stages: [executive, customer] }
   - { as: max@example.eu, do: shell, on: db1.prod, expect: deny }
   - { as: eva@example.eu, do: http-write, on: wiki, expect: ask, stages: [executive] }
+  - { as: eva@example.eu, do: shell, on: db1.prod, emergency: true, expect: ask, stages: [break-glass] }
+  - { as: eva@example.eu, do: http-read, on: wiki, emergency: true, expect: deny }
 `
 
 // writeClient writes what OpenSSH's client needs to find the door and its targets, and know them.

@@ -51,7 +51,8 @@ func restoreCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "restore [FILE]", Short: "Restore a backup into a new folder, and check all of it", Args: cobra.MaximumNArgs(1),
 		Long: "Restore a backup into a new folder, never over a ledger, with a full check. The gateway that starts there ends every\n" +
-			"grant, request, motion, delegation, token, link and sign-in first, and in production executives sign the policy again.\n\n" +
+			"grant, request, motion, delegation, token, link and sign-in first, retires every sealed code, and in production\n" +
+			"executives sign the policy again.\n\n" +
 			"Without FILE, and with --accept-loss: let the ledger of --config start although others hold a later checkpoint of it.",
 	}
 	var r restoring
@@ -281,7 +282,8 @@ func (d restored) print(w io.Writer, r restoring) {
 	if len(r.since) == 0 {
 		fmt.Fprintf(w, "whoever holds a checkpoint with more than %d events, in a receipt or as a witness, can prove what came after it and is lost: --since\n", d.Events)
 	}
-	fmt.Fprintln(w, "when the gateway starts, it ends every grant, request, motion, delegation, token, link and sign-in first")
+	fmt.Fprintln(w, "when the gateway starts, it ends every grant, request, motion, delegation, token, link and sign-in first,")
+	fmt.Fprintln(w, "and retires every sealed code: make new ones (lockbox glass make), and destroy the old paper")
 	for _, t := range d.Todo {
 		fmt.Fprintf(w, "to do: %s\n", t)
 	}

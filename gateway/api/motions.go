@@ -32,7 +32,7 @@ func (c *call) motions() (MotionList, error) {
 }
 
 func motionKinds() []policy.MotionKind {
-	return []policy.MotionKind{policy.ToAdmit, policy.ToDismiss, policy.ToActivate, policy.ToSet, policy.ToInstruct, policy.ToDelegate, policy.ToDeclare, policy.ToRecover, policy.ToErase}
+	return []policy.MotionKind{policy.ToAdmit, policy.ToDismiss, policy.ToActivate, policy.ToSet, policy.ToInstruct, policy.ToDelegate, policy.ToDeclare, policy.ToRecover, policy.ToErase, policy.ToSeal, policy.ToRatify}
 }
 
 // chartered refuses where this gateway takes no motions.

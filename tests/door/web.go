@@ -231,7 +231,7 @@ func (w *Web) Admit(t testing.TB, h *world.Human, arrival, web string) (address 
 	e, err := w.Gateway.Enter(t.Context(), k)
 	must(t, err)
 	if e.Verdict == policy.Prove {
-		w.touchHere(t, h, e.Terminal)
+		w.TouchHere(t, h, e.Terminal)
 	}
 	address, e, err = w.Door.Admit(t.Context(), arrival, h.Principal, web)
 	must(t, err)
@@ -241,7 +241,8 @@ func (w *Web) Admit(t testing.TB, h *world.Human, arrival, web string) (address 
 	return address
 }
 
-func (w *Web) touchHere(t testing.TB, h *world.Human, at approvals.Terminal) {
+// TouchHere is the touch of h in the browser itself.
+func (w *Web) TouchHere(t testing.TB, h *world.Human, at approvals.Terminal) {
 	t.Helper()
 	shown, err := w.Desk.TouchHere(t.Context(), h.Principal, at)
 	must(t, err)

@@ -43,7 +43,7 @@ func TestDevOpensTheWiki(t *testing.T) {
 	p, said := startDev(t, dir, freeAddr(t), web)
 	links := regexp.MustCompile(`http://localhost:\d+/enroll/\S+`).FindAllString(said, -1)
 	wiki := strings.TrimSuffix(regexp.MustCompile(`http://wiki\.localhost:\d+`).FindString(said), "/")
-	if len(links) != 3 || wiki == "" {
+	if len(links) != 4 || wiki == "" {
 		t.Fatalf("it says\n%s", said)
 	}
 	_, port, err := net.SplitHostPort(web)

@@ -34,6 +34,7 @@ type site struct {
 	serve   *harness.Process
 	browser *harness.Browser
 	pins    approvals.Pinned
+	env     []string            // of the gateway, besides our own
 	key     harness.Identity    // Eng's SSH key
 	nord    *age.HybridIdentity // opens recordings of sessions that reach nord alone
 
@@ -94,16 +95,22 @@ func newBoard(t *testing.T, third bool) *site {
 	s.found()
 	s.eng = s.enrol("Eng", "eng@x.eu", "--ssh-key", filepath.Join(s.dir, "eng.pub"))
 	s.mate = s.enrol("Mate", "mate@x.eu")
-	s.signIn(s.cto)
-	for range 2 { // Cto compares the fingerprints of Eng and of Mate
-		s.cto.Goto(s.url + "/people")
-		s.cto.Click(`input[name="compared"]`)
-		s.cto.Press("Confirm")
-		s.cto.WaitText("Sign with your passkey")
-		s.cto.Press("Sign with your passkey")
-		s.cto.WaitText("Passkeys to compare")
+	for range 2 { // the fingerprints of Eng and of Mate
+		s.compares(s.cto)
 	}
 	return s
+}
+
+// compares confirms the passkey of somebody who is new.
+func (s *site) compares(p *harness.Person) {
+	s.t.Helper()
+	s.signIn(p)
+	p.Goto(s.url + "/people")
+	p.Click(`input[name="compared"]`)
+	p.Press("Confirm")
+	p.WaitText("Sign with your passkey")
+	p.Press("Sign with your passkey")
+	p.WaitText("Passkeys to compare")
 }
 
 // lockbox runs a command of the program to its end and returns what it printed.
@@ -205,7 +212,9 @@ func (s *site) writePolicy(executives []string, customers map[string][]string) {
 
 func (s *site) start() {
 	s.t.Helper()
-	s.serve = harness.Start(s.t, exec.Command(program, "serve", "--config", s.config()))
+	cmd := exec.Command(program, "serve", "--config", s.config())
+	cmd.Env = append(cmd.Environ(), s.env...)
+	s.serve = harness.Start(s.t, cmd)
 	serve := s.serve
 	s.t.Cleanup(func() { // what the gateway was doing when a test failed
 		select {

@@ -23,7 +23,7 @@ func (w *toldSite) isNotHeldUp(t *testing.T) {
 	w.hook.Do(receiver.Way{Code: 500})
 	cards, mails, posts := w.counts()
 	worked := w.goesThrough()
-	p, waits := w.ask()
+	p, waits := w.asks("db1.prod", "contract stuck in state 8", "10m")
 	p.Send("\x03")
 	p.Wait(wait)
 	if c, m, e := w.counts(); c != cards || m != mails || e != posts {
@@ -68,8 +68,13 @@ func (w *toldSite) isNotHeldUp(t *testing.T) {
 // goesThrough is asking over ssh, both votes on the web, and work over ssh, until the session is closed.
 func (w *toldSite) goesThrough() (code string) {
 	w.t.Helper()
-	p, code := w.enter()
-	p.Send("exit\r")
+	p, code := w.asks("db1.prod", "contract stuck in state 7", "10m")
+	w.decide(w.ceo, "/a/", code)
+	w.decide(w.ann, "/c/", code)
+	w.touch(w.eng, code, w.number(p))
+	p.Expect("recorded", wait)
+	p.Send("echo in-$((40+2)); exit\r")
+	p.Expect("in-42", wait)
 	p.Wait(wait)
 	if got := w.gateway("give-back", code); got.Code != 0 {
 		w.t.Errorf("give-back: %+v", got)

@@ -1,11 +1,13 @@
 package e2e
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"lockbox/tests/fakes/slack"
+	"lockbox/tests/fakes/smtp"
 )
 
 // TestTheStoryBegunInSlack is the main job told to people where they are: asked for
@@ -56,10 +58,23 @@ func (w *toldSite) isToldAll(t *testing.T) {
 		t.Error("nothing under the card leads to the recording")
 	}
 	w.everyoneIsToldWhy(t, code)
+	w.mailsAreWitnesses(t)
 	if got := w.gateway("give-back", code); got.Code != 0 {
 		t.Errorf("give-back: %+v", got)
 	}
 	w.untilUnder("U0CEO", ceo, "the access was ended early")
+}
+
+// mailsAreWitnesses: the log as it is grew from what the foot of an old mail says.
+func (w *toldSite) mailsAreWitnesses(t *testing.T) {
+	t.Helper()
+	mails := w.mails.Mails()
+	i := slices.IndexFunc(mails, func(m smtp.Letter) bool { return m.To == "ceo@x.eu" })
+	must(t, os.WriteFile(w.path("ceo.eml"), mails[i].Body, 0o600))
+	out := w.lockbox("verify", w.wholeLog(w.ceo), "--since", w.path("ceo.eml"), "--pins", w.writePins())
+	if !strings.Contains(out, "nothing was rewritten") {
+		t.Errorf("verify says\n%s", out)
+	}
 }
 
 // everyoneIsToldWhy but the channel, which all may read.
@@ -69,13 +84,13 @@ func (w *toldSite) everyoneIsToldWhy(t *testing.T, code string) {
 		t.Error("the reviewer's mail does not say why")
 	}
 	for _, m := range w.slack.Messages(slack.Channel) {
-		if strings.Contains(m.Shown+m.Text, "stuck") || strings.Contains(m.Shown+m.Text, "4312") || len(m.Buttons) > 0 {
+		if strings.Contains(m.Shown+m.Text, "stuck") || strings.Contains(m.Shown+m.Text, "court opens") || len(m.Buttons) > 0 {
 			t.Errorf("the channel is told\n%s", m.Shown)
 		}
 	}
 	posts, _ := w.hook.Posts()
 	for _, p := range posts {
-		if body := string(p.Body); strings.Contains(body, "stuck") || strings.Contains(body, "4312") || strings.Contains(body, "at night") {
+		if body := string(p.Body); strings.Contains(body, "stuck") || strings.Contains(body, "court opens") || strings.Contains(body, "at night") {
 			t.Errorf("the receiver is told what somebody wrote: %s", body)
 		}
 	}
