@@ -115,7 +115,7 @@ func (w *toldSite) isDeclined(t *testing.T) {
 	w.card("U0NEW", code, over)
 	w.slack.Click("U0CEO", w.card("U0CEO", code, asks), "decline")
 	w.card("U0CEO", code, over)
-	mine := w.card("U0ENG", code, func(m slack.Message) bool { return m.Edits > 0 })
+	mine := w.card("U0ENG", code, func(m slack.Message) bool { return strings.Contains(m.Shown, "eclined") })
 	if !strings.Contains(mine.Shown, "eclined") {
 		t.Errorf("Eng's card says\n%s", mine.Shown)
 	}

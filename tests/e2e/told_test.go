@@ -144,7 +144,7 @@ func (w *toldSite) asksInSlack(target, need string) (code string) {
 	}
 	w.until("what became of the form", func() bool {
 		for _, m := range w.slack.Messages("U0ENG")[before:] {
-			if found := sentAs.FindStringSubmatch(m.Shown); found != nil && strings.Contains(m.Shown, "is sent") {
+			if found := sentAs.FindStringSubmatch(m.Shown); found != nil && (strings.Contains(m.Shown, "is sent") || strings.Contains(m.Shown, ": sent; answer by")) { // the answer to the form, or the notice
 				code = found[1]
 			}
 		}
