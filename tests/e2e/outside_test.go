@@ -122,7 +122,7 @@ func (s *site) connect() *outside {
 	})
 	o.lines = []*line{proxy, mail}
 	roots := filepath.Join(s.t.TempDir(), "roots.pem")
-	must(s.t, os.WriteFile(roots, append(trust, o.mails.PEM...), 0o600))
+	must(s.t, os.WriteFile(roots, append(trust, o.mails.CA...), 0o600))
 	s.env = append(s.env, "SSL_CERT_FILE="+roots, "HTTPS_PROXY=http://"+proxy.addr, "SLACK_BOT="+slack.Bot)
 
 	at := freeAddr(s.t)
