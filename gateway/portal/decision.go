@@ -152,12 +152,12 @@ func (p *Portal) sheetOf(x *exchange, v approvals.View, s seat) error {
 		return err
 	}
 	f := x.facts(v)
-	head := "Sign your approval"
+	head := x.say.text("Sign your approval")
 	if f.Emergency {
-		head = "EMERGENCY: sign your yes"
+		head = x.say.text("EMERGENCY: sign your yes")
 	}
 	return x.sign(sheet{
-		Head: x.say.text(head),
+		Head: head,
 		Lead: x.say.text("You approve: {who} may use {target} as {login} for {long}. Only the text below counts; read it, then sign it.",
 			"who", f.Who, "target", f.Target, "login", f.Login, "long", x.say.long(b.Terms.For)),
 		Terms: x.termFacts(b.Terms, 0), Behalf: s.Behalf,

