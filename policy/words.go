@@ -3,6 +3,7 @@ package policy
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -21,6 +22,9 @@ const (
 	Auditor   Kind = "auditor"
 	Machine   Kind = "machine"
 )
+
+// ErrNobody is the error of who looks somebody up that is not, or not any more, enrolled.
+var ErrNobody = errors.New("nobody with this id is enrolled")
 
 // A Principal is one person or machine, known by a proven key.
 type Principal struct {

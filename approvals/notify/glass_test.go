@@ -54,6 +54,10 @@ func TestAnEmergencyPagesEverybodySkipped(t *testing.T) {
 			if n := h.count(func(n Notice) bool { return n.Topic == Waits && n.To != "eng2@x.eu" }); n != 0 {
 				t.Errorf("%d others were asked", n)
 			}
+			s, err := tell.Story(t.Context(), Notice{Channel: "mail", To: "eng2@x.eu", Topic: Waits, Kind: "request.made", About: code, At: time.Now()})
+			if err != nil || !strings.HasPrefix(s.Title, "EMERGENCY "+code) || !strings.Contains(s.Lead, "nobody who decides is asked") || !strings.HasSuffix(s.Page, "/a/"+code) {
+				t.Errorf("the second person reads %+v, %v", s, err)
+			}
 			must(t, w.approve("eng2@x.eu", code))
 			must(t, pause(t.Context(), time.Minute))
 			paged := func(kind string) (all []string) {
@@ -76,7 +80,7 @@ func TestAnEmergencyPagesEverybodySkipped(t *testing.T) {
 			if got := paged("glass.unratified"); !slices.Equal(got, append([]string{"abe@nord.x", "ann@nord.x", "ceo@x.eu", "cto@x.eu", "dep@x.eu", "eng1@x.eu"}, want[5:]...)) {
 				t.Errorf("of the lock were told %v", got)
 			}
-			s, err := tell.Story(t.Context(), Notice{Channel: "mail", To: "ceo@x.eu", Topic: Glass, Kind: "glass.unratified", About: code, At: time.Now()})
+			s, err = tell.Story(t.Context(), Notice{Channel: "mail", To: "ceo@x.eu", Topic: Glass, Kind: "glass.unratified", About: code, At: time.Now()})
 			if err != nil || !strings.Contains(s.Outcome, "locked until two executives") {
 				t.Errorf("%+v, %v", s, err)
 			}

@@ -19,8 +19,9 @@ func (p *Planner) Matters(tx *ledger.Tx, n Notice) (yes bool, wait time.Time, er
 	place := p.isPlace(n)
 	var who policy.Principal
 	if !place {
-		if who, err = p.People.Current(tx, n.To); err != nil {
-			return false, wait, nil // they left
+		var there bool
+		if who, there, err = p.current(tx, n.To); err != nil || !there {
+			return false, wait, err
 		}
 	}
 	switch n.Topic {

@@ -29,9 +29,9 @@ func (o *Outbox) Deaf(channel, person, address string) (yes bool, err error) {
 func (c *carrier) address(e *entry) (at string) {
 	err := c.f.Ledger.View(context.Background(), func(tx *ledger.Tx) error { // whatever ends: it is quick, and is written down with what was given up
 		return guarded(func() error {
-			who, err := c.f.Planner.People.Current(tx, e.To)
-			if err != nil {
-				return nil // a place, or they left
+			who, there, err := c.f.Planner.current(tx, e.To)
+			if err != nil || !there { // a place, or they left
+				return err
 			}
 			at, err = c.ch.Address(tx, who)
 			return err

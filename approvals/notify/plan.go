@@ -3,6 +3,7 @@ package notify
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -150,12 +151,21 @@ func (n Notice) id() string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
+// current is somebody as they are now; there is false where they left.
+func (p *Planner) current(tx *ledger.Tx, id string) (who policy.Principal, there bool, err error) {
+	who, err = p.People.Current(tx, id)
+	if errors.Is(err, policy.ErrNobody) {
+		return who, false, nil
+	}
+	return who, err == nil, err
+}
+
 // reach lists the channels over which a person is told, as they want it. Who left
 // is reached over none.
 func (p *Planner) reach(tx *ledger.Tx, id string) (names []string, err error) {
-	who, err := p.People.Current(tx, id)
-	if err != nil {
-		return nil, nil // nobody is there
+	who, there, err := p.current(tx, id)
+	if err != nil || !there {
+		return nil, err
 	}
 	ways, err := p.Ways(tx, who)
 	if err != nil {

@@ -30,7 +30,11 @@ func (l *plan) ofMotion(as part) error {
 		return l.people(as.topic, all)
 	}
 	for _, id := range []string{m.By.ID, m.About} {
-		if who, err := l.People.Current(l.tx, id); err == nil && !holds(all, id) { // it may be about no person
+		who, there, err := l.current(l.tx, id) // it may be about no person
+		if err != nil {
+			return err
+		}
+		if there && !holds(all, id) {
 			all = append(all, who)
 		}
 	}
@@ -51,9 +55,9 @@ func (l *plan) signers(m *policy.Motion) ([]policy.Principal, error) {
 
 // standIn asks a new deputy about what waits for who delegated.
 func (l *plan) standIn(m *policy.Motion) error {
-	who, err := l.People.Current(l.tx, m.About)
-	if err != nil {
-		return nil // they left
+	who, there, err := l.current(l.tx, m.About)
+	if err != nil || !there {
+		return err
 	}
 	codes, err := l.Desk.OpenIn(l.tx)
 	if err != nil {

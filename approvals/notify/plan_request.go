@@ -228,11 +228,11 @@ func (p *plan) seated(q *policy.Request, stages []policy.Stage) (all []policy.Pr
 		if err != nil {
 			return nil, err
 		}
-		who, err := p.People.Current(p.tx, id)
+		who, there, err := p.current(p.tx, id)
 		if err != nil {
-			continue // they left
+			return nil, err
 		}
-		if slices.ContainsFunc(held, func(m *policy.Motion) bool {
+		if there && slices.ContainsFunc(held, func(m *policy.Motion) bool {
 			return m.Holds(p.e.At) && m.Scope.Covers(q) && holds(seats, m.By.ID)
 		}) {
 			add(who)

@@ -66,9 +66,13 @@ func (t *Teller) Story(ctx context.Context, n Notice) (Story, error) {
 func (l *telling) tell() error {
 	var set Setting
 	if !l.place {
+		var there bool
 		var err error
-		if l.who, err = l.Planner.People.Current(l.tx, l.n.To); err != nil {
-			return ErrMoot // they left
+		if l.who, there, err = l.Planner.current(l.tx, l.n.To); err != nil {
+			return err
+		}
+		if !there {
+			return ErrMoot
 		}
 		if set, err = SettingOf(l.tx, l.who.ID); err != nil {
 			return err
@@ -177,7 +181,10 @@ func (l *telling) waits(v approvals.View) error {
 	q := v.Request
 	until := l.answer(v)
 	title := "Access request {code}: answer by {when}"
-	if l.n.Rung > 0 {
+	switch {
+	case q.Emergency:
+		title = "EMERGENCY {code}: answer by {when}"
+	case l.n.Rung > 0:
 		title = "Reminder: access request {code}: answer by {when}"
 	}
 	l.s.Title = l.text(title, "code", q.ID, "when", l.clock(until))
@@ -219,6 +226,8 @@ func (l *telling) lead(v approvals.View) string {
 	switch {
 	case q.Who.ID == l.who.ID && !l.place:
 		return l.text("You asked for {long} on {target}.", with...)
+	case q.Emergency:
+		return l.text("{who} breaks the glass for {target}, for {long} at most: nobody who decides is asked.", with...)
 	case q.Extends != "":
 		return l.text("{who} asks for {long} more on {target}.", with...)
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +32,8 @@ type crowd struct {
 	left   map[string]bool
 	policy *policy.Policy
 	key    statement.Key
+
+	broken atomic.Bool
 }
 
 func (c *crowd) Assert(tx *ledger.Tx, who string, d statement.Domain, text []byte, _ statement.Assertion) (policy.Proof, statement.Key, error) {
@@ -56,9 +59,12 @@ func (c *crowd) Voters(_ *ledger.Tx, s policy.Stage) (all []policy.Principal, er
 }
 
 func (c *crowd) Current(_ *ledger.Tx, id string) (policy.Principal, error) {
+	if c.broken.Load() {
+		return policy.Principal{}, errors.New("the ledger cannot be read")
+	}
 	i := slices.IndexFunc(c.all, func(p policy.Principal) bool { return p.ID == id })
 	if i < 0 || c.left[id] {
-		return policy.Principal{}, errors.New("no such person")
+		return policy.Principal{}, policy.ErrNobody
 	}
 	return c.all[i], nil
 }

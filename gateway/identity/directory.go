@@ -192,17 +192,19 @@ func (d *Directory) Passkeys(ctx context.Context, who string) (all []Credential,
 // person reads a row that has been proven.
 func person(tx *ledger.Tx, id string) (p Person, err error) {
 	if !goodID(id) {
-		return Person{}, refuse("nobody with this id is enrolled")
+		return Person{}, nobody()
 	}
 	ok, err := tx.Verified(personKey(id), &p)
 	switch {
 	case err != nil:
 		return Person{}, fmt.Errorf("read person: %w", err)
 	case !ok || p.ID != id:
-		return Person{}, refuse("nobody with this id is enrolled")
+		return Person{}, nobody()
 	}
 	return p, nil
 }
+
+func nobody() error { return &Refusal{Why: "nobody with this id is enrolled", Err: policy.ErrNobody} }
 
 // credential reads a row that has been proven.
 func credential(tx *ledger.Tx, id []byte) (c Credential, err error) {
