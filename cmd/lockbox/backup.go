@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -155,7 +156,7 @@ func (s *Server) backupRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /doctor", func(w http.ResponseWriter, r *http.Request) {
 		var v sinceNotes
 		answer(w, r, &v, func() (any, error) {
-			return append(s.Config.lookInside(r.Context(), s.Ledger, s.reader(), v), s.lookAtNotices(r.Context())...), nil
+			return slices.Concat(s.Config.lookInside(r.Context(), s.Ledger, s.reader(), v), s.lookAtNotices(r.Context()), s.lookAtGlass(r.Context())), nil
 		})
 	})
 }

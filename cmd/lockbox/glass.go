@@ -1,14 +1,17 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"lockbox/approvals"
+	"lockbox/policy"
 )
 
 // toSeal is what the control socket is asked to make.
@@ -50,6 +53,22 @@ func (s *Server) glassRoutes(mux *http.ServeMux) {
 		var v toRetire
 		answer(w, r, &v, func() (any, error) { return s.Desk.Retire(r.Context(), localUser(), v.Which) })
 	})
+}
+
+// lookAtGlass says whether the emergencies that the policy knows could be: the night they are needed is too late to find out.
+func (s *Server) lookAtGlass(ctx context.Context) []finding {
+	if rules := s.Desk.Policy().Rules; !slices.ContainsFunc(rules, func(r policy.Rule) bool { return r.Emergency() }) {
+		return nil
+	}
+	all, err := s.Desk.SealedCodes(ctx)
+	n := map[string]int{}
+	for _, c := range all {
+		n[c.State]++
+	}
+	if err == nil && n["ready"] == 0 {
+		return []finding{{"break-glass", warn, fmt.Sprintf("no sealed code is ready, and %d wait for two executives; `lockbox glass make` makes some", n["unsigned"])}}
+	}
+	return []finding{judge("break-glass", fmt.Sprintf("%d sealed codes are ready", n["ready"]), err)}
 }
 
 func glassCommand() *cobra.Command {

@@ -6,8 +6,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"lockbox/approvals"
+	"lockbox/policy"
 )
 
 // TestCodesAreMadePrintedCountedAndRetired by commands, and stand on paper only.
@@ -26,6 +30,19 @@ func TestCodesAreMadePrintedCountedAndRetired(t *testing.T) {
 		must(t, <-done)
 		must(t, s.Close())
 	}()
+	pol := *s.Desk.Policy()
+	pol.Rules = append(slices.Clone(pol.Rules), policy.Rule{Name: "night", Stages: []policy.Stage{{Kind: policy.ByGlass}}})
+	looks := func(want string) {
+		t.Helper()
+		desk := &approvals.Desk{Ledger: s.Ledger, Charter: s.Charter, Policy: func() *policy.Policy { return &pol }}
+		if got := (&Server{Desk: desk}).lookAtGlass(t.Context()); len(got) != 1 || !strings.Contains(got[0].Level+" "+got[0].Text, want) {
+			t.Errorf("doctor says %v, want %q", got, want)
+		}
+	}
+	if got := s.lookAtGlass(t.Context()); len(got) != 0 {
+		t.Errorf("without a rule for emergencies doctor says %v", got)
+	}
+	looks("warn no sealed code is ready")
 	lockboxes(t, "glass", "make", "--config", conf).want(t, 2, "--target NAME, or --all")
 	lockboxes(t, "glass", "make", "--all", "--count", "51", "--config", conf).want(t, 1, "make 1 to 50 codes")
 	lockboxes(t, "glass", "make", "--target", "db9.prod", "--config", conf).want(t, 1, `no target "db9.prod"`)
@@ -40,6 +57,7 @@ func TestCodesAreMadePrintedCountedAndRetired(t *testing.T) {
 	lockboxes(t, "glass", "retire", "ZZZZ", "--config", conf).want(t, 1, "there is no code")
 	lockboxes(t, "glass", "retire", code[:4], "--config", conf).want(t, 0, "1 codes are retired")
 	lockboxes(t, "glass", "list", "--config", conf).want(t, 0, "retired", "2 codes are ready, of 3.")
+	looks("ok 2 sealed codes are ready")
 	lockboxes(t, "glass", "retire", "--all", "--config", conf).want(t, 0, "2 codes are retired")
 	err = filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
 		if err != nil || !e.Type().IsRegular() {
