@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -151,10 +152,10 @@ func TestWhatWasDoneIsToldInNumbers(t *testing.T) {
 // that it began is not, for it is over.
 func TestTheEndOfEachSessionIsToldAfterAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		down := true
+		var up atomic.Bool
 		h := &hook{name: "slack"}
 		h.send = func(context.Context, Notice) error {
-			if down {
+			if !up.Load() {
 				return errors.New("down")
 			}
 			return nil
@@ -172,7 +173,7 @@ func TestTheEndOfEachSessionIsToldAfterAnOutage(t *testing.T) {
 				}))
 			}
 			must(t, pause(t.Context(), 10*time.Minute))
-			down = false
+			up.Store(true)
 			must(t, pause(t.Context(), 10*time.Minute))
 			synctest.Wait()
 			ends := h.count(func(n Notice) bool { return n.To == "ceo@x.eu" && n.Kind == "session.close" })
