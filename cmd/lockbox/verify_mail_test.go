@@ -67,6 +67,7 @@ func TestTheFootOfAMailCanBeVerified(t *testing.T) {
 		{"its text, indented", "  " + strings.ReplaceAll(text.String(), "\n", "\n  "), 0},
 		{"an answer to it", "> " + strings.ReplaceAll(text.String(), "\n", "\n> "), 0},
 		{"the foot alone", string(foot), 0},
+		{"the foot alone, a line doubled", strings.Replace(string(foot), "\n\n", "\n\n\n", 1), 1},
 		{"its text, changed", changed, 1},
 		{"a mail without one", "From: a@b.eu\r\nContent-Type: text/plain\r\n\r\nhello\r\n", 1},
 	} {

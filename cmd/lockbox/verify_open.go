@@ -147,7 +147,7 @@ func openData(path string, data []byte) (*object, error) {
 	default:
 		o.kind, o.data = aCheckpoint, unmailed(data)
 		if _, err := proof.Peek(o.data); err != nil {
-			if found, merr := mailed(data); merr == nil {
+			if found, merr := mailed(data); merr == nil && !bytes.Equal(printed(found), printed(data)) {
 				o.data = found
 				return o, nil
 			}
@@ -156,6 +156,10 @@ func openData(path string, data []byte) (*object, error) {
 	}
 	return o, nil
 }
+
+// printed is what one sees of a text. A file that holds a checkpoint and nothing else is one, to the byte; only what holds
+// more is a mail.
+func printed(b []byte) []byte { return bytes.Join(bytes.Fields(b), nil) }
 
 // unmailed undoes what mail does to a text: line ends and blank lines around it are not signed.
 func unmailed(b []byte) []byte {

@@ -25,9 +25,9 @@ type posting struct {
 	port string
 }
 
-func newPosting(t *testing.T) *posting {
+func newPosting(t *testing.T, w *world.World) *posting {
 	t.Helper()
-	p := &posting{World: newWorld(t), s: receiver.Start(t, "0123456789abcdef0123456789")}
+	p := &posting{World: w, s: receiver.Start(t, "0123456789abcdef0123456789")}
 	must(t, p.Ledger.Update(t.Context(), func(tx *ledger.Tx) (err error) {
 		p.n.Seq, err = tx.Append(ledger.Event{Kind: "request.made", Actor: "eng@x.eu", Subjects: []string{"7KQM"}})
 		return err
@@ -58,7 +58,7 @@ func (p *posting) post(t *testing.T, host string, own []net.Addr, allow ...strin
 // TestC19NoReceiverIsWithin: what resolves to this machine, the neighbourhood, or
 // the cloud's metadata is not dialled, however it is written.
 func TestC19NoReceiverIsWithin(t *testing.T) {
-	p := newPosting(t)
+	p := newPosting(t, newWorld(t))
 	for _, host := range []string{
 		"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "[::]", "127.1.2.3", "169.254.169.254", "[::ffff:a9fe:a9fe]", "10.0.0.1", "127.1", "0x7f.1",
 		"2130706433", "0177.0.0.1", "172.16.0.1", "192.168.0.1", "[fd00::1]", "[fe80::1]", "[fe80::1%25lo]", "100.64.0.1", "[64:ff9b::a9fe:a9fe]", "[64:ff9b::7f00:1]",
@@ -78,7 +78,7 @@ func TestC19NoReceiverIsWithin(t *testing.T) {
 // TestD15AReceiversNameIsLookedAtWhenItIsDialled: not the first answer alone, not
 // the alias, not what it was before, and never our own listeners.
 func TestD15AReceiversNameIsLookedAtWhenItIsDialled(t *testing.T) {
-	p := newPosting(t)
+	p := newPosting(t, world.New(t, "127.0.0.1:1", "SHA256:none")) // alone: names are what it says for the whole process
 	ours := net.TCPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:" + p.port))
 	newNames(t, map[string][][]string{
 		"flips.test.": {{"127.0.0.1"}, {"10.9.9.9"}}, "two.test.": {{"169.254.169.254", "10.9.9.9"}}, "cloud.test.": {{"169.254.169.254"}}, "here.test.": {{"127.0.0.1"}},
